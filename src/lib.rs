@@ -1,0 +1,1 @@
+//! The shell's plumbing as a Rust library.

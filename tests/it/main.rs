@@ -1,0 +1,1 @@
+//! The test-suite of pipewright: one binary, a module a subject.
