@@ -1,1 +1,3 @@
 //! The shell's plumbing as a Rust library.
+
+pub mod fd;
