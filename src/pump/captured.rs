@@ -1,0 +1,158 @@
+//! What was captured of a stream.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::str::Utf8Error;
+
+#[cfg(test)]
+mod tests;
+
+/// The bytes captured of one stream.
+///
+/// Dereferences to `[u8]`, empty when the stream was not captured. Comparing with bytes or text is stricter: what was
+/// not captured equals none of them, so that a check for empty output does not pass on output that went elsewhere.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// None: not captured.
+    bytes: Option<Vec<u8>>,
+    omitted: u64,
+    /// Where in `bytes` they are missing; 0 when none are.
+    omitted_at: usize,
+}
+
+impl Captured {
+    pub(crate) fn not_captured() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: Some(bytes),
+            omitted: 0,
+            omitted_at: 0,
+        }
+    }
+
+    /// `bytes`, in which a [`Limit`](super::capture::Limit) left out `omitted` at the offset `at`.
+    pub(crate) fn with_omission(bytes: Vec<u8>, at: usize, omitted: u64) -> Self {
+        debug_assert!(omitted > 0 && at <= bytes.len());
+        Self {
+            bytes: Some(bytes),
+            omitted,
+            omitted_at: at,
+        }
+    }
+
+    /// Whether the stream was captured at all.
+    #[must_use]
+    pub fn is_captured(&self) -> bool {
+        self.bytes.is_some()
+    }
+
+    /// How many bytes a [`Limit`](super::capture::Limit) left out.
+    #[must_use]
+    pub fn omitted(&self) -> u64 {
+        self.omitted
+    }
+
+    /// The offset at which bytes were left out, if any were: the bytes before it came before them, the others after.
+    #[must_use]
+    pub fn omitted_at(&self) -> Option<usize> {
+        (self.omitted > 0).then_some(self.omitted_at)
+    }
+
+    /// The bytes, empty when not captured.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        self.bytes.unwrap_or_default()
+    }
+
+    /// The bytes as text.
+    ///
+    /// # Errors
+    /// When they are not UTF-8, which includes a character that a [`Limit`](super::capture::Limit) cut in two.
+    pub fn to_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self)
+    }
+
+    /// The bytes as text, with U+FFFD for what is not UTF-8.
+    #[must_use]
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self)
+    }
+}
+
+impl Deref for Captured {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Captured {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Captured> for Vec<u8> {
+    fn from(captured: Captured) -> Self {
+        captured.into_vec()
+    }
+}
+
+macro_rules! equals {
+    ($($(#[$generic:tt])? $other:ty),* $(,)?) => {$(
+        impl $(<const $generic: usize>)? PartialEq<$other> for Captured {
+            fn eq(&self, other: &$other) -> bool {
+                let other: &[u8] = other.as_ref();
+                self.bytes.as_deref() == Some(other)
+            }
+        }
+    )*};
+}
+equals!(
+    [u8],
+    &[u8],
+    #[N]
+    [u8; N],
+    #[N]
+    &[u8; N],
+    Vec<u8>,
+    str,
+    &str,
+    String
+);
+
+/// How many bytes `Debug` shows.
+const SHOWN: usize = 256;
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_captured() {
+            return f.write_str("Captured(not captured)");
+        }
+        if self.len() <= SHOWN {
+            write!(f, "Captured({:?}", self.to_string_lossy())?;
+        } else {
+            // At most three continuation bytes belong to a character that starts before the cut.
+            let cut = (SHOWN - 3..=SHOWN)
+                .rev()
+                .find(|&at| self[at] & 0xc0 != 0x80)
+                .unwrap_or(SHOWN);
+            let shown = String::from_utf8_lossy(&self[..cut]);
+            write!(
+                f,
+                "Captured(\"{}…\" {} bytes",
+                shown.escape_debug(),
+                self.len()
+            )?;
+        }
+        if self.omitted > 0 {
+            write!(f, ", {} omitted at {}", self.omitted, self.omitted_at)?;
+        }
+        f.write_str(")")
+    }
+}
