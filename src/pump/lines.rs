@@ -1,0 +1,101 @@
+//! Chunks in, lines out.
+
+use std::mem;
+
+use memchr::memchr_iter;
+
+#[cfg(test)]
+mod tests;
+
+/// Cuts a stream of chunks into lines, and lends each without its `\n`. A `\r` before it stays.
+///
+/// A line that lies within one chunk is lent from there, not copied. A last line without newline comes from
+/// [`finish`](Self::finish).
+///
+/// Each line is delivered once, also when the callback fails: the line it failed on counts as delivered, and those
+/// behind it come with the next call.
+#[derive(Debug, Default)]
+pub(crate) struct LineSplitter {
+    /// The start of a line whose end has not come yet; it holds no `\n`, unless there is a `backlog`.
+    partial: Vec<u8>,
+    /// The callback failed, and left in `partial` what lay behind its line.
+    backlog: bool,
+}
+
+impl LineSplitter {
+    /// Delivers every line that ends in `chunk`.
+    ///
+    /// # Errors
+    /// The callback's.
+    pub(crate) fn push<E>(
+        &mut self,
+        chunk: &[u8],
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.backlog {
+            return self.cut(chunk, &mut each);
+        }
+        self.partial.extend_from_slice(chunk);
+        self.cut_backlog(&mut each)
+    }
+
+    /// The stream has ended: delivers a last line without newline, if there is one.
+    ///
+    /// # Errors
+    /// The callback's.
+    pub(crate) fn finish<E>(
+        &mut self,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.backlog {
+            self.cut_backlog(&mut each)?;
+        }
+        if self.partial.is_empty() {
+            return Ok(());
+        }
+        each(&mem::take(&mut self.partial))
+    }
+
+    fn cut_backlog<E>(&mut self, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.backlog = false;
+        let held = mem::take(&mut self.partial);
+        self.cut(&held, each)
+    }
+
+    /// Only `chunk` is searched: `partial` has no `\n`, so a line of many chunks costs each of its bytes once.
+    fn cut<E>(
+        &mut self,
+        chunk: &[u8],
+        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', chunk) {
+            let delivered = self.deliver(&chunk[start..end], each);
+            start = end + 1;
+            if delivered.is_err() {
+                self.partial.extend_from_slice(&chunk[start..]);
+                self.backlog = true;
+                return delivered;
+            }
+        }
+        self.partial.extend_from_slice(&chunk[start..]);
+        Ok(())
+    }
+
+    fn deliver<E>(
+        &mut self,
+        end_of_line: &[u8],
+        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.partial.is_empty() {
+            return each(end_of_line);
+        }
+        // Taken out, so that a panic in the callback leaves no half-delivered line behind.
+        let mut line = mem::take(&mut self.partial);
+        line.extend_from_slice(end_of_line);
+        let delivered = each(&line);
+        line.clear();
+        self.partial = line;
+        delivered
+    }
+}
