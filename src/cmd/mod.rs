@@ -1,0 +1,3 @@
+//! A command as a value.
+
+pub(crate) mod quote;
