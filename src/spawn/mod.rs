@@ -1,0 +1,3 @@
+//! Starting a child.
+
+pub(crate) mod path;
