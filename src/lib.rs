@@ -1,11 +1,19 @@
 //! The shell's plumbing as a Rust library.
 
-#[allow(dead_code, reason = "used by the builder, which is still to come")]
+mod clock;
 mod cmd;
-pub mod fd;
+mod failure;
+mod fd;
+pub mod pipe;
+mod process;
 mod pump;
-#[allow(dead_code, reason = "used by the engines, which are still to come")]
 mod spawn;
+mod status;
+mod stdio;
+mod sys;
 
-pub use pump::capture::Limit;
-pub use pump::captured::Captured;
+pub use failure::Step;
+pub use process::{Process, StatusStolen, Usage};
+pub use pump::{Captured, Limit};
+pub use status::{Status, StatusUnknown};
+pub use stdio::Stream;

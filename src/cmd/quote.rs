@@ -88,11 +88,7 @@ fn quoted(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "''".into();
     }
-    let mut quoter = Quoter {
-        word: String::with_capacity(bytes.len() + 2),
-        part: Part::Bare,
-        newlines: 0,
-    };
+    let mut quoter = Quoter { word: String::with_capacity(bytes.len() + 2), part: Part::Bare, newlines: 0 };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             if c == '\n' {

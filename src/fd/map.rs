@@ -4,6 +4,8 @@
 
 use std::os::fd::RawFd;
 
+use crate::sys::child::{FdOp, FdSource};
+
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +14,7 @@ mod tests;
 /// One source may appear under any number of targets, and sources and targets may overlap in every way:
 /// a swap of 0 and 1 is an ordinary map.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FdMap {
+pub(crate) struct FdMap {
     /// Sorted by target, each target once.
     entries: Vec<Entry>,
 }
@@ -25,12 +27,9 @@ struct Entry {
 
 /// Why a pair of descriptor numbers was not taken into an [`FdMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FdMapError {
+pub(crate) enum FdMapError {
     /// The child's number is already given to another source, or to the same one.
-    #[error(
-        "descriptor {target} of the child is already a copy of {taken_by}, so it cannot be a copy of {source_fd}"
-    )]
+    #[error("descriptor {target} of the child is already a copy of {taken_by}, so it cannot be a copy of {source_fd}")]
     TargetTaken {
         /// The child's number.
         target: RawFd,
@@ -40,9 +39,7 @@ pub enum FdMapError {
         source_fd: RawFd,
     },
     /// One of the numbers is below zero.
-    #[error(
-        "descriptor numbers are not negative: {source_fd} of the parent as {target} of the child"
-    )]
+    #[error("descriptor numbers are not negative: {source_fd} of the parent as {target} of the child")]
     Negative {
         /// The parent's number.
         source_fd: RawFd,
@@ -51,34 +48,10 @@ pub enum FdMapError {
     },
 }
 
-/// One step in the child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FdOp {
-    /// Copy `from` to a free number at or above `above`, close-on-exec (`F_DUPFD_CLOEXEC`); it becomes `Temp(temp)`.
-    Save {
-        from: RawFd,
-        above: RawFd,
-        temp: usize,
-    },
-    /// `dup2`: `to` becomes a copy of `from`, without close-on-exec.
-    Dup2 { from: FdSource, to: RawFd },
-    /// Source and target are the same number: `dup2(n, n)` would leave close-on-exec set, so the flag is cleared instead.
-    Keep { fd: RawFd },
-}
-
-/// Where a [`FdOp::Dup2`] reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FdSource {
-    /// A number known beforehand.
-    Fd(RawFd),
-    /// The k-th saved descriptor, its number known only at run time. Saves are numbered 0, 1, 2, … in plan order.
-    Temp(usize),
-}
-
 impl FdMap {
     /// A map of nothing: the child gets no descriptor.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -87,22 +60,12 @@ impl FdMap {
     /// # Errors
     /// [`FdMapError::TargetTaken`] when `target` is in the map already, [`FdMapError::Negative`] for numbers below zero.
     /// The map is unchanged then.
-    pub fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), FdMapError> {
+    pub(crate) fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), FdMapError> {
         if source < 0 || target < 0 {
-            return Err(FdMapError::Negative {
-                source_fd: source,
-                target,
-            });
+            return Err(FdMapError::Negative { source_fd: source, target });
         }
-        match self
-            .entries
-            .binary_search_by_key(&target, |entry| entry.target)
-        {
-            Ok(at) => Err(FdMapError::TargetTaken {
-                target,
-                taken_by: self.entries[at].source,
-                source_fd: source,
-            }),
+        match self.entries.binary_search_by_key(&target, |entry| entry.target) {
+            Ok(at) => Err(FdMapError::TargetTaken { target, taken_by: self.entries[at].source, source_fd: source }),
             Err(at) => {
                 self.entries.insert(at, Entry { target, source });
                 Ok(())
@@ -111,7 +74,7 @@ impl FdMap {
     }
 
     /// The child's numbers, ascending.
-    pub fn targets(&self) -> impl Iterator<Item = RawFd> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = RawFd> {
         self.entries.iter().map(|entry| entry.target)
     }
 
@@ -134,11 +97,8 @@ impl FdMap {
         let mut ops = Vec::with_capacity(self.entries.len() + 1);
 
         // overwriter[i]: the entry that will overwrite the number entry i reads.
-        let overwriter: Vec<Option<usize>> = self
-            .entries
-            .iter()
-            .map(|entry| self.overwriter_of(entry.source))
-            .collect();
+        let overwriter: Vec<Option<usize>> =
+            self.entries.iter().map(|entry| self.overwriter_of(entry.source)).collect();
         let mut readers = vec![0_usize; self.entries.len()];
         for &w in overwriter.iter().flatten() {
             readers[w] += 1;
@@ -159,10 +119,7 @@ impl FdMap {
         let mut copies: Vec<Option<RawFd>> = vec![None; self.entries.len()];
         while let Some(i) = ready.pop() {
             let Entry { source, target } = self.entries[i];
-            ops.push(FdOp::Dup2 {
-                from: FdSource::Fd(source),
-                to: target,
-            });
+            ops.push(FdOp::Dup2 { from: FdSource::Fd(source), to: target });
             pending[i] = false;
             if let Some(w) = overwriter[i] {
                 copies[w] = Some(target);
@@ -178,28 +135,18 @@ impl FdMap {
             if !pending[start] {
                 continue;
             }
-            let cycle: Vec<usize> = std::iter::successors(Some(start), |&i| {
-                overwriter[i].filter(|&next| next != start)
-            })
-            .collect();
+            let cycle: Vec<usize> =
+                std::iter::successors(Some(start), |&i| overwriter[i].filter(|&next| next != start)).collect();
             let first = cycle.iter().position(|&i| copies[i].is_some()).unwrap_or(0);
             let opened = cycle[first];
             let copy = copies[opened].map_or(FdSource::Temp(temps), FdSource::Fd);
             if copy == FdSource::Temp(temps) {
-                ops.push(FdOp::Save {
-                    from: self.entries[opened].target,
-                    above: self.above(),
-                    temp: temps,
-                });
+                ops.push(FdOp::Save { from: self.entries[opened].target, above: self.above(), temp: temps });
                 temps += 1;
             }
             for &i in cycle[first..].iter().chain(&cycle[..first]) {
                 let Entry { source, target } = self.entries[i];
-                let from = if overwriter[i] == Some(opened) {
-                    copy
-                } else {
-                    FdSource::Fd(source)
-                };
+                let from = if overwriter[i] == Some(opened) { copy } else { FdSource::Fd(source) };
                 ops.push(FdOp::Dup2 { from, to: target });
                 pending[i] = false;
             }
@@ -209,10 +156,7 @@ impl FdMap {
 
     /// The entry that gives `number` another content in the child, if one does.
     fn overwriter_of(&self, number: RawFd) -> Option<usize> {
-        let at = self
-            .entries
-            .binary_search_by_key(&number, |entry| entry.target)
-            .ok()?;
+        let at = self.entries.binary_search_by_key(&number, |entry| entry.target).ok()?;
         (!self.entries[at].is_kept()).then_some(at)
     }
 
@@ -220,11 +164,7 @@ impl FdMap {
     ///
     /// Saturates at `i32::MAX`, which no table reaches (`nr_open` ends below it): the kernel then says so.
     fn above(&self) -> RawFd {
-        self.entries
-            .iter()
-            .map(|entry| entry.source.max(entry.target))
-            .fold(2, RawFd::max)
-            .saturating_add(1)
+        self.entries.iter().map(|entry| entry.source.max(entry.target)).fold(2, RawFd::max).saturating_add(1)
     }
 }
 

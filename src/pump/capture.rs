@@ -65,14 +65,7 @@ impl Capture {
             Limit::HeadTail { head, tail } => (head, tail),
         };
         let split = buffer.len().saturating_add(head);
-        Self {
-            limit,
-            buffer,
-            split,
-            tail,
-            oldest: 0,
-            omitted: 0,
-        }
+        Self { limit, buffer, split, tail, oldest: 0, omitted: 0 }
     }
 
     /// Without a limit: the buffer itself, so that a reader reads straight into its spare capacity.
@@ -105,10 +98,7 @@ impl Capture {
     fn append(&mut self, bytes: &[u8], end: usize) {
         let (length, capacity) = (self.buffer.len(), self.buffer.capacity());
         if bytes.len() > capacity - length {
-            let wanted = capacity
-                .saturating_mul(2)
-                .max(length + bytes.len())
-                .min(end);
+            let wanted = capacity.saturating_mul(2).max(length + bytes.len()).min(end);
             self.buffer.reserve_exact(wanted - length);
         }
         self.buffer.extend_from_slice(bytes);

@@ -27,21 +27,13 @@ impl Captured {
     }
 
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes: Some(bytes),
-            omitted: 0,
-            omitted_at: 0,
-        }
+        Self { bytes: Some(bytes), omitted: 0, omitted_at: 0 }
     }
 
     /// `bytes`, in which a [`Limit`](super::capture::Limit) left out `omitted` at the offset `at`.
     pub(crate) fn with_omission(bytes: Vec<u8>, at: usize, omitted: u64) -> Self {
         debug_assert!(omitted > 0 && at <= bytes.len());
-        Self {
-            bytes: Some(bytes),
-            omitted,
-            omitted_at: at,
-        }
+        Self { bytes: Some(bytes), omitted, omitted_at: at }
     }
 
     /// Whether the stream was captured at all.
@@ -138,17 +130,9 @@ impl fmt::Debug for Captured {
             write!(f, "Captured({:?}", self.to_string_lossy())?;
         } else {
             // At most three continuation bytes belong to a character that starts before the cut.
-            let cut = (SHOWN - 3..=SHOWN)
-                .rev()
-                .find(|&at| self[at] & 0xc0 != 0x80)
-                .unwrap_or(SHOWN);
+            let cut = (SHOWN - 3..=SHOWN).rev().find(|&at| self[at] & 0xc0 != 0x80).unwrap_or(SHOWN);
             let shown = String::from_utf8_lossy(&self[..cut]);
-            write!(
-                f,
-                "Captured(\"{}…\" {} bytes",
-                shown.escape_debug(),
-                self.len()
-            )?;
+            write!(f, "Captured(\"{}…\" {} bytes", shown.escape_debug(), self.len())?;
         }
         if self.omitted > 0 {
             write!(f, ", {} omitted at {}", self.omitted, self.omitted_at)?;

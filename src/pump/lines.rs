@@ -27,11 +27,7 @@ impl LineSplitter {
     ///
     /// # Errors
     /// The callback's.
-    pub(crate) fn push<E>(
-        &mut self,
-        chunk: &[u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn push<E>(&mut self, chunk: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         if !self.backlog {
             return self.cut(chunk, &mut each);
         }
@@ -43,10 +39,7 @@ impl LineSplitter {
     ///
     /// # Errors
     /// The callback's.
-    pub(crate) fn finish<E>(
-        &mut self,
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn finish<E>(&mut self, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         if self.backlog {
             self.cut_backlog(&mut each)?;
         }
@@ -63,11 +56,7 @@ impl LineSplitter {
     }
 
     /// Only `chunk` is searched: `partial` has no `\n`, so a line of many chunks costs each of its bytes once.
-    fn cut<E>(
-        &mut self,
-        chunk: &[u8],
-        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn cut<E>(&mut self, chunk: &[u8], each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut start = 0;
         for end in memchr_iter(b'\n', chunk) {
             let delivered = self.deliver(&chunk[start..end], each);
@@ -82,11 +71,7 @@ impl LineSplitter {
         Ok(())
     }
 
-    fn deliver<E>(
-        &mut self,
-        end_of_line: &[u8],
-        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn deliver<E>(&mut self, end_of_line: &[u8], each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         if self.partial.is_empty() {
             return each(end_of_line);
         }

@@ -1,3 +1,131 @@
-//! Starting a child.
+//! Starting a child: from a description on the builder's side to a running program, or to the step that failed.
 
+mod diagnose;
+mod image;
+mod jobserver;
 pub(crate) mod path;
+mod spawner;
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::time::Duration;
+
+use crate::clock::Deadline;
+use crate::failure::{Failure, Step};
+use crate::fd::map::{self, FdMap};
+use crate::sys::child::{ChildPlan, FdOp, Report};
+use crate::sys::launch::{self, Engine, Launched};
+
+pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
+pub(crate) use diagnose::{Cause, explain};
+pub(crate) use image::{BadInput, EnvChange, Image, ImageSpec, environment};
+
+/// A child ready to be started: all that can fail without a child has been done.
+pub(crate) struct Prepared {
+    image: Image,
+    attributes: Attributes,
+    fd_ops: Vec<FdOp>,
+    temps: Vec<AtomicI32>,
+    close: Option<Vec<(u32, u32)>>,
+}
+
+impl Prepared {
+    /// `fds` says which of our descriptors the child gets; they must stay open until the start. With `inherit_fds` nothing
+    /// else is closed.
+    pub(crate) fn new(image: Image, attributes: Attributes, mut fds: FdMap, inherit_fds: bool) -> Prepared {
+        if !inherit_fds {
+            for fd in jobserver::descriptors(&image) {
+                // A number that a redirection took is the redirection's.
+                let _ = fds.insert(fd, fd);
+            }
+        }
+        let fd_ops = fds.plan();
+        let saves = fd_ops.iter().filter(|op| matches!(op, FdOp::Save { .. })).count();
+        let keep: Vec<RawFd> = fds.targets().collect();
+        Prepared {
+            image,
+            attributes,
+            fd_ops,
+            temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
+            close: (!inherit_fds).then(|| map::gaps(&keep)),
+        }
+    }
+
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn child_plan<'a>(&'a self, report: &'a Report) -> ChildPlan<'a> {
+        ChildPlan {
+            candidates: self.image.candidates(),
+            argv: self.image.argv(),
+            envp: self.image.envp(),
+            cwd: self.image.cwd(),
+            fd_ops: &self.fd_ops,
+            temps: &self.temps,
+            close: self.close.as_deref(),
+            attributes: &self.attributes,
+            mask: 0,
+            parent: crate::sys::env::pid(),
+            report,
+            status_fd: -1,
+            mark_only: false,
+        }
+    }
+
+    fn launch(&self) -> Result<Launched, Failure> {
+        // Credentials never change in memory shared with this process.
+        let engine = if self.attributes.change_credentials() { Engine::Fork } else { launch::engine() };
+        launch::launch(self.child_plan(&Report::default()), engine)
+    }
+}
+
+/// Starts the child. Blocks until it runs its program, which is as long as `chdir` and `execve` take.
+///
+/// A file that somebody still has open for writing (ETXTBSY: as a rule a sibling's child between clone and exec) is tried
+/// again for half a second, then the original error stands.
+pub(crate) fn spawn(prepared: Prepared, deadline: Deadline) -> Result<Launched, (Failure, Arc<Prepared>)> {
+    let prepared = Arc::new(prepared);
+    let mut pauses = [1, 2, 4, 8, 16, 32, 64, 128, 245].into_iter().map(Duration::from_millis);
+    loop {
+        let result = if prepared.attributes.kill_on_parent_death {
+            // The death signal is tied to the *thread* that made the child.
+            let shared = Arc::clone(&prepared);
+            spawner::run(move || shared.launch()).unwrap_or_else(|error| Err(Failure::new(Step::Thread, &error)))
+        } else {
+            prepared.launch()
+        };
+        match result {
+            Ok(launched) => return Ok(launched),
+            Err(failure) if failure.step == Step::Exec && failure.errno == libc::ETXTBSY => {
+                let Some(pause) = pauses.next() else { return Err((failure, prepared)) };
+                if deadline.remaining().is_some_and(|left| left <= pause) {
+                    return Err((failure, prepared));
+                }
+                std::thread::sleep(pause);
+            }
+            Err(failure) => return Err((failure, prepared)),
+        }
+    }
+}
+
+/// Becomes the program in this process; returns what failed.
+pub(crate) fn exec(prepared: &Prepared) -> Failure {
+    let report = Report::default();
+    let mask = crate::sys::signals::AllBlocked::new();
+    let plan = ChildPlan {
+        // Descriptors are only marked, so that a failed exec leaves them open.
+        mark_only: true,
+        mask: mask.before(),
+        parent: crate::sys::env::parent_pid(),
+        ..prepared.child_plan(&report)
+    };
+    launch::become_program(&plan)
+}
+
+/// A failure that happened on this side, before any child.
+pub(crate) fn setup_failure(step: Step, error: &io::Error) -> Failure {
+    Failure::new(step, error)
+}

@@ -12,16 +12,9 @@ fn read_back(shell: &str, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
         script.push_str(&quote(word));
     }
     let output = Command::new(shell).args(["-c", &script]).output().unwrap();
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{shell}: {output:?}"
-    );
+    assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
     let printed = output.stdout.strip_suffix(b"\0").unwrap();
-    printed
-        .split(|&byte| byte == 0)
-        .skip(1)
-        .map(<[u8]>::to_vec)
-        .collect()
+    printed.split(|&byte| byte == 0).skip(1).map(<[u8]>::to_vec).collect()
 }
 
 fn check(words: &[Vec<u8>]) {
@@ -30,13 +23,7 @@ fn check(words: &[Vec<u8>]) {
         let raw = quoted.find(|c: char| c.is_control());
         let newlines_at_end = word.iter().rev().take_while(|&&byte| byte == b'\n').count();
         assert_eq!(quoted.matches('\n').count(), newlines_at_end, "{quoted:?}");
-        assert!(
-            raw.is_none_or(|at| quoted[at..]
-                .trim_end_matches('\'')
-                .bytes()
-                .all(|b| b == b'\n')),
-            "{quoted:?}"
-        );
+        assert!(raw.is_none_or(|at| quoted[at..].trim_end_matches('\'').bytes().all(|b| b == b'\n')), "{quoted:?}");
     }
     // `sh` is the one that counts; the others where the system has them.
     for shell in ["sh", "dash", "bash", "ksh", "mksh", "zsh", "yash"] {
@@ -77,12 +64,7 @@ fn every_byte_in_every_place() {
         let alone = bytes.iter().map(|&byte| vec![byte]);
         let between = bytes.iter().map(|&byte| vec![b'1', byte, b'1']);
         let after_newline = bytes.iter().map(|&byte| vec![b'\n', byte, b'\n']);
-        check(
-            &alone
-                .chain(between)
-                .chain(after_newline)
-                .collect::<Vec<_>>(),
-        );
+        check(&alone.chain(between).chain(after_newline).collect::<Vec<_>>());
     }
 }
 
@@ -128,14 +110,8 @@ fn a_program_is_neither_assignment_nor_keyword() {
 
 #[test]
 fn text_is_escaped_for_reading() {
-    assert_eq!(
-        escape_text(b"ok: a\\b\n\x1b[1m\t\r\n"),
-        "ok: a\\b\n\\x1b[1m\\x09\\x0d\n"
-    );
-    assert_eq!(
-        escape_text("é \u{85}\u{202e}\u{7f}".as_bytes()),
-        "é \\u{85}\\u{202e}\\x7f"
-    );
+    assert_eq!(escape_text(b"ok: a\\b\n\x1b[1m\t\r\n"), "ok: a\\b\n\\x1b[1m\\x09\\x0d\n");
+    assert_eq!(escape_text("é \u{85}\u{202e}\u{7f}".as_bytes()), "é \\u{85}\\u{202e}\\x7f");
     assert_eq!(escape_text(b"a\xff\xe2\x82z"), "a\\xff\\xe2\\x82z");
     assert_eq!(escape_text(b""), "");
 }

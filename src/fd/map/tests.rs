@@ -42,10 +42,7 @@ fn execute(ops: &[FdOp], table: &mut Table) {
 
 /// The cycles of two or more numbers that nobody outside reads, found by walking target → source.
 fn closed_cycles(pairs: &[(RawFd, RawFd)]) -> usize {
-    let source_of: BTreeMap<RawFd, RawFd> = pairs
-        .iter()
-        .map(|&(source, target)| (target, source))
-        .collect();
+    let source_of: BTreeMap<RawFd, RawFd> = pairs.iter().map(|&(source, target)| (target, source)).collect();
     let mut cycles = BTreeSet::new();
     for &start in source_of.keys() {
         let mut members = BTreeSet::from([start]);
@@ -63,11 +60,7 @@ fn closed_cycles(pairs: &[(RawFd, RawFd)]) -> usize {
     }
     cycles
         .iter()
-        .filter(|cycle| {
-            !pairs
-                .iter()
-                .any(|(source, target)| cycle.contains(source) && !cycle.contains(target))
-        })
+        .filter(|cycle| !pairs.iter().any(|(source, target)| cycle.contains(source) && !cycle.contains(target)))
         .count()
 }
 
@@ -84,10 +77,7 @@ fn check(pairs: &[(RawFd, RawFd)], strangers: &[(RawFd, bool)]) {
         let id = table.len();
         table.entry(source).or_insert((id, true));
     }
-    let wanted: Table = pairs
-        .iter()
-        .map(|&(source, target)| (target, (table[&source].0, false)))
-        .collect();
+    let wanted: Table = pairs.iter().map(|&(source, target)| (target, (table[&source].0, false))).collect();
 
     execute(&ops, &mut table);
     let keep: Vec<RawFd> = map.targets().collect();
@@ -95,31 +85,15 @@ fn check(pairs: &[(RawFd, RawFd)], strangers: &[(RawFd, bool)]) {
     let gaps = gaps(&keep);
     table.retain(|&fd, _| {
         let fd = u32::try_from(fd).unwrap();
-        !gaps
-            .iter()
-            .any(|&(first, last)| (first..=last).contains(&fd))
+        !gaps.iter().any(|&(first, last)| (first..=last).contains(&fd))
     });
     assert_eq!(table, wanted, "{pairs:?} by {ops:?}");
 
-    let top = pairs
-        .iter()
-        .map(|&(source, target)| source.max(target))
-        .max()
-        .unwrap_or(0);
-    let saves = ops
-        .iter()
-        .filter(|op| matches!(op, FdOp::Save { .. }))
-        .count();
+    let top = pairs.iter().map(|&(source, target)| source.max(target)).max().unwrap_or(0);
+    let saves = ops.iter().filter(|op| matches!(op, FdOp::Save { .. })).count();
     assert_eq!(saves, closed_cycles(pairs), "{pairs:?} by {ops:?}");
-    assert!(
-        ops.iter()
-            .all(|op| !matches!(op, FdOp::Save { above, .. } if *above <= top || *above < 3))
-    );
-    assert_eq!(
-        ops.len(),
-        pairs.len() + saves,
-        "one op for each entry and save"
-    );
+    assert!(ops.iter().all(|op| !matches!(op, FdOp::Save { above, .. } if *above <= top || *above < 3)));
+    assert_eq!(ops.len(), pairs.len() + saves, "one op for each entry and save");
 }
 
 /// Every map from targets 0..=5 to sources 0..=5, each target given or not: all permutations, cycles, chains, fans.
@@ -182,16 +156,9 @@ fn a_swap_saves_once() {
     assert_eq!(
         map_of(&[(0, 1), (1, 0)]).plan(),
         [
-            FdOp::Save {
-                from: 0,
-                above: 3,
-                temp: 0
-            },
+            FdOp::Save { from: 0, above: 3, temp: 0 },
             FdOp::Dup2 { from: Fd(1), to: 0 },
-            FdOp::Dup2 {
-                from: Temp(0),
-                to: 1
-            },
+            FdOp::Dup2 { from: Temp(0), to: 1 },
         ]
     );
 }
@@ -201,11 +168,7 @@ fn a_cycle_read_from_outside_needs_no_save() {
     use FdSource::Fd;
     assert_eq!(
         map_of(&[(0, 1), (1, 0), (1, 5)]).plan(),
-        [
-            FdOp::Dup2 { from: Fd(1), to: 5 },
-            FdOp::Dup2 { from: Fd(0), to: 1 },
-            FdOp::Dup2 { from: Fd(5), to: 0 },
-        ]
+        [FdOp::Dup2 { from: Fd(1), to: 5 }, FdOp::Dup2 { from: Fd(0), to: 1 }, FdOp::Dup2 { from: Fd(5), to: 0 },]
     );
 }
 
@@ -214,11 +177,7 @@ fn chains_run_from_their_end() {
     use FdSource::Fd;
     assert_eq!(
         map_of(&[(0, 1), (1, 2), (7, 7)]).plan(),
-        [
-            FdOp::Keep { fd: 7 },
-            FdOp::Dup2 { from: Fd(1), to: 2 },
-            FdOp::Dup2 { from: Fd(0), to: 1 },
-        ]
+        [FdOp::Keep { fd: 7 }, FdOp::Dup2 { from: Fd(1), to: 2 }, FdOp::Dup2 { from: Fd(0), to: 1 },]
     );
 }
 
@@ -226,10 +185,7 @@ fn chains_run_from_their_end() {
 fn gaps_lie_around_what_is_kept() {
     assert_eq!(gaps(&[]), [(0, u32::MAX)]);
     assert_eq!(gaps(&[0, 1, 2, 5]), [(3, 4), (6, u32::MAX)]);
-    assert_eq!(
-        gaps(&[3, 3, RawFd::MAX]),
-        [(0, 2), (4, 0x7fff_fffe), (0x8000_0000, u32::MAX)]
-    );
+    assert_eq!(gaps(&[3, 3, RawFd::MAX]), [(0, 2), (4, 0x7fff_fffe), (0x8000_0000, u32::MAX)]);
 }
 
 #[test]
@@ -237,41 +193,15 @@ fn refused_pairs_are_named_and_change_nothing() {
     let mut map = map_of(&[(4, 1)]);
     let before = map.clone();
     let taken = map.insert(5, 1).unwrap_err();
-    assert_eq!(
-        taken,
-        FdMapError::TargetTaken {
-            target: 1,
-            taken_by: 4,
-            source_fd: 5
-        }
-    );
-    assert_eq!(
-        taken.to_string(),
-        "descriptor 1 of the child is already a copy of 4, so it cannot be a copy of 5"
-    );
-    assert!(matches!(
-        map.insert(-1, 2),
-        Err(FdMapError::Negative {
-            source_fd: -1,
-            target: 2
-        })
-    ));
-    assert!(matches!(
-        map.insert(2, -1),
-        Err(FdMapError::Negative {
-            source_fd: 2,
-            target: -1
-        })
-    ));
+    assert_eq!(taken, FdMapError::TargetTaken { target: 1, taken_by: 4, source_fd: 5 });
+    assert_eq!(taken.to_string(), "descriptor 1 of the child is already a copy of 4, so it cannot be a copy of 5");
+    assert!(matches!(map.insert(-1, 2), Err(FdMapError::Negative { source_fd: -1, target: 2 })));
+    assert!(matches!(map.insert(2, -1), Err(FdMapError::Negative { source_fd: 2, target: -1 })));
     assert_eq!(map, before);
 }
 
 #[test]
 fn the_highest_number_does_not_overflow() {
     let map = map_of(&[(RawFd::MAX, 0), (0, RawFd::MAX)]);
-    assert!(map.plan().contains(&FdOp::Save {
-        from: 0,
-        above: RawFd::MAX,
-        temp: 0
-    }));
+    assert!(map.plan().contains(&FdOp::Save { from: 0, above: RawFd::MAX, temp: 0 }));
 }

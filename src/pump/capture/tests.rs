@@ -65,24 +65,12 @@ proptest! {
 
 #[test]
 fn memory_is_bounded_by_the_limit() {
-    for limit in [
-        Limit::Head(1000),
-        Limit::Tail(1000),
-        Limit::HeadTail {
-            head: 300,
-            tail: 700,
-        },
-        Limit::Fail(1000),
-    ] {
+    for limit in [Limit::Head(1000), Limit::Tail(1000), Limit::HeadTail { head: 300, tail: 700 }, Limit::Fail(1000)] {
         let mut capture = Capture::new(limit);
         for size in [1, 3, 7, 900, 64, 5000, 1, 999, 1001, 1000] {
             // Past its limit, Fail says so each time.
             let _ = capture.push(&vec![b'x'; size]);
-            assert!(
-                capture.buffer.capacity() <= 1000,
-                "{limit:?}: {}",
-                capture.buffer.capacity()
-            );
+            assert!(capture.buffer.capacity() <= 1000, "{limit:?}: {}", capture.buffer.capacity());
         }
         assert_eq!(capture.finish().into_vec().capacity(), 1000, "{limit:?}");
     }

@@ -43,22 +43,10 @@ fn converts() {
 
 #[test]
 fn debug_is_escaped_and_short() {
-    assert_eq!(
-        format!("{:?}", Captured::not_captured()),
-        "Captured(not captured)"
-    );
-    assert_eq!(
-        format!("{:?}", text("a\n\u{1b}[m\"")),
-        r#"Captured("a\n\u{1b}[m\"")"#
-    );
-    assert_eq!(
-        format!("{:?}", text(&"x".repeat(256))),
-        format!("Captured(\"{}\")", "x".repeat(256))
-    );
-    assert_eq!(
-        format!("{:?}", text(&"x".repeat(300))),
-        format!("Captured(\"{}…\" 300 bytes)", "x".repeat(256))
-    );
+    assert_eq!(format!("{:?}", Captured::not_captured()), "Captured(not captured)");
+    assert_eq!(format!("{:?}", text("a\n\u{1b}[m\"")), r#"Captured("a\n\u{1b}[m\"")"#);
+    assert_eq!(format!("{:?}", text(&"x".repeat(256))), format!("Captured(\"{}\")", "x".repeat(256)));
+    assert_eq!(format!("{:?}", text(&"x".repeat(300))), format!("Captured(\"{}…\" 300 bytes)", "x".repeat(256)));
     // A character that lies across the cut is left out whole.
     assert_eq!(
         format!("{:?}", text(&format!("x{}", "€".repeat(100)))),
@@ -68,10 +56,7 @@ fn debug_is_escaped_and_short() {
         format!("{:?}", text(&format!("xx{}", "€".repeat(100)))),
         format!("Captured(\"xx{}…\" 302 bytes)", "€".repeat(84))
     );
-    assert_eq!(
-        format!("{:?}", Captured::with_omission(b"abcd".to_vec(), 2, 7)),
-        "Captured(\"abcd\", 7 omitted at 2)"
-    );
+    assert_eq!(format!("{:?}", Captured::with_omission(b"abcd".to_vec(), 2, 7)), "Captured(\"abcd\", 7 omitted at 2)");
     let continuations = format!("{:?}", Captured::from_bytes(vec![0x80; 300]));
     assert!(continuations.ends_with("…\" 300 bytes)"), "{continuations}");
 }

@@ -6,10 +6,7 @@ use super::LineSplitter;
 
 /// What `slice::split` makes of it; a newline ends a line, it does not begin one.
 fn model(data: &[u8]) -> Vec<Vec<u8>> {
-    let mut lines: Vec<Vec<u8>> = data
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect();
+    let mut lines: Vec<Vec<u8>> = data.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
     }
@@ -46,8 +43,7 @@ fn chunks(data: Vec<u8>, sizes: &[usize]) -> Vec<Vec<u8>> {
 
 fn chunked() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
     // A chunk of its own of size 0 is allowed; only zeros would not get anywhere.
-    let sizes = prop::collection::vec(0..30_usize, 1..8)
-        .prop_filter("progress", |sizes| sizes.iter().any(|&n| n > 0));
+    let sizes = prop::collection::vec(0..30_usize, 1..8).prop_filter("progress", |sizes| sizes.iter().any(|&n| n > 0));
     (data(), sizes).prop_map(|(data, sizes)| (data.clone(), chunks(data, &sizes)))
 }
 
@@ -106,12 +102,8 @@ fn a_panic_in_the_callback_leaves_no_line_behind() {
     let mut splitter = LineSplitter::default();
     splitter.push(b"a", |_| Ok::<_, Infallible>(())).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        splitter.push(b"b\nc", |_| -> Result<(), Infallible> {
-            std::panic::resume_unwind(Box::new(()))
-        })
+        splitter.push(b"b\nc", |_| -> Result<(), Infallible> { std::panic::resume_unwind(Box::new(())) })
     }));
     assert!(panicked.is_err());
-    splitter
-        .finish(|line| -> Result<(), Infallible> { panic!("delivered twice: {line:?}") })
-        .unwrap();
+    splitter.finish(|line| -> Result<(), Infallible> { panic!("delivered twice: {line:?}") }).unwrap();
 }

@@ -1,0 +1,139 @@
+//! What went wrong on the way to a running program: the step, and what the system said.
+
+use std::{fmt, io};
+
+/// The step at which starting a child process failed.
+///
+/// The steps run in the order listed, `Pipe` to `Clone` in this process, the rest in the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Step {
+    /// Making a pipe.
+    Pipe = 1,
+    /// Opening a file for a redirection.
+    Open,
+    /// Starting a helper thread.
+    Thread,
+    /// `clone` or `fork`: making the child.
+    Clone,
+    /// `setsid`: a new session.
+    Session,
+    /// `setpgid`: the process group.
+    ProcessGroup,
+    /// `dup2`: putting a descriptor under its number.
+    Dup,
+    /// Making stdin the controlling terminal.
+    ControllingTty,
+    /// `setpriority`: the nice value.
+    Nice,
+    /// `setrlimit`: a resource limit.
+    Rlimit,
+    /// `setgroups`: the supplementary groups.
+    Groups,
+    /// `setgid`: the group.
+    Gid,
+    /// `setuid`: the user.
+    Uid,
+    /// `chdir`: the working directory.
+    Chdir,
+    /// `prctl(PR_SET_PDEATHSIG)`: dying with the parent.
+    ParentDeath,
+    /// Closing the descriptors the child was not given.
+    Close,
+    /// `execve`: becoming the program.
+    Exec,
+    /// The child was gone before it came to `execve` (killed from outside, as a rule).
+    Vanished,
+}
+
+impl Step {
+    const ALL: [Step; 18] = [
+        Step::Pipe,
+        Step::Open,
+        Step::Thread,
+        Step::Clone,
+        Step::Session,
+        Step::ProcessGroup,
+        Step::Dup,
+        Step::ControllingTty,
+        Step::Nice,
+        Step::Rlimit,
+        Step::Groups,
+        Step::Gid,
+        Step::Uid,
+        Step::Chdir,
+        Step::ParentDeath,
+        Step::Close,
+        Step::Exec,
+        Step::Vanished,
+    ];
+
+    /// The step a child reported by number; a number no step has is a report torn by the child's death.
+    pub(crate) fn from_number(number: u32) -> Step {
+        Step::ALL.into_iter().find(|step| *step as u32 == number).unwrap_or(Step::Vanished)
+    }
+
+    /// The step's short name, as it stands in error texts: `chdir`, `exec`, `dup`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Pipe => "pipe",
+            Step::Open => "open",
+            Step::Thread => "thread",
+            Step::Clone => "clone",
+            Step::Session => "setsid",
+            Step::ProcessGroup => "setpgid",
+            Step::Dup => "dup",
+            Step::ControllingTty => "controlling tty",
+            Step::Nice => "nice",
+            Step::Rlimit => "setrlimit",
+            Step::Groups => "setgroups",
+            Step::Gid => "setgid",
+            Step::Uid => "setuid",
+            Step::Chdir => "chdir",
+            Step::ParentDeath => "parent death signal",
+            Step::Close => "close",
+            Step::Exec => "exec",
+            Step::Vanished => "before exec",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A failed step with the system's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    pub(crate) errno: i32,
+    /// What the step was at: the child's fd for `Dup`, the candidate's index for `Exec`, the index of the limit for `Rlimit`.
+    pub(crate) detail: i32,
+}
+
+impl Failure {
+    pub(crate) fn new(step: Step, error: &io::Error) -> Self {
+        Failure { step, errno: error.raw_os_error().unwrap_or(0), detail: 0 }
+    }
+
+    pub(crate) fn io_error(&self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_survives_the_way_through_a_number() {
+        for step in Step::ALL {
+            assert_eq!(Step::from_number(step as u32), step);
+        }
+        assert_eq!(Step::from_number(0), Step::Vanished);
+        assert_eq!(Step::from_number(4711), Step::Vanished);
+    }
+}

@@ -1,0 +1,73 @@
+//! How much pipe memory this library may take.
+//!
+//! An unprivileged user has a soft limit over all pipes (`/proc/sys/fs/pipe-user-pages-soft`, pipe(7)), and past it
+//! every *new* pipe of that user shrinks to two pages. So pipes are grown out of a budget of a sixteenth of it, and what was taken
+//! comes back when the pipe is gone.
+
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::sys::fds;
+
+/// What bulk pipes are grown to.
+pub(crate) const BULK: usize = 256 * 1024;
+/// The kernel's default, which costs no budget.
+pub(crate) const DEFAULT: usize = 64 * 1024;
+
+/// The kernel's own default for the soft limit: 16,384 pages.
+const SOFT_LIMIT: usize = 64 * 1024 * 1024;
+
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// A share of the budget; it goes back when dropped.
+#[derive(Debug)]
+pub(crate) struct Grant(usize);
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        TAKEN.fetch_sub(self.0, Relaxed);
+    }
+}
+
+/// Grows a pipe to `BULK`, if the budget and the kernel allow it; what it could not get is no error.
+pub(crate) fn grow(pipe: BorrowedFd<'_>) -> Option<Grant> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let grant = take(BULK, limit())?;
+    fds::set_capacity(pipe, BULK).ok().map(|_| grant)
+}
+
+fn limit() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let pages = std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft");
+        let pages = pages.ok().and_then(|text| text.trim().parse::<usize>().ok());
+        match pages {
+            // 0: no limit for the user. The library keeps to the usual one.
+            None | Some(0) => SOFT_LIMIT / 16,
+            Some(pages) => pages.saturating_mul(4096) / 16,
+        }
+    })
+}
+
+fn take(bytes: usize, limit: usize) -> Option<Grant> {
+    TAKEN
+        .fetch_update(Relaxed, Relaxed, |taken| taken.checked_add(bytes).filter(|sum| *sum <= limit))
+        .ok()
+        .map(|_| Grant(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_comes_back() {
+        let first = take(60, 100).unwrap();
+        assert!(take(60, 100).is_none());
+        drop(first);
+        assert!(take(100, 100).is_some());
+    }
+}

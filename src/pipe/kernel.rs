@@ -1,0 +1,125 @@
+//! The kernel's pipe, as two owned ends.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::{fds, signals, stream};
+
+/// A new pipe: what is written to the second is read from the first.
+///
+/// Both ends are close-on-exec from birth and keep clear of the numbers 0 to 2, also when the process has closed those.
+/// A read blocks until there is something, and gives 0 once every writer is gone, those in child processes
+/// included; a write blocks while the pipe is full, and fails with `BrokenPipe` once every reader is gone, whatever
+/// the process does about SIGPIPE. See pipe(7).
+///
+/// # Errors
+/// EMFILE or ENFILE: no descriptor left.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// let (mut reader, mut writer) = pipewright::pipe::kernel()?;
+/// writer.write_all(b"through the kernel")?;
+/// drop(writer);
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;
+/// assert_eq!(text, "through the kernel");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "pipe2")]
+pub fn kernel() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = os_pipe::pipe()?;
+    Ok((PipeReader(fds::clear_of_stdio(reader.into())?), PipeWriter(fds::clear_of_stdio(writer.into())?)))
+}
+
+/// The reading end of a kernel pipe. Dropping it closes it: with the last reader gone, writers get `BrokenPipe` or SIGPIPE.
+#[derive(Debug)]
+pub struct PipeReader(OwnedFd);
+
+/// The writing end of a kernel pipe. Dropping it closes it: with the last writer gone, the reader sees the end.
+#[derive(Debug)]
+pub struct PipeWriter(OwnedFd);
+
+impl PipeReader {
+    pub(crate) fn from_fd(fd: OwnedFd) -> Self {
+        PipeReader(fd)
+    }
+
+    /// A second handle to the same end, close-on-exec.
+    ///
+    /// # Errors
+    /// EMFILE: no descriptor left.
+    pub fn try_clone(&self) -> io::Result<PipeReader> {
+        fds::dup_above(self.0.as_fd(), 3).map(PipeReader)
+    }
+}
+
+impl PipeWriter {
+    pub(crate) fn from_fd(fd: OwnedFd) -> Self {
+        PipeWriter(fd)
+    }
+
+    /// A second handle to the same end, close-on-exec. The reader sees the end when all of them are gone.
+    ///
+    /// # Errors
+    /// EMFILE: no descriptor left.
+    pub fn try_clone(&self) -> io::Result<PipeWriter> {
+        fds::dup_above(self.0.as_fd(), 3).map(PipeWriter)
+    }
+}
+
+impl Read for PipeReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        stream::read(self.0.as_fd(), buffer)
+    }
+}
+
+impl Read for &PipeReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        stream::read(self.0.as_fd(), buffer)
+    }
+}
+
+impl Write for PipeWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        signals::without_sigpipe(|| stream::write(self.0.as_fd(), bytes))
+    }
+
+    /// Nothing to do: nothing is kept on this side.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &PipeWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        signals::without_sigpipe(|| stream::write(self.0.as_fd(), bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for PipeReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsFd for PipeWriter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<PipeReader> for OwnedFd {
+    fn from(end: PipeReader) -> OwnedFd {
+        end.0
+    }
+}
+
+impl From<PipeWriter> for OwnedFd {
+    fn from(end: PipeWriter) -> OwnedFd {
+        end.0
+    }
+}

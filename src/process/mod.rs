@@ -1,0 +1,280 @@
+//! One running child: wait for it, signal it, know what it used.
+
+mod reaper;
+mod watch;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use crate::clock::Deadline;
+use crate::status::Status;
+use crate::sys::launch::Launched;
+use crate::sys::poll::{self, Interest};
+use crate::sys::{pidfd, wait};
+
+pub(crate) use reaper::hand_over;
+pub use wait::Usage;
+use watch::Watch;
+
+/// One process of a [`Job`](crate::Job), safe to share: cloneable, `&self` everywhere, any number of waiters.
+///
+/// Signals go by process descriptor (`pidfd_send_signal(2)`), or, where there is none, under a lock that also covers reaping: a
+/// number that the system has given to a stranger is never signalled. A process that has ended can be signalled without
+/// effect, like a zombie.
+///
+/// Dropping a `Process` does nothing; the [`Job`](crate::Job) ends what it started.
+///
+/// ```
+/// use pipewright::cmd;
+/// let job = cmd!("sleep", "60").spawn()?;
+/// let process = job.processes()[0].clone();
+/// std::thread::spawn(move || process.terminate());
+/// assert_eq!(job.wait()?.signal(), Some(15));
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Process(Arc<Inner>);
+
+struct Inner {
+    pid: i32,
+    started: Instant,
+    watch: Watch,
+    /// Reaping and signalling by number both happen under this lock.
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Running,
+    Ended(Ended),
+}
+
+/// What is known of a process that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    /// `Status::UNKNOWN` when somebody else reaped it.
+    pub(crate) status: Status,
+    pub(crate) usage: Option<Usage>,
+    /// From the start to the moment the end was seen.
+    pub(crate) wall: Duration,
+}
+
+/// Somebody else in this process reaped the child (a `waitpid(-1)` loop, or SIGCHLD set to be ignored), and the kernel no longer
+/// knows its status. It is what the `io::Error` of [`Process::wait`] holds then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the status of process {pid} was stolen: something else in this process reaped it")]
+#[non_exhaustive]
+pub struct StatusStolen {
+    /// The process whose status is gone.
+    pub pid: u32,
+}
+
+impl Process {
+    /// Takes charge of a child. A child that cannot be watched is killed and reaped.
+    pub(crate) fn new(launched: Launched, started: Instant) -> io::Result<Process> {
+        let Launched { pid, pidfd } = launched;
+        match pidfd {
+            Some(fd) => Ok(Process(Arc::new(Inner {
+                pid,
+                started,
+                watch: Watch::Pidfd(fd),
+                state: Mutex::new(State::Running),
+            }))),
+            None => watch::by_thread(pid, started).inspect_err(|_| {
+                // Nobody else knows this child, so its number is still its own.
+                let _ = wait::kill(pid, libc::SIGKILL);
+                let _ = wait::reap(wait::Child::Pid(pid), true);
+            }),
+        }
+    }
+
+    /// The process number.
+    pub fn pid(&self) -> u32 {
+        self.0.pid.unsigned_abs()
+    }
+
+    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end.
+    ///
+    /// # Errors
+    /// [`StatusStolen`], inside the `io::Error`, when somebody else reaped the process.
+    pub fn wait(&self) -> io::Result<Status> {
+        loop {
+            if let Some(status) = self.wait_until(Deadline::NEVER)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// The status if the process has ended. Does not block.
+    ///
+    /// # Errors
+    /// As [`Process::wait`].
+    pub fn try_wait(&self) -> io::Result<Option<Status>> {
+        self.try_ended()?.map(|ended| self.known(ended)).transpose()
+    }
+
+    /// Waits at most `timeout`; `None` when the process still runs. Ends nothing, and may be repeated.
+    ///
+    /// # Errors
+    /// As [`Process::wait`].
+    pub fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<Status>> {
+        self.wait_until(Deadline::after(timeout))
+    }
+
+    /// Waits until `deadline` at most; `None` when the process still runs. Ends nothing, and may be repeated.
+    ///
+    /// # Errors
+    /// As [`Process::wait`].
+    pub fn wait_deadline(&self, deadline: Instant) -> io::Result<Option<Status>> {
+        self.wait_until(Deadline::at(deadline))
+    }
+
+    /// Asks the process to end: SIGTERM. Does not wait. A process that has ended already is no error.
+    ///
+    /// # Errors
+    /// What the system says, such as EPERM for a process that changed its user.
+    pub fn terminate(&self) -> io::Result<()> {
+        self.send_signal(libc::SIGTERM)
+    }
+
+    /// Ends the process: SIGKILL. Does not wait. This one process, not its descendants; [`Job::kill`](crate::Job::kill) ends
+    /// more.
+    ///
+    /// # Errors
+    /// As [`Process::terminate`].
+    #[doc(alias = "SIGKILL")]
+    pub fn kill(&self) -> io::Result<()> {
+        self.send_signal(libc::SIGKILL)
+    }
+
+    /// Sends a signal by number. A process that has ended already is no error.
+    ///
+    /// # Errors
+    /// What the system says: EINVAL for a number that is no signal, EPERM for a process that changed its user.
+    #[doc(alias = "pidfd_send_signal")]
+    pub fn send_signal(&self, signal: i32) -> io::Result<()> {
+        let sent = match &self.0.watch {
+            Watch::Pidfd(fd) => pidfd::send_signal(fd.as_fd(), signal),
+            Watch::Thread { .. } => match *self.state() {
+                // Under the lock: as long as it is not reaped, the number is the child's.
+                State::Running => wait::kill(self.0.pid, signal),
+                State::Ended(_) => Ok(()),
+            },
+        };
+        match sent {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// What the process used, once it has been seen to have ended. `None` before, and when its status was stolen.
+    pub fn usage(&self) -> Option<Usage> {
+        match *self.state() {
+            State::Ended(ended) => ended.usage,
+            State::Running => None,
+        }
+    }
+
+    /// How long the process ran, until it was seen to have ended; `None` before.
+    pub fn wall(&self) -> Option<Duration> {
+        match *self.state() {
+            State::Ended(ended) => Some(ended.wall),
+            State::Running => None,
+        }
+    }
+
+    /// Becomes readable when the process has ended, and stays so.
+    pub(crate) fn end_fd(&self) -> BorrowedFd<'_> {
+        match &self.0.watch {
+            Watch::Pidfd(fd) | Watch::Thread { ended: fd } => fd.as_fd(),
+        }
+    }
+
+    /// Whether and how the process has ended, reaping it if need be. Any waiter may do that: the lock makes it once.
+    pub(crate) fn try_ended(&self) -> io::Result<Option<Ended>> {
+        self.look(false)
+    }
+
+    /// Blocks until the process has ended. For a caller that waits for nothing else: no poll, one system call.
+    pub(crate) fn wait_ended(&self) -> io::Result<Ended> {
+        loop {
+            // Not a blocking waitid under the lock: it would shut out `try_wait` and `kill` of other threads.
+            if let Some(ended) = self.look(false)? {
+                return Ok(ended);
+            }
+            poll::wait_for(self.end_fd(), Interest::Readable, Deadline::NEVER)?;
+        }
+    }
+
+    fn look(&self, block: bool) -> io::Result<Option<Ended>> {
+        let mut state = self.state();
+        if let State::Ended(ended) = *state {
+            return Ok(Some(ended));
+        }
+        let Watch::Pidfd(fd) = &self.0.watch else {
+            // The watching thread reaps.
+            return Ok(None);
+        };
+        let ended = match wait::reap(wait::Child::Pidfd(fd.as_fd()), block) {
+            Ok(None) => return Ok(None),
+            Ok(Some((status, usage))) => self.0.ended(status, Some(usage)),
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
+                // Reaped behind our back. Newer kernels keep the status as long as the descriptor is open.
+                let status = pidfd::exit_status_after_reap(fd.as_fd()).map_or(Status::UNKNOWN, Status::from_wait);
+                self.0.ended(status, None)
+            }
+            Err(error) => return Err(error),
+        };
+        *state = State::Ended(ended);
+        Ok(Some(ended))
+    }
+
+    fn wait_until(&self, deadline: Deadline) -> io::Result<Option<Status>> {
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(Some(status));
+            }
+            if !poll::wait_for(self.end_fd(), Interest::Readable, deadline)? {
+                // The end may have come between the last look and the deadline.
+                return self.try_wait();
+            }
+        }
+    }
+
+    fn known(&self, ended: Ended) -> io::Result<Status> {
+        if ended.status.is_unknown() { Err(io::Error::other(self.stolen())) } else { Ok(ended.status) }
+    }
+
+    pub(crate) fn stolen(&self) -> StatusStolen {
+        StatusStolen { pid: self.pid() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under this lock panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self, status: Status, usage: Option<Usage>) -> Ended {
+        Ended { status, usage, wall: self.started.elapsed() }
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Process");
+        out.field("pid", &self.0.pid);
+        match *self.state() {
+            State::Running => out.field("state", &"not seen to have ended"),
+            State::Ended(ended) => out.field("status", &ended.status),
+        };
+        out.finish()
+    }
+}

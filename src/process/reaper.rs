@@ -1,0 +1,93 @@
+//! The one thread that reaps what nobody waits for any more: detached children, and those that a kill did not end at once.
+//!
+//! It starts when the first such child comes and ends when the last is gone, so a program that never needs it never has it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::{Process, Watch};
+use crate::clock::Deadline;
+use crate::sys::fds;
+use crate::sys::poll::{Interest, PollSet};
+
+struct Reaper {
+    running: bool,
+    arrivals: Vec<Process>,
+    /// Written to when there are arrivals. Without a descriptor to spare there is none, and the thread looks by itself.
+    wake: Option<OwnedFd>,
+}
+
+static REAPER: Mutex<Reaper> = Mutex::new(Reaper { running: false, arrivals: Vec::new(), wake: None });
+
+/// How often the thread looks for arrivals when it has no descriptor to be woken by.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Leaves a process to the reaper. Cannot fail: where no thread can be started, the child stays a zombie until the next
+/// hand-over or until this program ends.
+pub(crate) fn hand_over(process: Process) {
+    if matches!(process.0.watch, Watch::Thread { .. }) {
+        // Its own thread reaps it.
+        return;
+    }
+    let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
+    reaper.arrivals.push(process);
+    if reaper.running {
+        if let Some(wake) = &reaper.wake {
+            // A pipe that is full already wakes.
+            let _ = crate::sys::stream::write(wake.as_fd(), b"!");
+        }
+        return;
+    }
+    let pipe = wake_pipe();
+    let (woken, wake) = pipe.map_or((None, None), |(reader, writer)| (Some(reader), Some(writer)));
+    reaper.wake = wake;
+    reaper.running =
+        thread::Builder::new().name("pipewright-reap".into()).spawn(move || reap_until_empty(woken)).is_ok();
+}
+
+fn wake_pipe() -> Option<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = os_pipe::pipe().ok()?;
+    let reader = fds::clear_of_stdio(reader.into()).ok()?;
+    let writer = fds::clear_of_stdio(writer.into()).ok()?;
+    fds::set_nonblocking(writer.as_fd(), true).ok()?;
+    Some((reader, writer))
+}
+
+fn reap_until_empty(woken: Option<OwnedFd>) {
+    let mut waiting: Vec<Process> = Vec::new();
+    let mut set = PollSet::default();
+    loop {
+        // An error of waitid other than "stolen" cannot come from a valid descriptor; such a child is let go.
+        waiting.retain(|process| matches!(process.try_ended(), Ok(None)));
+        {
+            let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.append(&mut reaper.arrivals);
+            if waiting.is_empty() {
+                reaper.running = false;
+                reaper.wake = None;
+                return;
+            }
+        }
+        set.clear();
+        for process in &waiting {
+            set.push(process.end_fd(), Interest::Readable);
+        }
+        let deadline = match &woken {
+            Some(woken) => {
+                set.push(woken.as_fd(), Interest::Readable);
+                Deadline::NEVER
+            }
+            None => Deadline::after(LOOK),
+        };
+        if set.wait(deadline).is_err() {
+            thread::sleep(LOOK);
+        }
+        if let Some(woken) = &woken {
+            if set.ready(waiting.len()) {
+                let _ = crate::sys::stream::read(woken.as_fd(), &mut [0; 64]);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From an errno to what a person needs to know: the same ENOENT of `execve` means a missing program, a missing
+//! interpreter or a missing directory on the way.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use super::image::Image;
+use crate::failure::{Failure, Step};
+use crate::sys::env;
+
+/// Why a child could not be started, as far as it could be found out afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("no such program in PATH")]
+    NotInPath,
+    #[error(
+        "found only below the current directory, through the relative element {0:?} of PATH, which is refused \
+         (`allow_relative_path(true)` allows it)"
+    )]
+    RelativePath(OsString),
+    #[error("no such file: {}", .0.display())]
+    NoSuchFile(PathBuf),
+    #[error("no such working directory: {}", .0.display())]
+    CurrentDir(PathBuf),
+    #[error("cannot enter the working directory {}", .0.display())]
+    CurrentDirUnusable(PathBuf),
+    #[error("{} is a directory", .0.display())]
+    IsDirectory(PathBuf),
+    #[error("{} is not executable", .0.display())]
+    NotExecutable(PathBuf),
+    #[error("{} has no `#!` line and is no binary of this system (`Cmd::new(\"sh\").arg(file)` runs a shell script)", .0.display())]
+    NoShebang(PathBuf),
+    #[error("the interpreter {interpreter:?} of {} does not exist", .script.display())]
+    NoInterpreter { script: PathBuf, interpreter: OsString },
+    #[error("argument {index} has {bytes} bytes, the limit for one string is {limit} with its NUL")]
+    ArgumentTooLong { index: usize, bytes: u64, limit: u64 },
+    #[error("the environment variable {key:?} has {bytes} bytes, the limit for one string is {limit} with its NUL")]
+    VariableTooLong { key: OsString, bytes: u64, limit: u64 },
+    #[error("arguments and environment have {bytes} bytes together, the limit is {limit}")]
+    TooLongTogether { bytes: u64, limit: u64 },
+    #[error("{} is open for writing", .0.display())]
+    TextBusy(PathBuf),
+    #[error("the child was gone before it came to exec; something outside killed it")]
+    Vanished,
+    #[error("the system refused it")]
+    System,
+}
+
+/// Finds the cause. Looks at the file system, so what it finds may be newer than the failure; where it finds nothing, the
+/// errno stands alone.
+pub(crate) fn explain(failure: &Failure, image: &Image) -> Cause {
+    match failure.step {
+        Step::Chdir => {
+            let dir = PathBuf::from(OsStr::from_bytes(image.cwd().map_or(&[], |cwd| cwd.to_bytes())));
+            if failure.errno == libc::ENOENT { Cause::CurrentDir(dir) } else { Cause::CurrentDirUnusable(dir) }
+        }
+        Step::Exec => explain_exec(failure, image),
+        Step::Vanished => Cause::Vanished,
+        _ => Cause::System,
+    }
+}
+
+fn explain_exec(failure: &Failure, image: &Image) -> Cause {
+    let index = usize::try_from(failure.detail).unwrap_or(0);
+    let candidate = image.candidates().strings().iter().nth(index).unwrap_or(image.program());
+    // A relative program is looked for from the child's directory.
+    let base = image.cwd().map(|cwd| PathBuf::from(OsStr::from_bytes(cwd.to_bytes())));
+    let file = base.map_or_else(|| PathBuf::from(candidate), |base| base.join(candidate));
+    match failure.errno {
+        libc::ENOENT | libc::ENOTDIR => missing(image, &file),
+        libc::EACCES if file.is_dir() => Cause::IsDirectory(file),
+        libc::EACCES => forbidden(file),
+        libc::ENOEXEC => Cause::NoShebang(file),
+        libc::ETXTBSY => Cause::TextBusy(file),
+        libc::E2BIG => too_long(image),
+        _ => Cause::System,
+    }
+}
+
+fn missing(image: &Image, file: &Path) -> Cause {
+    if !image.program().as_bytes().contains(&b'/') {
+        // A script in PATH whose interpreter is missing looks like a missing program, too.
+        let script = image.candidates().strings().iter().map(PathBuf::from).find(|path| path.exists());
+        return match (script, image.relative_element()) {
+            (Some(script), _) => interpreter_missing(&script).unwrap_or(Cause::NotInPath),
+            (None, Some(element)) => Cause::RelativePath(element.to_owned()),
+            (None, None) => Cause::NotInPath,
+        };
+    }
+    if file.exists() { interpreter_missing(file).unwrap_or(Cause::System) } else { Cause::NoSuchFile(file.to_owned()) }
+}
+
+fn interpreter_missing(script: &Path) -> Option<Cause> {
+    let interpreter = interpreter_of(&head(script)?)?;
+    (!Path::new(&interpreter).exists()).then(|| Cause::NoInterpreter { script: script.to_owned(), interpreter })
+}
+
+fn forbidden(file: PathBuf) -> Cause {
+    if super::image::is_executable(&file) { Cause::System } else { Cause::NotExecutable(file) }
+}
+
+/// The first bytes of a file; the kernel reads 256 for the `#!` line.
+fn head(file: &Path) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    fs::File::open(file).ok()?.take(256).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
+/// The interpreter that a `#!` line names.
+fn interpreter_of(head: &[u8]) -> Option<OsString> {
+    let line = head.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let word = line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())?;
+    Some(OsString::from_vec(word.to_vec()))
+}
+
+fn too_long(image: &Image) -> Cause {
+    let length = |text: &OsStr| text.len() as u64;
+    if let Some(limit) = env::arg_string_max() {
+        let over = |text: &&OsStr| length(text) + 1 > limit;
+        if let Some((index, arg)) = image.argv().strings().iter().enumerate().find(|(_, arg)| over(arg)) {
+            return Cause::ArgumentTooLong { index, bytes: length(arg), limit };
+        }
+        if let Some(entry) = image.envp().strings().iter().find(over) {
+            let key = entry.as_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+            return Cause::VariableTooLong { key: OsStr::from_bytes(key).to_owned(), bytes: length(entry), limit };
+        }
+    }
+    let pointer = size_of::<usize>() as u64;
+    let strings = image.argv().strings().iter().chain(image.envp().strings().iter());
+    let bytes = strings.map(|text| length(text) + 1 + pointer).sum();
+    env::arg_max().map_or(Cause::System, |limit| Cause::TooLongTogether { bytes, limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interpreter_of_a_script() {
+        let of = |head: &str| interpreter_of(head.as_bytes());
+        assert_eq!(of("#!/bin/sh\nexit\n"), Some("/bin/sh".into()));
+        assert_eq!(of("#! /usr/bin/env python3\n"), Some("/usr/bin/env".into()));
+        assert_eq!(of("#!\n"), None);
+        assert_eq!(of("echo hi\n"), None);
+    }
+}

@@ -1,0 +1,426 @@
+//! What runs between clone and exec.
+//!
+//! The rules here are stricter than anywhere else. With `CLONE_VM` this code runs in the *parent's* memory while one parent
+//! thread waits; with `fork` it runs in a copy of a process whose other threads are gone. So: raw system calls only; no
+//! allocation, no lock, no panic (hence no indexing, no arithmetic that can overflow, no assert); nothing that
+//! runs destructors; out by `exit_group` alone. The errno is read at once after the call, since parent and child share it.
+
+#![expect(unsafe_code, reason = "the child's side of a spawn: raw system calls on memory prepared by the parent")]
+
+use std::ffi::{CStr, c_int, c_void};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+
+use super::carray::CArray;
+use super::close::close_range;
+use super::signals::{self, DEFAULT, IGNORE};
+use crate::failure::{Failure, Step};
+
+/// One step of putting descriptors under their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FdOp {
+    /// Copy `from` to a free number at or above `above`, close-on-exec; it becomes `Temp(temp)`.
+    Save { from: RawFd, above: RawFd, temp: usize },
+    /// `to` becomes a copy of `from`, without close-on-exec.
+    Dup2 { from: FdSource, to: RawFd },
+    /// Source and target are one number: `dup2(n, n)` would leave close-on-exec set, so the flag is cleared.
+    Keep { fd: RawFd },
+}
+
+/// Where a `Dup2` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FdSource {
+    /// A number known when the plan was made.
+    Fd(RawFd),
+    /// What the n-th `Save` made.
+    Temp(usize),
+}
+
+/// One resource limit to set: `RLIMIT_*`, soft, hard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RlimitSpec {
+    pub(crate) resource: c_int,
+    pub(crate) soft: u64,
+    pub(crate) hard: u64,
+}
+
+/// The child's own attributes, as numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) new_session: bool,
+    pub(crate) process_group: Option<i32>,
+    pub(crate) controlling_tty: bool,
+    pub(crate) nice: Option<i32>,
+    pub(crate) rlimits: Vec<RlimitSpec>,
+    pub(crate) umask: Option<u32>,
+    pub(crate) groups: Option<Vec<u32>>,
+    pub(crate) gid: Option<u32>,
+    pub(crate) uid: Option<u32>,
+    pub(crate) kill_on_parent_death: bool,
+    pub(crate) inherit_signals: bool,
+}
+
+impl Attributes {
+    /// Credentials never change in memory shared with the parent.
+    pub(crate) fn change_credentials(&self) -> bool {
+        self.uid.is_some() || self.gid.is_some() || self.groups.is_some()
+    }
+}
+
+/// Everything the child reads, prepared by the parent. Borrowed for the time of the launch.
+pub(crate) struct ChildPlan<'a> {
+    pub(crate) candidates: &'a CArray,
+    pub(crate) argv: &'a CArray,
+    pub(crate) envp: &'a CArray,
+    pub(crate) cwd: Option<&'a CStr>,
+    pub(crate) fd_ops: &'a [FdOp],
+    /// One slot a `Save`; written by the child.
+    pub(crate) temps: &'a [AtomicI32],
+    /// The ranges to close; `None`: close nothing.
+    pub(crate) close: Option<&'a [(u32, u32)]>,
+    pub(crate) attributes: &'a Attributes,
+    /// The mask the parent's thread had before it blocked everything.
+    pub(crate) mask: u64,
+    /// This process, for the parent-death check.
+    pub(crate) parent: i32,
+    pub(crate) report: &'a Report,
+    /// The fork engine's status pipe; -1 where memory is shared.
+    pub(crate) status_fd: RawFd,
+    /// Only mark descriptors close-on-exec: `exec()` in this process must leave them open when it fails.
+    pub(crate) mark_only: bool,
+}
+
+/// How far the child came. Written by the child, read by the parent: through shared memory, or as bytes in a pipe.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    stage: AtomicU32,
+    step: AtomicU32,
+    errno: AtomicI32,
+    detail: AtomicI32,
+}
+
+/// The byte that the fork engine's child writes before it calls execve.
+pub(crate) const ABOUT_TO_EXEC: u8 = b'x';
+
+impl Report {
+    const STARTED: u32 = 1;
+    const ABOUT_TO_EXEC: u32 = 2;
+    const FAILED: u32 = 3;
+
+    /// The size of a failure as the status pipe carries it.
+    pub(crate) const BYTES: usize = 12;
+
+    pub(crate) fn mark_started(&self) {
+        self.stage.store(Report::STARTED, Relaxed);
+    }
+
+    pub(crate) fn started(&self) -> bool {
+        self.stage.load(Relaxed) >= Report::STARTED
+    }
+
+    /// `None`: the program runs. Read after the clone returned, that is, after the child left this memory.
+    pub(crate) fn outcome(&self) -> Result<(), Failure> {
+        match self.stage.load(Relaxed) {
+            Report::ABOUT_TO_EXEC => Ok(()),
+            Report::FAILED => Err(Failure {
+                step: Step::from_number(self.step.load(Relaxed)),
+                errno: self.errno.load(Relaxed),
+                detail: self.detail.load(Relaxed),
+            }),
+            _ => Err(Failure { step: Step::Vanished, errno: 0, detail: 0 }),
+        }
+    }
+
+    fn fail(&self, failure: &Failure) {
+        self.step.store(failure.step as u32, Relaxed);
+        self.errno.store(failure.errno, Relaxed);
+        self.detail.store(failure.detail, Relaxed);
+        self.stage.store(Report::FAILED, Relaxed);
+    }
+
+    /// A failure as it came through the status pipe.
+    pub(crate) fn decode(bytes: [u8; Report::BYTES]) -> Failure {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        Failure {
+            step: Step::from_number(u32::from_ne_bytes([a, b, c, d])),
+            errno: i32::from_ne_bytes([e, f, g, h]),
+            detail: i32::from_ne_bytes([i, j, k, l]),
+        }
+    }
+}
+
+fn encode(failure: &Failure) -> [u8; Report::BYTES] {
+    let [a, b, c, d] = (failure.step as u32).to_ne_bytes();
+    let [e, f, g, h] = failure.errno.to_ne_bytes();
+    let [i, j, k, l] = failure.detail.to_ne_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l]
+}
+
+/// The child's main function, on either engine. Never returns to a caller: it ends in exec or in `exit_group`.
+///
+/// # Safety
+/// `plan` is a `*const ChildPlan` that stays valid until exec or exit; the caller is a fresh child with all signals blocked.
+pub(crate) unsafe extern "C" fn child_main(plan: *mut c_void) -> c_int {
+    // SAFETY: by this function's contract.
+    let plan = unsafe { &*plan.cast::<ChildPlan<'_>>() };
+    plan.report.mark_started();
+    // SAFETY: by this function's contract.
+    let failure = unsafe { become_program(plan) };
+    plan.report.fail(&failure);
+    if plan.status_fd >= 0 {
+        let bytes = encode(&failure);
+        // Twelve bytes into an empty pipe go at once or not at all; an interrupted call has all signals blocked anyway.
+        // SAFETY: the buffer lives on this stack.
+        unsafe { libc::write(plan.status_fd, bytes.as_ptr().cast(), bytes.len()) };
+    }
+    exit_now(127)
+}
+
+/// Leaves at once: no destructor, no `atexit`, no flushing of the parent's buffers.
+pub(crate) fn exit_now(code: c_int) -> ! {
+    // SAFETY: _exit is exit_group with nothing before it.
+    unsafe { libc::_exit(code) }
+}
+
+/// Turns this process into the program, or says what failed. In a child it runs under the rules of this file; `exec()`
+/// calls it in the process itself.
+///
+/// # Safety
+/// The process may be changed for good: its descriptors, its signals, its attributes.
+pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
+    if let Err(failure) = prepare(plan) {
+        return failure;
+    }
+    // From here the child is "about to exec": what ends it now, ends it as the program's own death would be seen.
+    plan.report.stage.store(Report::ABOUT_TO_EXEC, Relaxed);
+    if plan.status_fd >= 0 {
+        let mark = [ABOUT_TO_EXEC];
+        // SAFETY: one byte of this stack.
+        unsafe { libc::write(plan.status_fd, mark.as_ptr().cast(), 1) };
+    }
+    reset_signals(plan.attributes.inherit_signals);
+    // The mask opens last, and execve follows at once: a stop signal let in here would stop a child whose parent cannot
+    // move until it execs.
+    signals::set_mask(if plan.attributes.inherit_signals { plan.mask } else { 0 });
+    exec_first(plan)
+}
+
+/// Tries the candidates in order. As `execvp(3)`: a missing file leads on, so does a forbidden one, but that is what is
+/// reported if nothing else is found.
+fn exec_first(plan: &ChildPlan<'_>) -> Failure {
+    let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
+    let mut index: c_int = 0;
+    for &path in plan.candidates.pointers() {
+        if path.is_null() {
+            break;
+        }
+        // SAFETY: NUL-terminated strings and NULL-terminated arrays.
+        unsafe { libc::execve(path, plan.argv.as_ptr(), plan.envp.as_ptr()) };
+        let errno = last_errno();
+        match errno {
+            libc::ENOENT | libc::ENOTDIR => {}
+            libc::EACCES => {
+                if found.errno != libc::EACCES {
+                    found = Failure { step: Step::Exec, errno, detail: index };
+                }
+            }
+            _ => return Failure { step: Step::Exec, errno, detail: index },
+        }
+        index = index.saturating_add(1);
+    }
+    found
+}
+
+fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
+    let attributes = plan.attributes;
+    if attributes.new_session {
+        // SAFETY: no memory involved.
+        step(Step::Session, 0, unsafe { libc::setsid() })?;
+    }
+    if let Some(group) = attributes.process_group {
+        // SAFETY: no memory involved.
+        step(Step::ProcessGroup, 0, unsafe { libc::setpgid(0, group) })?;
+    }
+    for op in plan.fd_ops {
+        apply(op, plan.temps)?;
+    }
+    if attributes.controlling_tty {
+        // SAFETY: TIOCSCTTY takes a number.
+        step(Step::ControllingTty, 0, unsafe { libc::ioctl(0, libc::TIOCSCTTY as _, 0) })?;
+    }
+    if let Some(nice) = attributes.nice {
+        // SAFETY: no memory involved.
+        step(Step::Nice, 0, unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+    }
+    for spec in &attributes.rlimits {
+        let limit = libc::rlimit { rlim_cur: spec.soft as _, rlim_max: spec.hard as _ };
+        // SAFETY: `limit` lives on this stack.
+        step(Step::Rlimit, spec.resource, unsafe { libc::setrlimit(spec.resource as _, &raw const limit) })?;
+    }
+    if let Some(mask) = attributes.umask {
+        // SAFETY: no memory involved.
+        unsafe { libc::umask(mask as libc::mode_t) };
+    }
+    credentials(attributes)?;
+    if let Some(cwd) = plan.cwd {
+        // SAFETY: a NUL-terminated string.
+        step(Step::Chdir, 0, unsafe { libc::chdir(cwd.as_ptr()) })?;
+    }
+    if attributes.kill_on_parent_death {
+        die_with_parent(plan.parent)?;
+    }
+    if let Some(ranges) = plan.close {
+        for &(first, last) in ranges {
+            close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {
+                step: Step::Close,
+                errno,
+                detail: 0,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn apply(op: &FdOp, temps: &[AtomicI32]) -> Result<(), Failure> {
+    match *op {
+        FdOp::Save { from, above, temp } => {
+            // SAFETY: no memory involved.
+            let saved = step(Step::Dup, from, unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) })?;
+            if let Some(slot) = temps.get(temp) {
+                slot.store(saved, Relaxed);
+            }
+        }
+        FdOp::Dup2 { from, to } => {
+            let from = match from {
+                FdSource::Fd(fd) => fd,
+                FdSource::Temp(temp) => temps.get(temp).map_or(-1, |slot| slot.load(Relaxed)),
+            };
+            // SAFETY: no memory involved.
+            step(Step::Dup, to, unsafe { libc::dup2(from, to) })?;
+        }
+        FdOp::Keep { fd } => {
+            // SAFETY: no memory involved.
+            step(Step::Dup, fd, unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Groups first and the user last: each needs the rights the next one gives away. Raw calls on Linux: glibc's wrappers
+/// would make every thread of the process follow.
+fn credentials(attributes: &Attributes) -> Result<(), Failure> {
+    if let Some(groups) = &attributes.groups {
+        // SAFETY: the list was prepared by the parent and is only read.
+        step(Step::Groups, 0, unsafe { raw_setgroups(groups.len(), groups.as_ptr()) })?;
+    }
+    if let Some(gid) = attributes.gid {
+        // SAFETY: no memory involved.
+        step(Step::Gid, 0, unsafe { raw_setgid(gid) })?;
+    }
+    if let Some(uid) = attributes.uid {
+        // SAFETY: no memory involved.
+        step(Step::Uid, 0, unsafe { raw_setuid(uid) })?;
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+unsafe fn raw_setgroups(len: usize, groups: *const u32) -> c_int {
+    // SAFETY: `groups` points to `len` ids, by the caller.
+    unsafe { libc::syscall(libc::SYS_setgroups, len, groups) as c_int }
+}
+#[cfg(target_os = "linux")]
+unsafe fn raw_setgid(gid: u32) -> c_int {
+    // SAFETY: no memory involved.
+    unsafe { libc::syscall(libc::SYS_setgid, gid) as c_int }
+}
+#[cfg(target_os = "linux")]
+unsafe fn raw_setuid(uid: u32) -> c_int {
+    // SAFETY: no memory involved.
+    unsafe { libc::syscall(libc::SYS_setuid, uid) as c_int }
+}
+#[cfg(not(target_os = "linux"))]
+unsafe fn raw_setgroups(len: usize, groups: *const u32) -> c_int {
+    // SAFETY: `groups` points to `len` ids, by the caller.
+    unsafe { libc::setgroups(len as _, groups) }
+}
+#[cfg(not(target_os = "linux"))]
+unsafe fn raw_setgid(gid: u32) -> c_int {
+    // SAFETY: no memory involved.
+    unsafe { libc::setgid(gid) }
+}
+#[cfg(not(target_os = "linux"))]
+unsafe fn raw_setuid(uid: u32) -> c_int {
+    // SAFETY: no memory involved.
+    unsafe { libc::setuid(uid) }
+}
+
+/// The parent may have died between clone and prctl, and its death signal with it: whoever has another parent by now
+/// leaves at once.
+#[cfg(target_os = "linux")]
+fn die_with_parent(parent: i32) -> Result<(), Failure> {
+    // SAFETY: no memory involved.
+    step(Step::ParentDeath, 0, unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    // SAFETY: no memory involved.
+    if unsafe { libc::getppid() } != parent {
+        exit_now(127);
+    }
+    Ok(())
+}
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_parent: i32) -> Result<(), Failure> {
+    Err(Failure { step: Step::ParentDeath, errno: libc::ENOSYS, detail: 0 })
+}
+
+/// Handlers first, the mask only afterwards: with the mask open, a handler of the parent would run in the child, on the
+/// parent's memory. A stop signal that is already pending would stop the child before exec and with it the parent; setting
+/// it to be ignored for a moment throws it away.
+fn reset_signals(inherit: bool) {
+    for signal in 1..=signals::LAST {
+        let kept = matches!(signal, libc::SIGHUP | libc::SIGINT | libc::SIGQUIT) || inherit;
+        if kept && signals::handler(signal) == IGNORE {
+            continue;
+        }
+        if matches!(signal, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) {
+            signals::set_handler(signal, IGNORE);
+        }
+        signals::set_handler(signal, DEFAULT);
+    }
+}
+
+/// -1 becomes the failed step with its errno.
+fn step(step: Step, detail: c_int, returned: c_int) -> Result<c_int, Failure> {
+    if returned == -1 { Err(Failure { step, errno: last_errno(), detail }) } else { Ok(returned) }
+}
+
+/// The thread's errno, by pointer: `io::Error` is not used on this side.
+pub(crate) fn last_errno() -> c_int {
+    let place = errno_place();
+    // SAFETY: libc's errno pointer is valid for the thread's life.
+    unsafe { *place }
+}
+
+/// Puts a saved errno back: the child of a `CLONE_VM` shares the variable with the thread that made it.
+pub(crate) fn set_errno(value: c_int) {
+    let place = errno_place();
+    // SAFETY: libc's errno pointer is valid for the thread's life.
+    unsafe { *place = value }
+}
+
+fn errno_place() -> *mut c_int {
+    #[cfg(target_os = "linux")]
+    // SAFETY: takes nothing, returns this thread's slot.
+    unsafe {
+        libc::__errno_location()
+    }
+    #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+    // SAFETY: takes nothing, returns this thread's slot.
+    unsafe {
+        libc::__error()
+    }
+    #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
+    // SAFETY: takes nothing, returns this thread's slot.
+    unsafe {
+        libc::__errno()
+    }
+}

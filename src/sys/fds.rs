@@ -1,0 +1,87 @@
+//! Questions to and changes of single descriptors: the `fcntl(2)` and `ioctl(2)` family.
+
+#![expect(unsafe_code, reason = "taking ownership of descriptors that system calls return as numbers")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+/// A copy at the lowest free number that is `above` or higher, close-on-exec (`F_DUPFD_CLOEXEC`).
+pub(crate) fn dup_above(fd: BorrowedFd<'_>, above: RawFd) -> io::Result<OwnedFd> {
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))?;
+    // SAFETY: the call made the descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Moves a descriptor of our own off the numbers 0 to 2, which it gets when the host has closed one of them: there it would be taken
+/// for a standard stream, by us and by every child.
+pub(crate) fn clear_of_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { dup_above(std::os::fd::AsFd::as_fd(&fd), 3) }
+}
+
+/// Whether this process has 0, 1 or 2 open.
+pub(crate) fn stdio_is_open(number: RawFd) -> bool {
+    // SAFETY: asks for flags; a number that is not open is an answer.
+    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+}
+
+/// Standard stream `number` of this process, borrowed for the life of the process.
+pub(crate) fn stdio(number: RawFd) -> BorrowedFd<'static> {
+    debug_assert!((0..=2).contains(&number));
+    // SAFETY: the standard streams belong to the process as a whole; the number is not -1.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    let wanted = if on { flags | OFlag::O_NONBLOCK } else { flags - OFlag::O_NONBLOCK };
+    if wanted != flags {
+        fcntl(fd, FcntlArg::F_SETFL(wanted))?;
+    }
+    Ok(())
+}
+
+/// The pipe's capacity in bytes; `None` where it cannot be asked (not a pipe, not Linux).
+pub(crate) fn capacity(fd: BorrowedFd<'_>) -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    return fcntl(fd, FcntlArg::F_GETPIPE_SZ).ok().and_then(|bytes| usize::try_from(bytes).ok());
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        None
+    }
+}
+
+/// Asks for a capacity; what the kernel gave comes back.
+pub(crate) fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
+        let given = fcntl(fd, FcntlArg::F_SETPIPE_SZ(wanted))?;
+        Ok(usize::try_from(given).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (fd, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The bytes that wait to be read (`FIONREAD`).
+pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut queued: libc::c_int = 0;
+    // SAFETY: FIONREAD fills one int.
+    super::check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD as _, &raw mut queued) })?;
+    Ok(usize::try_from(queued).unwrap_or(0))
+}
+
+/// Whether this process has `number` open, as a pipe or fifo.
+pub(crate) fn number_is_pipe(number: RawFd) -> bool {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the structure lives on this stack; a number that is not open is an answer.
+    let answered = unsafe { libc::fstat(number, stat.as_mut_ptr()) } == 0;
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    answered && unsafe { stat.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
+}

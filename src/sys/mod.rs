@@ -1,0 +1,39 @@
+//! The system calls: all `unsafe` and all of `libc` is here, one family of calls a file, with safe signatures outward.
+//!
+//! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
+//! runs between clone and exec, under rules of its own.
+
+pub(crate) mod carray;
+pub(crate) mod child;
+pub(crate) mod close;
+pub(crate) mod env;
+pub(crate) mod fds;
+pub(crate) mod launch;
+pub(crate) mod pidfd;
+pub(crate) mod poll;
+pub(crate) mod signals;
+pub(crate) mod stack;
+pub(crate) mod stream;
+pub(crate) mod wait;
+
+use std::io;
+
+/// A system call's return value as a result: -1 stands for the thread's errno.
+fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
+    if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}
+
+/// The same for calls that return a size.
+fn check_size(returned: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
+}
+
+/// Calls `f` until it is not interrupted by a signal.
+fn retry<T>(mut f: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match f() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Reading and writing.
+
+#![expect(unsafe_code, reason = "reading straight into a vector's spare capacity")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Reads at most `most` bytes into the vector's spare capacity, growing it when there is none; the number read, 0 at the end.
+pub(crate) fn read_into(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    buffer.try_reserve(most.max(1)).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let spare = buffer.spare_capacity_mut();
+    let room = spare.len().min(most);
+    let place = spare.as_mut_ptr();
+    // SAFETY: `place` has `room` bytes, which the kernel fills from the front.
+    let read = super::retry(|| super::check_size(unsafe { libc::read(fd.as_raw_fd(), place.cast(), room) }))?;
+    // SAFETY: the first `read` bytes of the spare capacity were just filled.
+    unsafe { buffer.set_len(buffer.len() + read) };
+    Ok(read)
+}
+
+/// Reads into a slice.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    super::retry(|| Ok(nix::unistd::read(fd, buffer)?))
+}
+
+/// Writes some of `bytes`. The caller has seen to SIGPIPE.
+pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    super::retry(|| Ok(nix::unistd::write(fd, bytes)?))
+}
+
+/// Writes all of `bytes` to a descriptor that blocks. The caller has seen to SIGPIPE.
+pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(fd, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            // Somebody else made the description non-blocking: wait for room instead of losing bytes.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                super::poll::wait_for(fd, super::poll::Interest::Writable, crate::clock::Deadline::NEVER)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

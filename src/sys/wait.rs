@@ -1,0 +1,132 @@
+//! Waiting for one child, with what it used.
+
+#![expect(unsafe_code, reason = "waitid with rusage, which only the raw system call has")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::status::Status;
+
+/// What a process used, as `getrusage(2)` counts it: its own and that of the children it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// CPU time in user mode.
+    pub user_time: Duration,
+    /// CPU time in the kernel.
+    pub system_time: Duration,
+    /// The largest resident set, in bytes.
+    pub max_rss: u64,
+    /// Page faults served without reading from disk.
+    pub minor_faults: u64,
+    /// Page faults that had to read from disk.
+    pub major_faults: u64,
+    /// Times the process gave up the CPU by itself.
+    pub voluntary_switches: u64,
+    /// Times the CPU was taken from the process.
+    pub involuntary_switches: u64,
+}
+
+impl Usage {
+    /// User and system time together.
+    pub fn cpu_time(&self) -> Duration {
+        self.user_time + self.system_time
+    }
+
+    fn from_raw(raw: &libc::rusage) -> Usage {
+        let time = |value: libc::timeval| {
+            Duration::new(u64::try_from(value.tv_sec).unwrap_or(0), u32::try_from(value.tv_usec).unwrap_or(0) * 1000)
+        };
+        let count = |value: libc::c_long| u64::try_from(value).unwrap_or(0);
+        // Linux and the BSDs count in KiB, macOS in bytes.
+        let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+        Usage {
+            user_time: time(raw.ru_utime),
+            system_time: time(raw.ru_stime),
+            max_rss: count(raw.ru_maxrss) * unit,
+            minor_faults: count(raw.ru_minflt),
+            major_faults: count(raw.ru_majflt),
+            voluntary_switches: count(raw.ru_nvcsw),
+            involuntary_switches: count(raw.ru_nivcsw),
+        }
+    }
+}
+
+/// Which child to wait for.
+#[derive(Clone, Copy)]
+pub(crate) enum Child<'fd> {
+    Pidfd(BorrowedFd<'fd>),
+    /// Only while nobody else can have reaped it: a number may be given to a stranger.
+    Pid(i32),
+}
+
+/// Reaps the child: `None` while it runs and `block` is false. ECHILD: somebody else reaped it.
+///
+/// WEXITED alone: a stopped child is not an ended one.
+#[cfg(target_os = "linux")]
+pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
+    let (kind, id) = match child {
+        Child::Pidfd(fd) => (libc::P_PIDFD, fd.as_raw_fd()),
+        Child::Pid(pid) => (libc::P_PID, pid),
+    };
+    let options = libc::WEXITED | if block { 0 } else { libc::WNOHANG };
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    super::retry(|| {
+        // SAFETY: both structures live on this stack and have the kernel's types.
+        let done = unsafe { libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, usage.as_mut_ptr()) };
+        super::check(i32::try_from(done).unwrap_or(-1))
+    })?;
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the call fills the fields of a child's siginfo; zero means that no child was ready.
+    if unsafe { info.si_pid() } == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as above.
+    let value = unsafe { info.si_status() };
+    let status = match info.si_code {
+        libc::CLD_EXITED => Status::exited(value),
+        code => Status::signaled(value, code == libc::CLD_DUMPED),
+    };
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    Ok(Some((status, Usage::from_raw(&unsafe { usage.assume_init() }))))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
+    let pid = match child {
+        Child::Pid(pid) => pid,
+        Child::Pidfd(fd) => return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
+    };
+    let mut raw = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    let options = if block { 0 } else { libc::WNOHANG };
+    let reaped = super::retry(|| {
+        // SAFETY: both results live on this stack.
+        super::check(unsafe { libc::wait4(pid, &raw mut raw, options, usage.as_mut_ptr()) })
+    })?;
+    if reaped == 0 {
+        return Ok(None);
+    }
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    Ok(Some((Status::from_wait(raw), Usage::from_raw(&unsafe { usage.assume_init() }))))
+}
+
+/// Blocks until the child has ended, and leaves it to be reaped (WNOWAIT).
+pub(crate) fn wait_without_reaping(pid: i32) -> io::Result<()> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let id = libc::id_t::try_from(pid).unwrap_or(0);
+    super::retry(|| {
+        // SAFETY: the structure lives on this stack.
+        super::check(unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), libc::WEXITED | libc::WNOWAIT) })
+    })
+    .map(drop)
+}
+
+/// `kill(2)`: only while the child is known to be unreaped.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes numbers.
+    super::check(unsafe { libc::kill(pid, signal) }).map(drop)
+}
