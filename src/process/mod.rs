@@ -194,21 +194,6 @@ impl Process {
 
     /// Whether and how the process has ended, reaping it if need be. Any waiter may do that: the lock makes it once.
     pub(crate) fn try_ended(&self) -> io::Result<Option<Ended>> {
-        self.look(false)
-    }
-
-    /// Blocks until the process has ended. For a caller that waits for nothing else: no poll, one system call.
-    pub(crate) fn wait_ended(&self) -> io::Result<Ended> {
-        loop {
-            // Not a blocking waitid under the lock: it would shut out `try_wait` and `kill` of other threads.
-            if let Some(ended) = self.look(false)? {
-                return Ok(ended);
-            }
-            poll::wait_for(self.end_fd(), Interest::Readable, Deadline::NEVER)?;
-        }
-    }
-
-    fn look(&self, block: bool) -> io::Result<Option<Ended>> {
         let mut state = self.state();
         if let State::Ended(ended) = *state {
             return Ok(Some(ended));
@@ -217,7 +202,7 @@ impl Process {
             // The watching thread reaps.
             return Ok(None);
         };
-        let ended = match wait::reap(wait::Child::Pidfd(fd.as_fd()), block) {
+        let ended = match wait::reap(wait::Child::Pidfd(fd.as_fd()), false) {
             Ok(None) => return Ok(None),
             Ok(Some((status, usage))) => self.0.ended(status, Some(usage)),
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {

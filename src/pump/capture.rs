@@ -12,7 +12,9 @@ pub enum Limit {
     /// All of it.
     #[default]
     None,
-    /// The first so many bytes.
+    /// The first so many bytes. When more comes, reading stops and the stream is closed, as `head -c` does: the child's next
+    /// write gets SIGPIPE, which counts as success. [`HeadTail`](Limit::HeadTail) with an empty tail lets the child run to its end
+    /// instead.
     Head(usize),
     /// The last so many bytes.
     Tail(usize),
@@ -115,6 +117,11 @@ impl Capture {
         ring[self.oldest..][..until_wrap.len()].copy_from_slice(until_wrap);
         ring[..wrapped.len()].copy_from_slice(wrapped);
         self.oldest = (self.oldest + bytes.len()) % ring.len();
+    }
+
+    /// Whether all that is wanted is there, and more would only be thrown away.
+    pub(crate) fn had_enough(&self) -> bool {
+        matches!(self.limit, Limit::Head(_)) && self.omitted > 0
     }
 
     pub(crate) fn finish(mut self) -> Captured {

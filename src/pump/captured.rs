@@ -30,10 +30,25 @@ impl Captured {
         Self { bytes: Some(bytes), omitted: 0, omitted_at: 0 }
     }
 
-    /// `bytes`, in which a [`Limit`](super::capture::Limit) left out `omitted` at the offset `at`.
+    /// `bytes`, in which a [`Limit`](crate::Limit) left out `omitted` at the offset `at`.
     pub(crate) fn with_omission(bytes: Vec<u8>, at: usize, omitted: u64) -> Self {
         debug_assert!(omitted > 0 && at <= bytes.len());
         Self { bytes: Some(bytes), omitted, omitted_at: at }
+    }
+
+    /// What another pipe captured of the same stream, behind this.
+    pub(crate) fn append(&mut self, other: Captured) {
+        match (&mut self.bytes, other.bytes) {
+            (Some(bytes), Some(more)) => {
+                if self.omitted == 0 && other.omitted > 0 {
+                    self.omitted_at = bytes.len() + other.omitted_at;
+                }
+                bytes.extend(more);
+                self.omitted += other.omitted;
+            }
+            (None, more) => *self = Captured { bytes: more, ..other },
+            (Some(_), None) => {}
+        }
     }
 
     /// Whether the stream was captured at all.
@@ -42,7 +57,8 @@ impl Captured {
         self.bytes.is_some()
     }
 
-    /// How many bytes a [`Limit`](super::capture::Limit) left out.
+    /// How many bytes a [`Limit`](crate::Limit) left out. Behind [`Limit::Head`](crate::Limit::Head), which stops reading, there may
+    /// have been more.
     #[must_use]
     pub fn omitted(&self) -> u64 {
         self.omitted
@@ -63,7 +79,7 @@ impl Captured {
     /// The bytes as text.
     ///
     /// # Errors
-    /// When they are not UTF-8, which includes a character that a [`Limit`](super::capture::Limit) cut in two.
+    /// When they are not UTF-8, which includes a character that a [`Limit`](crate::Limit) cut in two.
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self)
     }

@@ -1,7 +1,370 @@
-//! The state machine that moves bytes.
+//! The state machine that moves a run's bytes and sees its processes end.
+//!
+//! It never waits: a driver asks it for [`interests`](Pump::interests) and a [`deadline`](Pump::deadline), waits in its own
+//! way, and tells it what is [`ready`](Pump::ready) and when [time is up](Pump::time_is_up), until it is
+//! [`done`](Pump::done). Each call does one bounded piece of work, so endless output never keeps a deadline from being seen.
 
-pub(crate) mod capture;
-pub(crate) mod captured;
-pub(crate) mod lines;
+mod capture;
+mod captured;
+pub(crate) mod driver;
+mod flow;
+pub(crate) mod helper;
+mod lines;
+mod sink;
+pub(crate) mod wake;
+
+use std::error::Error as StdError;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::clock::Deadline;
+use crate::process::{self, Ended, Process};
+use crate::stdio::Stream;
+use crate::sys::poll::Interest;
+
+pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
+pub(crate) use flow::{Drain, Feed, Flow};
+pub(crate) use lines::LineSplitter;
+pub(crate) use sink::{FdSink, LineCallback, Sink};
+use wake::{Order, Wake};
+
+/// Any error of the caller's.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+/// A callback lent for the time of a drive.
+pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxError>>;
+
+/// What went wrong with a stream.
+#[derive(Debug)]
+pub(crate) struct FlowFailure {
+    pub(crate) stream: Stream,
+    pub(crate) what: FlowError,
+}
+
+#[derive(Debug)]
+pub(crate) enum FlowError {
+    /// Reading from or writing to a descriptor, the caller's reader or the caller's writer.
+    Io(std::io::Error),
+    /// A callback of the caller's returned an error.
+    Callback(BoxError),
+    /// A callback, reader or writer of the caller's panicked, with this text.
+    Panic(String),
+    /// More output than `Limit::Fail` allows.
+    Limit(usize),
+}
+
+/// Why a run ended other than by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    TimedOut,
+    Cancelled,
+    /// Dropped, or killed by its own handle's drop.
+    Aborted,
+}
+
+/// The times that bound a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    pub(crate) deadline: Deadline,
+    /// From asking the processes to end to killing them.
+    pub(crate) grace: Duration,
+    /// From the last process's end to giving up on streams that somebody else holds; `None`: as long as it takes.
+    pub(crate) eof_grace: Option<Duration>,
+}
+
+/// How long after SIGKILL a process may take to be gone before it is left to the reaper.
+const KILL_PATIENCE: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// A stream failed and was closed; what does not end by that is ended when the time is up.
+    Closing(Deadline),
+    /// Asked to end.
+    Terminating(Deadline),
+    /// Killed.
+    Killing(Deadline),
+    Over,
+}
+
+/// What a driver's readiness refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    Flow(usize),
+    /// A flow's n-th sink.
+    Sink(usize, usize),
+    Stage(usize),
+    Wake,
+}
+
+struct StageRun {
+    process: Process,
+    ended: Option<Ended>,
+}
+
+/// A run in progress.
+pub(crate) struct Pump {
+    flows: Vec<Flow>,
+    stages: Vec<StageRun>,
+    timing: Timing,
+    phase: Phase,
+    wake: Option<Wake>,
+    last_end: Option<Instant>,
+    cut: Option<Cut>,
+    failure: Option<FlowFailure>,
+    leaked: Vec<Stream>,
+}
+
+/// What a finished run leaves.
+pub(crate) struct Finished {
+    /// By stage; `None` for a process that did not die of SIGKILL in time.
+    pub(crate) stages: Vec<Option<Ended>>,
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) cut: Option<Cut>,
+    pub(crate) failure: Option<FlowFailure>,
+    /// The streams that somebody else still held when they were given up.
+    pub(crate) leaked: Vec<Stream>,
+}
+
+impl Pump {
+    pub(crate) fn new(flows: Vec<Flow>, processes: Vec<Process>, timing: Timing, wake: Option<Wake>) -> Pump {
+        let stages = processes.into_iter().map(|process| StageRun { process, ended: None }).collect();
+        Pump {
+            flows,
+            stages,
+            timing,
+            phase: Phase::Running,
+            wake,
+            last_end: None,
+            cut: None,
+            failure: None,
+            leaked: Vec::new(),
+        }
+    }
+
+    /// Everything to wait for.
+    pub(crate) fn interests(&self, mut each: impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+        for (index, flow) in self.flows.iter().enumerate() {
+            flow.interests(index, &mut each);
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if stage.ended.is_none() {
+                each(stage.process.end_fd(), Interest::Readable, Token::Stage(index));
+            }
+        }
+        if let Some(wake) = &self.wake {
+            each(wake.fd(), Interest::Readable, Token::Wake);
+        }
+    }
+
+    /// When [`time_is_up`](Self::time_is_up) wants to be called, if nothing else happens.
+    pub(crate) fn deadline(&self) -> Deadline {
+        match self.phase {
+            Phase::Running => self.timing.deadline.earlier(self.leak_deadline()),
+            Phase::Closing(until) => self.timing.deadline.earlier(until),
+            Phase::Terminating(until) | Phase::Killing(until) => until,
+            Phase::Over => Deadline::NEVER,
+        }
+    }
+
+    pub(crate) fn done(&self) -> bool {
+        self.phase == Phase::Over || (self.all_ended() && self.flows.iter().all(|flow| !flow.is_awaited()))
+    }
+
+    /// A single stream that may be read without asking first: nothing else is worth waking up for.
+    pub(crate) fn lone_reader(&self) -> Option<Token> {
+        let lone = self.phase == Phase::Running && self.wake.is_none() && self.deadline().is_never();
+        match self.flows.as_slice() {
+            [flow] if lone && flow.reads_blocking() => Some(Token::Flow(0)),
+            _ => None,
+        }
+    }
+
+    /// Does the one piece of work that readiness allows.
+    pub(crate) fn ready(&mut self, token: Token, lent: &mut Lent<'_>) {
+        match token {
+            Token::Flow(flow) => {
+                let result = self.flows[flow].step(lent);
+                self.note(result);
+            }
+            Token::Sink(flow, sink) => {
+                let result = self.flows[flow].push_on(sink);
+                self.note(result);
+            }
+            Token::Stage(index) => self.look_at(index),
+            Token::Wake => self.obey(),
+        }
+        if self.all_ended() && matches!(self.phase, Phase::Terminating(_) | Phase::Killing(_)) {
+            // Whoever still holds the streams was not ours to wait for: what is there is taken, and no more.
+            self.close();
+        }
+    }
+
+    /// The deadline has passed: ends what is to be ended, a step further than before.
+    pub(crate) fn time_is_up(&mut self) {
+        match self.phase {
+            Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
+            Phase::Running => self.give_up_on_leaks(),
+            Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
+            Phase::Closing(_) => self.terminate(),
+            Phase::Terminating(_) => {
+                self.signal(libc::SIGKILL);
+                self.phase = Phase::Killing(Deadline::after(KILL_PATIENCE));
+            }
+            Phase::Killing(_) => self.close(),
+            Phase::Over => {}
+        }
+    }
+
+    /// Kills, reaps and closes, in bounded time, without waiting for anybody's streams. For Drop: allocates no descriptor.
+    pub(crate) fn abort(&mut self) {
+        if self.done() {
+            return;
+        }
+        self.cut.get_or_insert(Cut::Aborted);
+        self.signal(libc::SIGKILL);
+        let until = Deadline::after(KILL_PATIENCE);
+        for index in 0..self.stages.len() {
+            let process = &self.stages[index].process;
+            // An error of poll leaves the process to the reaper below.
+            let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
+            self.look_at(index);
+        }
+        self.close();
+    }
+
+    /// Takes the run apart. What has not ended is killed; what does not die goes to the reaper, by Drop.
+    pub(crate) fn finish(mut self) -> Finished {
+        self.abort();
+        for flow in &mut self.flows {
+            if let Err(failure) = flow.late_result() {
+                self.failure.get_or_insert(failure);
+            }
+        }
+        Finished {
+            stages: self.stages.iter().map(|stage| stage.ended).collect(),
+            flows: std::mem::take(&mut self.flows),
+            cut: self.cut,
+            failure: self.failure.take(),
+            leaked: std::mem::take(&mut self.leaked),
+        }
+    }
+
+    /// Lets go of the processes without ending them: the reaper sees to their zombies.
+    pub(crate) fn detach(mut self) {
+        for stage in self.stages.drain(..) {
+            if stage.ended.is_none() {
+                process::hand_over(stage.process);
+            }
+        }
+        self.phase = Phase::Over;
+    }
+
+    fn obey(&mut self) {
+        let Some(wake) = &self.wake else { return };
+        let order = wake.order();
+        self.flows.extend(wake.flows());
+        match order {
+            Some(Order::Abort) => self.abort(),
+            Some(Order::Cancel) => self.begin_end(Cut::Cancelled),
+            None => {}
+        }
+    }
+
+    /// Another stream to see to.
+    pub(crate) fn add(&mut self, flow: Flow) {
+        self.flows.push(flow);
+    }
+
+    fn all_ended(&self) -> bool {
+        self.stages.iter().all(|stage| stage.ended.is_some())
+    }
+
+    fn leak_deadline(&self) -> Deadline {
+        match (self.timing.eof_grace, self.last_end) {
+            (Some(grace), Some(end)) if self.all_ended() => {
+                end.checked_add(grace).map_or(Deadline::NEVER, Deadline::at)
+            }
+            _ => Deadline::NEVER,
+        }
+    }
+
+    fn look_at(&mut self, index: usize) {
+        let stage = &mut self.stages[index];
+        if stage.ended.is_none() {
+            // A valid descriptor of our own child gives an end, none yet, or "stolen", which is an end as well.
+            stage.ended = stage.process.try_ended().unwrap_or_default();
+            if stage.ended.is_some() {
+                self.last_end = Some(Instant::now());
+            }
+        }
+    }
+
+    fn note(&mut self, result: Result<(), FlowFailure>) {
+        if let Err(failure) = result {
+            self.failure.get_or_insert(failure);
+            if self.phase == Phase::Running {
+                self.phase = Phase::Closing(Deadline::after(self.timing.grace));
+            }
+        }
+    }
+
+    fn begin_end(&mut self, cut: Cut) {
+        if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
+            self.cut.get_or_insert(cut);
+            self.terminate();
+        }
+    }
+
+    /// Asks the processes to end. CONT after TERM, so that a stopped one gets to see it.
+    fn terminate(&mut self) {
+        for index in 0..self.stages.len() {
+            self.look_at(index);
+        }
+        if self.all_ended() {
+            self.close();
+            return;
+        }
+        self.signal(libc::SIGTERM);
+        self.signal(libc::SIGCONT);
+        self.phase = Phase::Terminating(Deadline::after(self.timing.grace));
+    }
+
+    /// To every process that has not ended. One that refuses (another user's by now) must not keep the signal from the others; it is
+    /// seen in the end as not having ended.
+    fn signal(&self, signal: i32) {
+        for stage in &self.stages {
+            if stage.ended.is_none() {
+                let _ = stage.process.send_signal(signal);
+            }
+        }
+    }
+
+    fn give_up_on_leaks(&mut self) {
+        self.leaked = self.flows.iter().filter(|flow| flow.is_awaited()).map(Flow::stream).collect();
+        self.close();
+    }
+
+    /// Takes what waits in the pipes, without waiting for more, and closes our ends.
+    fn close(&mut self) {
+        for flow in &mut self.flows {
+            if let Err(failure) = flow.close() {
+                self.failure.get_or_insert(failure);
+            }
+        }
+        self.phase = Phase::Over;
+    }
+}
+
+/// Ends what was left behind, by a panic or an early return: processes killed and reaped, our ends closed.
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.abort();
+        for stage in &self.stages {
+            if stage.ended.is_none() {
+                process::hand_over(stage.process.clone());
+            }
+        }
+    }
+}

@@ -6,7 +6,6 @@ mod jobserver;
 pub(crate) mod path;
 mod spawner;
 
-use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -20,7 +19,7 @@ use crate::sys::launch::{self, Engine, Launched};
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
 pub(crate) use diagnose::{Cause, explain};
-pub(crate) use image::{BadInput, EnvChange, Image, ImageSpec, environment};
+pub(crate) use image::{BadInput, EnvChange, Image, ImageSpec, is_executable};
 
 /// A child ready to be started: all that can fail without a child has been done.
 pub(crate) struct Prepared {
@@ -123,9 +122,4 @@ pub(crate) fn exec(prepared: &Prepared) -> Failure {
         ..prepared.child_plan(&report)
     };
     launch::become_program(&plan)
-}
-
-/// A failure that happened on this side, before any child.
-pub(crate) fn setup_failure(step: Step, error: &io::Error) -> Failure {
-    Failure::new(step, error)
 }

@@ -33,10 +33,6 @@ impl CStrings {
         Ok(())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.starts.len()
-    }
-
     /// The strings without their NULs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &std::ffi::OsStr> {
         let ends = self.starts.iter().skip(1).copied().chain([self.bytes.len()]);

@@ -114,10 +114,6 @@ impl Report {
         self.stage.store(Report::STARTED, Relaxed);
     }
 
-    pub(crate) fn started(&self) -> bool {
-        self.stage.load(Relaxed) >= Report::STARTED
-    }
-
     /// `None`: the program runs. Read after the clone returned, that is, after the child left this memory.
     pub(crate) fn outcome(&self) -> Result<(), Failure> {
         match self.stage.load(Relaxed) {

@@ -43,17 +43,6 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// The pipe's capacity in bytes; `None` where it cannot be asked (not a pipe, not Linux).
-pub(crate) fn capacity(fd: BorrowedFd<'_>) -> Option<usize> {
-    #[cfg(target_os = "linux")]
-    return fcntl(fd, FcntlArg::F_GETPIPE_SZ).ok().and_then(|bytes| usize::try_from(bytes).ok());
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = fd;
-        None
-    }
-}
-
 /// Asks for a capacity; what the kernel gave comes back.
 pub(crate) fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
@@ -84,4 +73,9 @@ pub(crate) fn number_is_pipe(number: RawFd) -> bool {
     let answered = unsafe { libc::fstat(number, stat.as_mut_ptr()) } == 0;
     // SAFETY: zeroed, or filled by the call: valid either way.
     answered && unsafe { stat.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
+}
+
+/// Whether this is a regular file: one that never blocks.
+pub(crate) fn is_regular_file(fd: BorrowedFd<'_>) -> bool {
+    nix::sys::stat::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }

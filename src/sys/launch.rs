@@ -103,7 +103,7 @@ fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
         let blocked = AllBlocked::new();
         plan.mask = blocked.before();
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-        raw_clone(&stack, flags, (&raw const plan).cast_mut().cast())
+        raw_clone(&stack, child_entry, flags, (&raw const plan).cast_mut().cast())
     };
     child::set_errno(errno);
     stack.put_back();
@@ -116,13 +116,14 @@ fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
 #[cfg(target_os = "linux")]
 fn raw_clone(
     stack: &super::stack::Stack,
+    entry: extern "C" fn(*mut libc::c_void) -> libc::c_int,
     flags: libc::c_int,
     argument: *mut libc::c_void,
 ) -> (io::Result<i32>, Option<OwnedFd>) {
     let mut slot: libc::c_int = -1;
-    // SAFETY: the stack is ours and unused, `argument` is what `child_main` expects and outlives the child's stay in this
+    // SAFETY: the stack is ours and unused, `argument` is what `entry` expects and outlives the child's stay in this
     // memory (CLONE_VFORK), and `slot` is where CLONE_PIDFD writes.
-    let pid = super::check(unsafe { libc::clone(child_entry, stack.top(), flags, argument, &raw mut slot) });
+    let pid = super::check(unsafe { libc::clone(entry, stack.top(), flags, argument, &raw mut slot) });
     if pid.is_err() || slot < 0 {
         return (pid, None);
     }
@@ -185,7 +186,7 @@ fn probe() -> io::Result<bool> {
     let pid = {
         let _blocked = AllBlocked::new();
         // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
-        raw_clone(&stack, libc::CLONE_VM | libc::CLONE_VFORK, (&raw const mark).cast_mut().cast()).0
+        raw_clone(&stack, probe_entry, libc::CLONE_VM | libc::CLONE_VFORK, (&raw const mark).cast_mut().cast()).0
     };
     child::set_errno(errno);
     stack.put_back();

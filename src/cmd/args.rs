@@ -1,0 +1,45 @@
+//! The command's words.
+
+use std::ffi::OsStr;
+
+use super::{ArgText, Cmd};
+
+impl Cmd {
+    /// One more argument, exactly as it is: no shell sees it, spaces and quotes are part of it.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// assert_eq!(cmd!("echo").arg("a  'b'").read()?, "a  'b'");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
+        self.spec_mut().args.push(ArgText { text: arg.as_ref().to_owned(), secret: false });
+        self
+    }
+
+    /// More arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cmd {
+        let args = args.into_iter().map(|arg| ArgText { text: arg.as_ref().to_owned(), secret: false });
+        self.spec_mut().args.extend(args);
+        self
+    }
+
+    /// An argument that nothing rendered ever shows: no error, no `Display`, no plan. (Every process on the machine can still
+    /// read it in `ps`; a variable or stdin is the better place for a secret.)
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let cmd = cmd!("login", "--password").secret_arg("hunter2");
+    /// assert_eq!(cmd.to_string(), "login --password \"${SECRET:?}\"");
+    /// ```
+    pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
+        self.spec_mut().args.push(ArgText { text: arg.as_ref().to_owned(), secret: true });
+        self
+    }
+
+    /// What the program sees as its own name, `argv[0]`; unset, it is the program as given.
+    pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Cmd {
+        self.spec_mut().arg0 = Some(name.as_ref().to_owned());
+        self
+    }
+}

@@ -1,0 +1,85 @@
+//! The child's environment and working directory, for a command and for every stage of a pipeline.
+
+use std::ffi::OsStr;
+
+/// Whether the value of this variable may be shown.
+pub(super) fn is_public(key: &OsStr) -> bool {
+    key == "PATH" || key == "PWD"
+}
+
+/// The methods are the same on both builders; `$each` gives a function access to the changes, `$dir` to the directory.
+macro_rules! env_methods {
+    ($builder:ident, $what:literal, $each:ident) => {
+        impl $builder {
+            #[doc = concat!("Sets a variable in the environment of ", $what, ".")]
+            ///
+            /// The environment is inherited at each start, with the builder's changes in the order of the calls. No value set
+            /// here is ever shown by the library, but for PATH and PWD.
+            pub fn env(mut self, key: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> $builder {
+                let (key, value) = (key.as_ref(), value.as_ref());
+                self.$each(|changes, _| {
+                    changes.push(crate::spawn::EnvChange::Set(key.to_owned(), value.to_owned()));
+                });
+                self
+            }
+
+            /// Sets several variables.
+            pub fn envs<K: AsRef<std::ffi::OsStr>, V: AsRef<std::ffi::OsStr>>(
+                self,
+                variables: impl IntoIterator<Item = (K, V)>,
+            ) -> $builder {
+                variables.into_iter().fold(self, |builder, (key, value)| builder.env(key, value))
+            }
+
+            /// As [`env`](Self::env): no value set by the builder is ever shown, so this only says so where it is written.
+            pub fn secret_env(self, key: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> $builder {
+                self.env(key, value)
+            }
+
+            /// Takes a variable out.
+            pub fn env_remove(mut self, key: impl AsRef<std::ffi::OsStr>) -> $builder {
+                let key = key.as_ref();
+                self.$each(|changes, _| changes.push(crate::spawn::EnvChange::Remove(key.to_owned())));
+                self
+            }
+
+            /// Starts from an empty environment; what is set afterwards is all there is.
+            pub fn env_clear(mut self) -> $builder {
+                self.$each(|changes, _| {
+                    changes.clear();
+                    changes.push(crate::spawn::EnvChange::Clear);
+                });
+                self
+            }
+
+            /// Keeps only these variables of what there is so far.
+            pub fn env_only<S: AsRef<std::ffi::OsStr>>(mut self, names: impl IntoIterator<Item = S>) -> $builder {
+                let names: Vec<_> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
+                self.$each(|changes, _| changes.push(crate::spawn::EnvChange::Only(names.clone())));
+                self
+            }
+
+            #[doc = concat!("The working directory of ", $what, ".")]
+            ///
+            /// A relative program path is meant from there, as in `cd dir && ./program`; PWD is left alone. A directory that does
+            /// not exist is an error that names it.
+            pub fn current_dir(mut self, dir: impl AsRef<std::path::Path>) -> $builder {
+                let dir = dir.as_ref();
+                self.$each(|_, cwd| *cwd = Some(dir.to_owned()));
+                self
+            }
+        }
+    };
+}
+pub(crate) use env_methods;
+
+use super::Cmd;
+
+impl Cmd {
+    fn each_env(&mut self, change: impl Fn(&mut Vec<crate::spawn::EnvChange>, &mut Option<std::path::PathBuf>)) {
+        let spec = self.spec_mut();
+        change(&mut spec.env, &mut spec.cwd);
+    }
+}
+
+env_methods!(Cmd, "the child", each_env);

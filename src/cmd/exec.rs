@@ -1,0 +1,36 @@
+//! Replacing this process.
+
+use super::Cmd;
+use crate::error::{Error, ErrorKind};
+use crate::job::start::exec;
+use crate::pipeline::Pipeline;
+use crate::plan::{Verb, lower};
+
+impl Cmd {
+    /// Becomes the program: this process's image is replaced (`execve(2)`), with the command's arguments, environment, directory,
+    /// redirections and attributes. Returns only when that failed.
+    ///
+    /// No destructor runs, no buffer is flushed, and other threads are gone. Redirections must be ones that need nobody here: inherited,
+    /// null, a file, a descriptor; anything else is a [`Conflict`](ErrorKind::Conflict), found before anything is
+    /// changed. After a failure further on, this process's streams, directory and signals may have been changed already, as with
+    /// std's `exec`.
+    #[doc(alias = "execve")]
+    #[must_use = "it returned, so it failed"]
+    pub fn exec(&self) -> Error {
+        let pipeline = Pipeline::from(self.clone());
+        let plan = match lower(&pipeline, Verb::Exec) {
+            Ok(plan) => plan,
+            Err(error) => return error.running(pipeline.to_string(), Vec::new(), Vec::new()),
+        };
+        let error = if let Some(setting) = self.settings.names().first() {
+            let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
+            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+        } else if plan.pipes.is_empty() {
+            exec(&plan)
+        } else {
+            let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
+            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+        };
+        plan.tell(error)
+    }
+}

@@ -1,0 +1,61 @@
+//! Where the command's streams go.
+
+use super::Cmd;
+use crate::redirect::{In, Out, Redirect};
+
+impl Cmd {
+    /// Where stdin comes from. Unset: `/dev/null` for `output`, `read`, `lines` and `reader`; this process's own for `run`, `status` and
+    /// `spawn`.
+    pub fn stdin(mut self, from: Redirect<In>) -> Cmd {
+        self.spec_mut().stdin = Some(from.into_kind());
+        self
+    }
+
+    /// Where stdout goes. Unset: captured by `output` and `read`, read by `lines` and `reader`, this process's own for the others.
+    pub fn stdout(mut self, to: Redirect<Out>) -> Cmd {
+        self.spec_mut().stdout = Some(to.into_kind());
+        self
+    }
+
+    /// Where stderr goes. Unset: captured by `output`, this process's own for the others.
+    pub fn stderr(mut self, to: Redirect<Out>) -> Cmd {
+        self.spec_mut().stderr = Some(to.into_kind());
+        self
+    }
+
+    /// `2>&1`: stderr goes where stdout goes, through the same open description, so the order is the one of the writes. It is
+    /// resolved after the redirections, whatever the order of the calls.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let both = Cmd::sh("echo one; echo two >&2; echo three").stderr_to_stdout().read()?;
+    /// assert_eq!(both, "one\ntwo\nthree");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    #[doc(alias = "2>&1")]
+    pub fn stderr_to_stdout(mut self) -> Cmd {
+        self.spec_mut().merge.stderr_to_stdout = true;
+        self
+    }
+
+    /// `1>&2`: stdout goes where stderr goes. Resolved after the redirections. Together with
+    /// [`stderr_to_stdout`](Cmd::stderr_to_stdout) the two change places.
+    #[doc(alias = "1>&2")]
+    pub fn stdout_to_stderr(mut self) -> Cmd {
+        self.spec_mut().merge.stdout_to_stderr = true;
+        self
+    }
+
+    /// Exchanges stdout and stderr: each goes where the other was sent.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let out = Cmd::sh("echo out; echo err >&2").swap_stdout_stderr().output()?;
+    /// assert_eq!((out.stdout_str()?, out.stderr_str()?), ("err\n", "out\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "3>&1 1>&2 2>&3")]
+    pub fn swap_stdout_stderr(self) -> Cmd {
+        self.stderr_to_stdout().stdout_to_stderr()
+    }
+}

@@ -1,0 +1,236 @@
+//! What concerns a run as a whole: times, limits, the status policy.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Deadline;
+use crate::pump::wake::{Order, Waker};
+use crate::pump::{Limit, Timing};
+
+/// Which stages' statuses count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum StatusPolicy {
+    /// Any stage that failed, the rightmost first; a stage that died of SIGPIPE because the next one had enough did not fail.
+    #[default]
+    Pipefail,
+    /// The last stage alone.
+    Last,
+    /// Any stage, a death of SIGPIPE included.
+    Strict,
+}
+
+/// The settings that a builder carries for its runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) eof_grace: Option<Duration>,
+    pub(crate) policy: Option<StatusPolicy>,
+    pub(crate) stdout_limit: Option<Limit>,
+    pub(crate) stderr_limit: Option<Limit>,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) cancel: OnceLock<CancelHandle>,
+}
+
+/// From TERM to KILL, unless the builder says otherwise.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Settings {
+    /// The names of what is set: what a stage inside a pipeline must not carry.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        let mut name = |set: bool, name| {
+            if set {
+                names.push(name)
+            }
+        };
+        name(self.timeout.is_some(), "timeout");
+        name(self.grace.is_some(), "grace");
+        name(self.eof_grace.is_some(), "eof_grace");
+        name(self.policy.is_some(), "status_policy");
+        name(self.stdout_limit.is_some(), "stdout_limit");
+        name(self.stderr_limit.is_some(), "stderr_limit");
+        name(self.capacity.is_some(), "capacity");
+        name(self.cancel.get().is_some(), "cancel_handle");
+        names
+    }
+
+    /// The times of a run that starts now.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing {
+            deadline: Deadline::after_opt(self.timeout),
+            grace: self.grace.unwrap_or(GRACE),
+            eof_grace: self.eof_grace,
+        }
+    }
+}
+
+/// Ends runs from another thread: those in progress of the builder it was taken from, and any later one before it starts.
+///
+/// Taken by [`Cmd::cancel_handle`](crate::Cmd::cancel_handle). The processes are asked to end (TERM), and killed after the
+/// builder's `grace`; the verb returns [`Cancelled`](crate::ErrorKind::Cancelled) with what was captured.
+///
+/// ```
+/// use pipewright::{cmd, ErrorKind};
+/// let endless = cmd!("sleep", "60");
+/// let cancel = endless.cancel_handle();
+/// std::thread::spawn(move || cancel.cancel());
+/// assert_eq!(endless.run().unwrap_err().kind(), ErrorKind::Cancelled);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancelHandle(Arc<Mutex<Cancel>>);
+
+#[derive(Debug, Default)]
+struct Cancel {
+    cancelled: bool,
+    wakers: Vec<(u64, Waker)>,
+    next: u64,
+}
+
+impl CancelHandle {
+    /// Ends the runs. Does not wait for them. For good: a later run of the builder fails at once.
+    pub fn cancel(&self) {
+        let mut cancel = self.lock();
+        cancel.cancelled = true;
+        for (_, waker) in &cancel.wakers {
+            waker.order(Order::Cancel);
+        }
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// Has `waker` woken by a cancel, as long as what is returned lives. One that came before wakes at once.
+    pub(crate) fn register(&self, waker: Waker) -> Registration {
+        let mut cancel = self.lock();
+        if cancel.cancelled {
+            waker.order(Order::Cancel);
+        }
+        let id = cancel.next;
+        cancel.next += 1;
+        cancel.wakers.push((id, waker));
+        drop(cancel);
+        Registration { handle: self.clone(), id }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cancel> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run's place with its cancel handle.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    handle: CancelHandle,
+    id: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let id = self.id;
+        self.handle.lock().wakers.retain(|(other, _)| *other != id);
+    }
+}
+
+macro_rules! settings_methods {
+    ($builder:ident) => {
+        impl $builder {
+            /// Ends the run after this long. The clock starts with the verb, before the first process, and covers everything:
+            /// starting, feeding, reading, waiting. When it passes, the processes are asked to end (TERM, and CONT for
+            /// those that are stopped) and, after [`grace`](Self::grace), killed; the pipes are closed, whoever else holds
+            /// them; the verb returns [`Timeout`](crate::ErrorKind::Timeout) with what was captured.
+            ///
+            /// What it cannot interrupt: the kernel in `chdir`, `open` or `execve` on a dead mount, and Rust code of yours that runs
+            /// on your thread (a line callback of a blocking verb).
+            ///
+            /// ```
+            /// use pipewright::{Cmd, ErrorKind};
+            /// use std::time::Duration;
+            /// // The grandchild keeps the pipe for a minute; the timeout holds all the same.
+            /// let error = Cmd::sh("echo so far; sleep 60 & exec sleep 60")
+            ///     .timeout(Duration::from_millis(100))
+            ///     .read()
+            ///     .unwrap_err();
+            /// assert_eq!(error.kind(), ErrorKind::Timeout);
+            /// assert_eq!(error.output().unwrap().stdout, "so far\n");
+            /// ```
+            pub fn timeout(mut self, timeout: std::time::Duration) -> $builder {
+                self.settings.timeout = Some(timeout);
+                self
+            }
+
+            /// How long processes get between being asked to end and being killed: one second, unless set. Zero kills almost
+            /// at once.
+            #[doc(alias = "kill_after")]
+            pub fn grace(mut self, grace: std::time::Duration) -> $builder {
+                self.settings.grace = Some(grace);
+                self
+            }
+
+            /// How long after the last process's end to wait for the end of captured and fed streams, which some
+            /// other process may hold open. Unset: until they end, or the timeout. Zero: what is there is taken. Counted once,
+            /// from the last end: a grandchild that keeps writing does not extend it. A result that was cut says so in
+            /// [`Output::leaked`](crate::Output::leaked).
+            ///
+            /// ```
+            /// use pipewright::Cmd;
+            /// use std::time::Duration;
+            /// let out = Cmd::sh("echo done; sleep 60 &").eof_grace(Duration::ZERO).output()?;
+            /// assert_eq!(out.stdout, "done\n");
+            /// assert!(out.leaked.is_some());
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn eof_grace(mut self, grace: std::time::Duration) -> $builder {
+                self.settings.eof_grace = Some(grace);
+                self
+            }
+
+            /// Which stages' statuses count; [`Pipefail`](crate::StatusPolicy::Pipefail) unless set.
+            pub fn status_policy(mut self, policy: crate::StatusPolicy) -> $builder {
+                self.settings.policy = Some(policy);
+                self
+            }
+
+            /// How much of a captured stdout is kept, or at which size the run fails. All of it, unless set.
+            ///
+            /// ```
+            /// use pipewright::{cmd, Limit};
+            /// let out = cmd!("seq", "1000").stdout_limit(Limit::Head(4)).output()?;
+            /// assert_eq!(out.stdout, "1\n2\n");
+            /// assert_eq!(out.stdout.omitted(), 3889);
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn stdout_limit(mut self, limit: crate::Limit) -> $builder {
+                self.settings.stdout_limit = Some(limit);
+                self
+            }
+
+            /// The same for a captured stderr.
+            pub fn stderr_limit(mut self, limit: crate::Limit) -> $builder {
+                self.settings.stderr_limit = Some(limit);
+                self
+            }
+
+            /// The capacity to ask for, in bytes, for every pipe of the run. A wish: the kernel rounds it, and may refuse, which is no
+            /// error. Unset, busy pipes are grown to 256 KiB within a budget for the process (Linux).
+            #[doc(alias = "F_SETPIPE_SZ")]
+            pub fn capacity(mut self, bytes: usize) -> $builder {
+                self.settings.capacity = Some(bytes);
+                self
+            }
+
+            /// A handle that ends this builder's runs from another thread; see [`CancelHandle`](crate::CancelHandle). Every call
+            /// gives the same one, and clones of the builder made afterwards share it.
+            pub fn cancel_handle(&self) -> crate::CancelHandle {
+                self.settings.cancel.get_or_init(Default::default).clone()
+            }
+        }
+    };
+}
+pub(crate) use settings_methods;
+
+use super::Cmd;
+settings_methods!(Cmd);

@@ -1,0 +1,125 @@
+//! A command as a line for a shell.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+
+use super::env::is_public;
+use super::quote::{quote, quote_program};
+use super::{Merge, Spec};
+use crate::redirect::{Common, Input, Target};
+use crate::spawn::EnvChange;
+
+/// The line, without any secret.
+pub(crate) fn command_line(spec: &Spec) -> String {
+    let mut line = String::new();
+    if let Some(dir) = spec.current_dir() {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "cd {} && ", quote(dir.as_os_str().as_bytes()));
+    }
+    line.push_str(&environment(spec));
+    line.push_str(&quote_program(spec.program.as_bytes()));
+    for arg in &spec.args {
+        line.push(' ');
+        if arg.secret { line.push_str("\"${SECRET:?}\"") } else { line.push_str(&quote(arg.text.as_bytes())) }
+    }
+    redirections(&mut line, spec);
+    line
+}
+
+/// `KEY="${KEY:?}" ` for what is set; through `env` for what a prefix cannot say.
+fn environment(spec: &Spec) -> String {
+    let mut cleared = false;
+    let mut kept: Vec<&OsStr> = Vec::new();
+    // The last word on each variable; `None`: taken out.
+    let mut variables: BTreeMap<&OsStr, Option<&OsStr>> = BTreeMap::new();
+    for change in spec.outer.env.iter().chain(&spec.env) {
+        match change {
+            EnvChange::Set(key, value) => {
+                variables.insert(key, Some(value));
+            }
+            EnvChange::Remove(key) => {
+                variables.insert(key, None);
+            }
+            EnvChange::Clear => {
+                cleared = true;
+                kept.clear();
+                variables.clear();
+            }
+            EnvChange::Only(names) => {
+                let inherited = |name: &&OsStr| !variables.contains_key(name);
+                let names = names.iter().map(|name| name.as_os_str());
+                kept = names.clone().filter(inherited).filter(|name| !cleared || kept.contains(name)).collect();
+                cleared = true;
+                variables.retain(|key, _| names.clone().any(|name| name == *key));
+            }
+        }
+    }
+    let plain = !cleared && variables.iter().all(|(key, value)| value.is_some() && is_identifier(key));
+    let mut line = String::new();
+    if !plain && (cleared || !variables.is_empty()) {
+        line.push_str(if cleared { "env -i " } else { "env " });
+    }
+    for name in kept.iter().filter(|name| is_identifier(name)) {
+        let name = name.to_string_lossy();
+        let _ = write!(line, "${{{name}+\"{name}=${name}\"}} ");
+    }
+    for (key, value) in &variables {
+        let word = quote(key.as_bytes());
+        match value {
+            None if cleared => {}
+            None => {
+                let _ = write!(line, "-u {word} ");
+            }
+            Some(value) if is_public(key) => {
+                let _ = write!(line, "{word}={} ", quote(value.as_bytes()));
+            }
+            Some(_) if is_identifier(key) => {
+                let _ = write!(line, "{word}=\"${{{word}:?}}\" ");
+            }
+            Some(_) => {
+                let _ = write!(line, "{word}=\"${{SECRET:?}}\" ");
+            }
+        }
+    }
+    line
+}
+
+/// Whether a shell takes this for a variable's name.
+fn is_identifier(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    !bytes.is_empty() && bytes.iter().all(word) && !bytes[0].is_ascii_digit()
+}
+
+/// The redirections that a shell has words for, the merges last, as they are resolved.
+fn redirections(line: &mut String, spec: &Spec) {
+    match &spec.stdin {
+        Some(Input::Common(Common::Null)) => line.push_str(" < /dev/null"),
+        Some(Input::Common(Common::File(path))) => {
+            let _ = write!(line, " < {}", quote(path.as_os_str().as_bytes()));
+        }
+        _ => {}
+    }
+    for (target, sign) in [(spec.stdout.as_ref(), ">"), (spec.stderr(), "2>")] {
+        match target {
+            Some(Target::Common(Common::Null)) => {
+                let _ = write!(line, " {sign} /dev/null");
+            }
+            Some(Target::Common(Common::File(path))) => {
+                let _ = write!(line, " {sign} {}", quote(path.as_os_str().as_bytes()));
+            }
+            Some(Target::Append(path)) => {
+                let _ = write!(line, " {sign}> {}", quote(path.as_os_str().as_bytes()));
+            }
+            _ => {}
+        }
+    }
+    line.push_str(match spec.merge {
+        Merge { stderr_to_stdout: true, stdout_to_stderr: true } => " 3>&1 1>&2 2>&3 3>&-",
+        Merge { stderr_to_stdout: true, .. } => " 2>&1",
+        Merge { stdout_to_stderr: true, .. } => " >&2",
+        Merge { .. } => "",
+    });
+}

@@ -1,0 +1,127 @@
+//! From a [`Cmd`] to `std::process::Command`.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use super::{Cmd, Spec};
+use crate::redirect::{Common, Input, Target};
+use crate::spawn::EnvChange;
+
+/// For APIs that take std's type. Carried over: program, arguments, `arg0`, environment, working directory, process group, uid and gid,
+/// and streams that are inherited, null, piped, or a file.
+///
+/// What std has no word for (a callback, bytes, a merge, a timeout, a limit, …) is not dropped in silence: the resulting command
+/// then fails at spawn with `InvalidInput`, and its program's name says what could not be carried. A file that cannot be opened does the
+/// same.
+///
+/// ```
+/// use pipewright::cmd;
+/// use std::process::Command;
+/// let out = Command::from(cmd!("echo", "hi").env("A", "1")).output()?;
+/// assert_eq!(out.stdout, b"hi\n");
+/// let merged = Command::from(cmd!("echo", "hi").stderr_to_stdout()).output();
+/// assert_eq!(merged.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl From<Cmd> for Command {
+    fn from(cmd: Cmd) -> Command {
+        let spec = &cmd.spec;
+        let lost = match cmd.settings.names().first() {
+            Some(setting) => Some((*setting).to_owned()),
+            None => lost(spec),
+        };
+        match lost {
+            None => convert(spec).unwrap_or_else(|what| refuse(&what)),
+            Some(what) => refuse(&what),
+        }
+    }
+}
+
+/// A command that cannot start: a NUL in the program's name is an error in every `spawn`.
+fn refuse(what: &str) -> Command {
+    Command::new(format!("pipewright: std::process::Command cannot hold {what}\0"))
+}
+
+/// The first thing that std cannot hold.
+fn lost(spec: &Spec) -> Option<String> {
+    let attributes = &spec.attributes;
+    let named = [
+        (spec.merge.stderr_to_stdout, "stderr_to_stdout"),
+        (spec.merge.stdout_to_stderr, "stdout_to_stderr"),
+        (attributes.new_session, "new_session"),
+        (attributes.umask.is_some(), "umask"),
+        (!attributes.rlimits.is_empty(), "rlimit"),
+        (attributes.nice.is_some(), "nice"),
+        (attributes.groups.is_some(), "groups"),
+        (attributes.kill_on_parent_death, "kill_on_parent_death"),
+        (attributes.inherit_signals, "inherit_signals"),
+        (!spec.allowed_codes.is_empty(), "allow_codes"),
+        (spec.env_changes().iter().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
+    ];
+    named.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned())
+}
+
+fn convert(spec: &Spec) -> Result<Command, String> {
+    let mut command = Command::new(&spec.program);
+    command.args(spec.args.iter().map(|arg| &arg.text));
+    if let Some(name) = &spec.arg0 {
+        command.arg0(name);
+    }
+    for change in spec.env_changes() {
+        match change {
+            EnvChange::Set(key, value) => command.env(key, value),
+            EnvChange::Remove(key) => command.env_remove(key),
+            EnvChange::Clear | EnvChange::Only(_) => command.env_clear(),
+        };
+    }
+    if let Some(dir) = spec.current_dir() {
+        command.current_dir(dir);
+    }
+    if let Some(group) = spec.attributes.process_group {
+        command.process_group(group);
+    }
+    if let Some(uid) = spec.attributes.uid {
+        command.uid(uid);
+    }
+    if let Some(gid) = spec.attributes.gid {
+        command.gid(gid);
+    }
+    match &spec.stdin {
+        None => {}
+        Some(Input::Common(common)) => {
+            command.stdin(stdio(common, |path| File::open(path))?);
+        }
+        Some(other) => return Err(format!("a stdin from {other:?}")),
+    }
+    if let Some(stdout) = &spec.stdout {
+        command.stdout(output(stdout)?);
+    }
+    if let Some(stderr) = spec.stderr() {
+        command.stderr(output(stderr)?);
+    }
+    Ok(command)
+}
+
+fn output(target: &Target) -> Result<Stdio, String> {
+    match target {
+        Target::Common(common) => stdio(common, |path| File::create(path)),
+        Target::Capture => Ok(Stdio::piped()),
+        Target::Append(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            file.map(Stdio::from).map_err(|error| format!("{}: {error}", path.display()))
+        }
+        other => Err(format!("an output to {other:?}")),
+    }
+}
+
+fn stdio(common: &Common, open: impl Fn(&std::path::Path) -> std::io::Result<File>) -> Result<Stdio, String> {
+    match common {
+        Common::Inherit => Ok(Stdio::inherit()),
+        Common::Null => Ok(Stdio::null()),
+        Common::Piped => Ok(Stdio::piped()),
+        Common::File(path) => open(path).map(Stdio::from).map_err(|error| format!("{}: {error}", path.display())),
+        Common::Fd(slot) => slot.take().map(Stdio::from).ok_or_else(|| "a descriptor that was used already".into()),
+        Common::SharedFd(fd) => fd.try_clone().map(Stdio::from).map_err(|error| format!("a descriptor: {error}")),
+    }
+}

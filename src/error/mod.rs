@@ -1,0 +1,210 @@
+//! The one error type of the library.
+
+mod kind;
+mod render;
+
+use std::error::Error as StdError;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+use std::{fmt, io};
+
+use crate::failure::Step;
+use crate::output::Output;
+use crate::status::Status;
+
+pub use kind::ErrorKind;
+
+/// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
+///
+/// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last of the captured stderr, and so does `{:?}`,
+/// because that is what a `main` that returns it prints. No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value
+/// of the environment that the builder set. The fields are for programs:
+///
+/// ```
+/// use pipewright::{cmd, ErrorKind};
+/// let error = cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").read().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Status);
+/// assert_eq!(error.status().unwrap().code(), Some(3));
+/// assert_eq!(error.output().unwrap().stdout, "half\n");
+/// assert_eq!(error.to_string(), "`sh` exited with code 3");
+/// ```
+///
+/// Cloning is cheap: clones share what is in it.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    /// What happened, as it follows the stage's name: "exited with code 3".
+    what: String,
+    stage: Option<StageName>,
+    step: Option<Step>,
+    status: Option<Status>,
+    output: Option<Output>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The command line as it may be shown.
+    command: Option<String>,
+    /// Texts that must not be seen in a rendered tail.
+    secrets: Vec<Vec<u8>>,
+    notes: Vec<String>,
+}
+
+/// A stage, as errors name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StageName {
+    pub(crate) index: usize,
+    pub(crate) count: usize,
+    pub(crate) label: String,
+    pub(crate) program: OsString,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Error(Arc::new(Inner {
+            kind,
+            what: what.into(),
+            stage: None,
+            step: None,
+            status: None,
+            output: None,
+            source: None,
+            command: None,
+            secrets: Vec::new(),
+            notes: Vec::new(),
+        }))
+    }
+
+    pub(crate) fn at(mut self, stage: StageName) -> Self {
+        self.inner().stage = Some(stage);
+        self
+    }
+
+    pub(crate) fn step_failed(mut self, step: Step) -> Self {
+        self.inner().step = Some(step);
+        self
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: Status) -> Self {
+        self.inner().status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_output(mut self, output: Output) -> Self {
+        self.inner().output = Some(output);
+        self
+    }
+
+    /// The command line to show, what must not be seen in captured text, and what a reader should know besides.
+    pub(crate) fn running(mut self, command: String, secrets: Vec<Vec<u8>>, notes: Vec<String>) -> Self {
+        self.inner().notes = notes;
+        self.inner().command = Some(command);
+        self.inner().secrets = secrets;
+        self
+    }
+
+    /// To be added to while it is being made.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// Takes the captured stdout out, for a caller who brought the buffer.
+    pub(crate) fn take_stdout(&mut self) -> Option<Vec<u8>> {
+        let output = self.inner().output.as_mut()?;
+        Some(std::mem::take(&mut output.stdout).into_vec())
+    }
+
+    /// What kind of thing happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The stage it happened to, counted from 0 as in [`Output::stages`]; `None` when it concerns the run as a whole.
+    pub fn stage(&self) -> Option<usize> {
+        self.0.stage.as_ref().map(|stage| stage.index)
+    }
+
+    /// The stage's label, or its program's name where none was set.
+    pub fn label(&self) -> Option<&str> {
+        self.0.stage.as_ref().map(|stage| stage.label.as_str())
+    }
+
+    /// The stage's program, as it was given.
+    pub fn program(&self) -> Option<&OsStr> {
+        self.0.stage.as_ref().map(|stage| stage.program.as_os_str())
+    }
+
+    /// The step that failed, when a process could not be started.
+    pub fn step(&self) -> Option<Step> {
+        self.0.step
+    }
+
+    /// The status that was an error.
+    pub fn status(&self) -> Option<Status> {
+        self.0.status
+    }
+
+    /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
+    pub fn output(&self) -> Option<&Output> {
+        self.0.output.as_ref()
+    }
+
+    /// The same, by value.
+    pub fn into_output(self) -> Option<Output> {
+        Arc::unwrap_or_clone(self.0).output
+    }
+
+    /// What the system said, if it came to that.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.source.as_deref().and_then(|source| source.downcast_ref())
+    }
+
+    /// The errno, if the system gave one.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.io_error().and_then(io::Error::raw_os_error)
+    }
+
+    /// The long text: the short one, then the command, each stage's end and the last lines of the captured stderr.
+    pub fn full(&self) -> impl fmt::Display + '_ {
+        render::Full(&self.0)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { render::Full(&self.0).fmt(f) } else { render::Short(&self.0).fmt(f) }
+    }
+}
+
+/// The full text: it is what a `main` that returns this error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&render::Full(&self.0), f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// For callers that live in `io::Result`: the system's own kind where there is one, this error as the inner one.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        let kind = match (error.kind(), error.io_error()) {
+            (ErrorKind::Timeout, _) => io::ErrorKind::TimedOut,
+            (ErrorKind::ProgramNotFound, _) => io::ErrorKind::NotFound,
+            (ErrorKind::InvalidInput | ErrorKind::Conflict, _) => io::ErrorKind::InvalidInput,
+            (ErrorKind::NotUtf8, _) => io::ErrorKind::InvalidData,
+            (_, Some(source)) => source.kind(),
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a plan opens before its first child: files, `/dev/null`, and the one-shot redirects it takes.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::start::stream;
+use crate::error::{Error, ErrorKind};
+use crate::failure::Step;
+use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
+use crate::redirect::{Input, OneShot};
+use crate::stdio::Stream;
+use crate::sys::fds;
+
+/// Everything open that children share with this process for a moment.
+///
+/// One path opened for output in the same way twice is opened once: two streams into one file then share an offset and
+/// do not overwrite each other.
+#[derive(Default)]
+pub(super) struct Files {
+    null: Option<OwnedFd>,
+    files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
+    fds: Vec<(OneShot<OwnedFd>, Arc<OwnedFd>)>,
+}
+
+impl Files {
+    pub(super) fn open(plan: &Plan) -> Result<Files, Error> {
+        check_unused(plan)?;
+        let mut files = Files::default();
+        for (index, stage) in plan.stages.iter().enumerate() {
+            for (target, place) in (0..).zip(&stage.places) {
+                files.open_place(place, stream(target)).map_err(|error| error.at(plan.stage_name(index)))?;
+            }
+        }
+        for (number, pipe) in plan.pipes.iter().enumerate() {
+            let PipePlan::Drain(stream, sinks) = pipe else { continue };
+            let writer = plan.users(number, false).next();
+            for sink in sinks {
+                let SinkPlan::Place(place) = sink else { continue };
+                files.open_place(place, *stream).map_err(|error| match writer {
+                    Some((stage, _)) => error.at(plan.stage_name(stage)),
+                    None => error,
+                })?;
+            }
+        }
+        Ok(files)
+    }
+
+    /// The descriptor that a child's place is copied from.
+    pub(super) fn source(&self, place: &Place) -> Option<RawFd> {
+        match place {
+            Place::Inherit(number) if fds::stdio_is_open(*number) => Some(*number),
+            Place::Inherit(_) | Place::Null => self.null.as_ref().map(AsRawFd::as_raw_fd),
+            _ => self.shared(place).map(|fd| fd.as_raw_fd()),
+        }
+    }
+
+    /// An open file, for a sink of this process to share.
+    pub(super) fn shared(&self, place: &Place) -> Option<Arc<OwnedFd>> {
+        match place {
+            Place::File(path, mode) => {
+                let same = |file: &&(PathBuf, Mode, Arc<OwnedFd>)| file.0 == *path && file.1 == *mode;
+                self.files.iter().find(same).map(|file| Arc::clone(&file.2))
+            }
+            Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
+            Place::SharedFd(fd) => Some(Arc::clone(fd)),
+            Place::Inherit(_) | Place::Null | Place::Pipe(_) => None,
+        }
+    }
+
+    fn open_place(&mut self, place: &Place, stream: Stream) -> Result<(), Error> {
+        match place {
+            Place::Null => self.need_null(stream),
+            // A closed standard stream would hand its number to the next file that the child opens.
+            Place::Inherit(number) if !fds::stdio_is_open(*number) => self.need_null(stream),
+            Place::File(path, mode) if self.shared(place).is_none() => {
+                let file = open(path, *mode).and_then(|file| fds::clear_of_stdio(file.into()));
+                let file = file.map_err(|error| cannot_open(path, *mode, stream, error))?;
+                self.files.push((path.clone(), *mode, Arc::new(file)));
+                Ok(())
+            }
+            Place::Fd(slot) if self.shared(place).is_none() => {
+                let fd = slot.take().ok_or_else(|| used(stream))?;
+                self.fds.push((slot.clone(), Arc::new(fd)));
+                Ok(())
+            }
+            Place::Inherit(_) | Place::File(..) | Place::Fd(_) | Place::SharedFd(_) | Place::Pipe(_) => Ok(()),
+        }
+    }
+
+    fn need_null(&mut self, stream: Stream) -> Result<(), Error> {
+        if self.null.is_none() {
+            let path = Path::new("/dev/null");
+            let file = OpenOptions::new().read(true).write(true).open(path);
+            let file = file.and_then(|file| fds::clear_of_stdio(file.into()));
+            self.null = Some(file.map_err(|error| cannot_open(path, Mode::Read, stream, error))?);
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path, mode: Mode) -> std::io::Result<File> {
+    match mode {
+        Mode::Read => File::open(path),
+        Mode::Create => File::create(path),
+        Mode::Append => OpenOptions::new().append(true).create(true).open(path),
+    }
+}
+
+fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -> Error {
+    let purpose = match mode {
+        Mode::Read => "read",
+        Mode::Create => "create",
+        Mode::Append => "append to",
+    };
+    let what = format!("cannot {purpose} {} as its {stream}", path.display());
+    Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
+}
+
+/// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
+fn check_unused(plan: &Plan) -> Result<(), Error> {
+    for (index, stage) in plan.stages.iter().enumerate() {
+        for (target, place) in (0..).zip(&stage.places) {
+            if matches!(place, Place::Fd(slot) if slot.is_used()) {
+                return Err(used(stream(target)).at(plan.stage_name(index)));
+            }
+        }
+    }
+    for (number, pipe) in plan.pipes.iter().enumerate() {
+        let (stream, used_up, reading) = match pipe {
+            PipePlan::Feed(Input::Reader(slot)) => (Stream::Stdin, slot.is_used(), true),
+            PipePlan::Drain(stream, sinks) => (*stream, sinks.iter().any(is_used), false),
+            _ => continue,
+        };
+        if used_up {
+            let error = used(stream);
+            return Err(match plan.users(number, reading).next() {
+                Some((stage, _)) => error.at(plan.stage_name(stage)),
+                None => error,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_used(sink: &SinkPlan) -> bool {
+    match sink {
+        SinkPlan::Writer(slot) => slot.is_used(),
+        SinkPlan::Place(Place::Fd(slot)) => slot.is_used(),
+        _ => false,
+    }
+}
+
+pub(super) fn used(stream: Stream) -> Error {
+    let what = format!(
+        "has a one-shot {stream} that an earlier start took; `shared_fd`, `reader_with` and `file` can be used again"
+    );
+    Error::new(ErrorKind::AlreadyUsed, what)
+}
+
+/// This process's own stream, as a sink.
+pub(super) fn own_stream(number: i32) -> Option<BorrowedFd<'static>> {
+    fds::stdio_is_open(number).then(|| fds::stdio(number))
+}

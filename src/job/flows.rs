@@ -1,0 +1,191 @@
+//! The parent's side of a run's pipes: who feeds, who drains, what is left to be taken.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::files::{Files, own_stream, used};
+use super::run::Run;
+use super::spawn_error::setup_error;
+use super::start::{Drive, Wants};
+use crate::error::Error;
+use crate::failure::Step;
+use crate::plan::{PipePlan, Place, Plan, SinkPlan};
+use crate::pump::helper::Helper;
+use crate::pump::{Capture, Drain, FdSink, Feed, Flow, LineSplitter, Sink};
+use crate::redirect::Input;
+use crate::stdio::Stream;
+
+/// The ends of the plan's pipes that are open here, by the pipe's number.
+pub(super) struct Ends(Vec<End>);
+
+#[derive(Default)]
+struct End {
+    made: bool,
+    reader: Option<OwnedFd>,
+    writer: Option<OwnedFd>,
+}
+
+impl Ends {
+    pub(super) fn new(pipes: usize) -> Ends {
+        Ends((0..pipes).map(|_| End::default()).collect())
+    }
+
+    pub(super) fn is_made(&self, pipe: usize) -> bool {
+        self.0[pipe].made
+    }
+
+    pub(super) fn put(&mut self, pipe: usize, reader: OwnedFd, writer: OwnedFd) {
+        self.0[pipe] = End { made: true, reader: Some(reader), writer: Some(writer) };
+    }
+
+    pub(super) fn end(&self, pipe: usize, reading: bool) -> Option<&OwnedFd> {
+        let end = &self.0[pipe];
+        if reading { end.reader.as_ref() } else { end.writer.as_ref() }
+    }
+
+    pub(super) fn take(&mut self, pipe: usize, reading: bool) -> Option<OwnedFd> {
+        let end = &mut self.0[pipe];
+        if reading { end.reader.take() } else { end.writer.take() }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Gives every end that is left here to its owner.
+pub(super) fn build(
+    run: &mut Run,
+    mut ends: Ends,
+    files: &mut Files,
+    drive: Drive,
+    mut wants: Wants<'_>,
+) -> Result<(), Error> {
+    let plan = Arc::clone(&run.plan);
+    let lone = drive == Drive::ByCaller && is_lone(&plan, run);
+    // Plain captures last: one may take the caller's buffer, which no failure must lose.
+    let is_capture = |pipe: &&(usize, &PipePlan)| matches!(pipe.1, PipePlan::Drain(_, sinks) if matches!(sinks.as_slice(), [SinkPlan::Capture]));
+    let pipes: Vec<(usize, &PipePlan)> = plan.pipes.iter().enumerate().collect();
+    let (captures, others): (Vec<_>, Vec<_>) = pipes.iter().partition(is_capture);
+    for (number, pipe) in others.into_iter().chain(captures) {
+        let failed = |step: Step, error: io::Error| {
+            let reading = matches!(pipe, PipePlan::Feed(_));
+            let error = setup_error(step, error);
+            match plan.users(number, reading).next() {
+                Some((stage, _)) => error.at(plan.stage_name(stage)),
+                None => error,
+            }
+        };
+        match pipe {
+            PipePlan::Link | PipePlan::Relay => {}
+            PipePlan::TakeStdin => run.untaken.stdin = ends.take(number, false),
+            PipePlan::TakeOutput(Stream::Stderr) => run.untaken.stderr = ends.take(number, true),
+            PipePlan::TakeOutput(_) => run.untaken.stdout = ends.take(number, true),
+            PipePlan::Feed(source) => {
+                let Some(writer) = ends.take(number, false) else { continue };
+                let flow = feed(source, writer)?;
+                run.pump.add(flow.map_err(|error| failed(Step::Thread, error))?);
+            }
+            PipePlan::Drain(stream, sinks) => {
+                let Some(reader) = ends.take(number, true) else { continue };
+                if let ([SinkPlan::Lent], true) = (sinks.as_slice(), wants.reader) {
+                    run.untaken.stdout = Some(reader);
+                    if wants.wake {
+                        let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
+                        let (tether, leash) = helper.into_leash();
+                        run.pump.add(Flow::Helper(tether));
+                        run.untaken.leash = Some(leash);
+                    }
+                    continue;
+                }
+                if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
+                    let writer = slot.take().ok_or_else(|| used(*stream))?;
+                    let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
+                    run.pump.add(Flow::Helper(tether.map_err(|error| failed(Step::Thread, error))?));
+                    continue;
+                }
+                let mut made = Vec::with_capacity(sinks.len());
+                for plan_sink in sinks {
+                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream };
+                    made.push(making.sink(plan_sink)?.map_err(|error| failed(Step::Pipe, error))?);
+                }
+                let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
+                run.pump.add(Flow::Drain(drain));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the run has one single stream and nothing to be in time for: it is then read without asking first.
+fn is_lone(plan: &Plan, run: &Run) -> bool {
+    let flows = plan.pipes.iter().filter(|pipe| matches!(pipe, PipePlan::Feed(_) | PipePlan::Drain(..))).count();
+    flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace.is_none()
+}
+
+fn feed(source: &Input, writer: OwnedFd) -> Result<io::Result<Flow>, Error> {
+    let reader = match source {
+        Input::Bytes(bytes) => return Ok(Feed::new(writer, Arc::clone(bytes)).map(Flow::Feed)),
+        Input::Reader(slot) => slot.take().ok_or_else(|| used(Stream::Stdin))?,
+        Input::ReaderWith(make) => make(),
+        // Has no pipe of its own.
+        Input::Common(_) => Box::new(io::empty()),
+    };
+    let tether = Helper::new(Stream::Stdin).and_then(|helper| helper.feed(reader, writer));
+    Ok(tether.map(Flow::Helper))
+}
+
+struct Making<'a, 'b> {
+    run: &'a mut Run,
+    ends: &'a mut Ends,
+    files: &'a Files,
+    wants: &'a mut Wants<'b>,
+    stream: Stream,
+}
+
+impl Making<'_, '_> {
+    fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Error> {
+        let sink = match plan {
+            SinkPlan::Capture => Sink::Capture(self.capture()),
+            SinkPlan::Lent => Sink::LentLines(LineSplitter::default()),
+            SinkPlan::EachLine(callback) => Sink::Lines(LineSplitter::default(), Arc::clone(callback)),
+            SinkPlan::Place(Place::Inherit(number)) => match own_stream(*number) {
+                Some(fd) => Sink::Fd(FdSink::stdio(fd)),
+                None => Sink::Discard,
+            },
+            SinkPlan::Place(place) => match self.files.shared(place) {
+                Some(fd) => Sink::Fd(FdSink::shared(fd)),
+                None => Sink::Discard,
+            },
+            SinkPlan::Relay(pipe) => match self.ends.take(*pipe, false) {
+                Some(writer) => return Ok(FdSink::ours(writer).map(Sink::Fd)),
+                None => Sink::Discard,
+            },
+            SinkPlan::Writer(slot) => {
+                let writer = slot.take().ok_or_else(|| used(self.stream))?;
+                return Ok(self.behind_a_pipe(writer));
+            }
+        };
+        Ok(Ok(sink))
+    }
+
+    /// A writer inside a tee: behind a pipe of its own.
+    fn behind_a_pipe(&mut self, writer: Box<dyn io::Write + Send>) -> io::Result<Sink> {
+        let (theirs, ours) = crate::pipe::kernel()?;
+        let sink = FdSink::ours(ours.into())?;
+        let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
+        self.run.pump.add(Flow::Helper(tether));
+        Ok(Sink::Fd(sink))
+    }
+
+    fn capture(&mut self) -> Capture {
+        let settings = &self.run.plan.settings;
+        let limit = if self.stream == Stream::Stderr { settings.stderr_limit } else { settings.stdout_limit };
+        let limit = limit.unwrap_or_default();
+        match self.wants.buffer.take_if(|_| self.stream == Stream::Stdout) {
+            Some(buffer) => Capture::into_buffer(limit, std::mem::take(buffer)),
+            None => Capture::new(limit),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A run in progress, as a handle; and the verbs that start one.
+
+mod files;
+mod flows;
+mod outcome;
+mod reader;
+mod run;
+mod shared;
+mod spawn_error;
+pub(crate) mod start;
+mod verbs;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::failure::Step;
+use crate::output::Output;
+use crate::pipe::{PipeReader, PipeWriter};
+use crate::plan::Plan;
+use crate::process::Process;
+use crate::status::Status;
+use crate::stdio::Stream;
+use shared::Shared;
+use start::{Drive, Wants, start};
+
+pub use reader::{Lines, LinesBytes, Reader};
+
+/// A live run: a command or a pipeline that was started by [`spawn`](crate::Cmd::spawn).
+///
+/// **Dropping it ends what it started**: every process that still runs is killed (SIGKILL) and reaped, within 50 ms; what does not
+/// die in that time is left to a reaper thread. [`detach`](Job::detach) lets them live instead. `std::process::exit` runs no drop.
+///
+/// All methods but the last two take `&self`, and any number of threads may call them. Where the run has bytes to move (a capture,
+/// a feed, a callback) or a time to keep, one thread of its own does that; otherwise there is no thread.
+///
+/// ```
+/// use pipewright::{cmd, Redirect};
+/// use std::io::{Read, Write};
+/// let job = cmd!("tr", "a-z", "A-Z").stdin(Redirect::piped()).stdout(Redirect::piped()).spawn()?;
+/// job.take_stdin().unwrap().write_all(b"live")?;
+/// let mut text = String::new();
+/// job.take_stdout().unwrap().read_to_string(&mut text)?;
+/// assert_eq!(text, "LIVE");
+/// assert!(job.wait()?.success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a job that is dropped is killed; `detach` lets it live"]
+#[derive(Debug)]
+pub struct Job {
+    shared: Arc<Shared>,
+    processes: Vec<Process>,
+    plan: Arc<Plan>,
+}
+
+/// What a kill came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KillReport {
+    /// How the processes were found.
+    pub means: Means,
+    /// The processes that got the signal, or had ended already.
+    pub killed: Vec<u32>,
+    /// The processes that could not be killed.
+    pub survivors: Vec<Survivor>,
+    /// Whether it is proven that nothing of the run is left.
+    pub complete: bool,
+}
+
+/// How the processes of a run are found in order to end them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Means {
+    /// The processes that this library started, not what they started in turn.
+    Children,
+}
+
+/// A process that a kill did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survivor {
+    /// Its number.
+    pub pid: u32,
+    /// What the system said.
+    pub why: String,
+}
+
+impl Job {
+    /// Starts the plan; with a thread where somebody has to see to it. `reader`: the caller reads the verb's stdout.
+    pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Error> {
+        let driven = plan.needs_driver(reader);
+        let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, buffer: None })?;
+        let processes = run.processes.clone();
+        let shared = Arc::new(Shared::new(run));
+        if driven {
+            let driver = Arc::clone(&shared);
+            let started = thread::Builder::new().name("pipewright-job".into()).spawn(move || driver.drive());
+            // Without its thread the run is dropped with `shared`, which ends what was started.
+            started.map_err(|error| {
+                Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
+            })?;
+        }
+        Ok(Job { shared, processes, plan })
+    }
+
+    /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
+    /// is closed, and a piped output that nobody took is read and thrown away, so that no full pipe holds it up.
+    ///
+    /// # Errors
+    /// What no status can say: the timeout passed, a callback failed, a status was stolen. The same each time.
+    pub fn wait(&self) -> Result<Status, Error> {
+        loop {
+            if let Some(status) = self.wait_until(Deadline::NEVER)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// How the run ended, if it has. Does not block; an untaken stdin is left open.
+    ///
+    /// # Errors
+    /// As [`wait`](Job::wait).
+    pub fn try_wait(&self) -> Result<Option<Status>, Error> {
+        self.shared.wait_until(Deadline::after(Duration::ZERO)).map(|ended| self.status(ended)).transpose()
+    }
+
+    /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
+    /// repeated. Not to be confused with the builder's `timeout`, which ends the run.
+    ///
+    /// # Errors
+    /// As [`wait`](Job::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<Status>, Error> {
+        self.wait_until(Deadline::after(timeout))
+    }
+
+    /// As [`wait_timeout`](Job::wait_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As [`wait`](Job::wait).
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<Option<Status>, Error> {
+        self.wait_until(Deadline::at(deadline))
+    }
+
+    /// Blocks until the run is over and gives what it left, checked as the builder's `output` is.
+    ///
+    /// # Errors
+    /// As [`wait`](Job::wait), and a status that is an error.
+    pub fn output(self) -> Result<Output, Error> {
+        self.wait()?;
+        let plan = Arc::clone(&self.plan);
+        self.shared.take().and_then(|over| over.checked(&plan)).map_err(|error| plan.tell(error))
+    }
+
+    fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
+        self.shared.let_go_of_untaken();
+        self.shared.wait_until(deadline).map(|ended| self.status(ended)).transpose()
+    }
+
+    fn status(&self, ended: Result<Status, Error>) -> Result<Status, Error> {
+        ended.map_err(|error| self.plan.tell(error))
+    }
+
+    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped. Does not wait.
+    ///
+    /// # Errors
+    /// The first refusal; the others got the signal all the same.
+    pub fn terminate(&self) -> Result<(), Error> {
+        self.send_signal(libc::SIGTERM)?;
+        self.send_signal(libc::SIGCONT)
+    }
+
+    /// Kills every process the run started: SIGKILL. Does not wait.
+    ///
+    /// # Errors
+    /// None so far: what could not be killed is in the report.
+    pub fn kill(&self) -> Result<KillReport, Error> {
+        let mut report =
+            KillReport { means: Means::Children, killed: Vec::new(), survivors: Vec::new(), complete: false };
+        for process in &self.processes {
+            match process.kill() {
+                Ok(()) => report.killed.push(process.pid()),
+                Err(error) => report.survivors.push(Survivor { pid: process.pid(), why: error.to_string() }),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Sends a signal to every process of the run that has not ended. Does not wait.
+    ///
+    /// # Errors
+    /// The first refusal; the others got the signal all the same.
+    pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
+        let mut refused = None;
+        for (index, process) in self.processes.iter().enumerate() {
+            if let Err(error) = process.send_signal(signal) {
+                let what = format!("refused the signal {signal}");
+                refused.get_or_insert(Error::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
+            }
+        }
+        refused.map_or(Ok(()), |error| Err(self.plan.tell(error)))
+    }
+
+    /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`. Blocks until the processes are gone, which is as
+    /// a rule long before the grace is over.
+    ///
+    /// # Errors
+    /// When waiting fails. What could not be killed is in the report.
+    pub fn shutdown(&self, grace: Duration) -> Result<KillReport, Error> {
+        // A refusal is seen below: such a process is still there after the grace.
+        let _ = self.terminate();
+        let deadline = Deadline::after(grace);
+        self.wait_for_processes(deadline)?;
+        let report = self.kill()?;
+        self.wait_for_processes(Deadline::after(KILLED_WITHIN))?;
+        Ok(report)
+    }
+
+    /// Waits for the processes themselves, whoever holds their streams.
+    fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
+        for (index, process) in self.processes.iter().enumerate() {
+            let wait = || -> std::io::Result<()> {
+                while process.try_ended()?.is_none() && !deadline.passed() {
+                    crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;
+                }
+                Ok(())
+            };
+            wait().map_err(|error| {
+                let error = Error::new(ErrorKind::Io, "cannot be waited for").because(error);
+                self.plan.tell(error.at(self.plan.stage_name(index)))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The processes' numbers, by stage. They stay what they were after the processes have ended.
+    pub fn pids(&self) -> Vec<u32> {
+        self.processes.iter().map(Process::pid).collect()
+    }
+
+    /// The processes, by stage.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// Our end of a piped stdin, once. Dropping it is the end of the child's input.
+    pub fn take_stdin(&self) -> Option<PipeWriter> {
+        self.shared.take_end(Stream::Stdin).map(PipeWriter::from_fd)
+    }
+
+    /// Our end of a piped stdout, once.
+    pub fn take_stdout(&self) -> Option<PipeReader> {
+        self.shared.take_end(Stream::Stdout).map(PipeReader::from_fd)
+    }
+
+    /// Our end of a piped stderr, once.
+    pub fn take_stderr(&self) -> Option<PipeReader> {
+        self.shared.take_end(Stream::Stderr).map(PipeReader::from_fd)
+    }
+
+    /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does
+    /// (feeding, capturing, keeping the timeout) goes on; a piped stream that nobody took is closed.
+    pub fn detach(self) {
+        self.shared.detach();
+    }
+}
+
+/// How long `shutdown` waits for processes that were killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.shared.end(&self.processes);
+    }
+}

@@ -1,0 +1,85 @@
+//! A started run, and what driving it to the end leaves.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::outcome::{self, Ended};
+use super::start::{Drive, Wants, start};
+use crate::clock::Deadline;
+use crate::cmd::settings::Registration;
+use crate::error::{Error, ErrorKind};
+use crate::pipe::budget::Grant;
+use crate::plan::Plan;
+use crate::process::Process;
+use crate::pump::helper::Leash;
+use crate::pump::wake::Waker;
+use crate::pump::{Drain, Flow, Lent, Pump, Sink, driver};
+use crate::stdio::Stream;
+
+/// Processes that run, and the pump that serves them. Dropping it kills and reaps them.
+pub(crate) struct Run {
+    pub(super) pump: Pump,
+    pub(super) plan: Arc<Plan>,
+    pub(super) processes: Vec<Process>,
+    pub(super) began: Vec<Instant>,
+    pub(super) untaken: Untaken,
+    pub(super) waker: Option<Waker>,
+    /// Pipe memory, given back when the run is over.
+    pub(super) _grants: Vec<Grant>,
+    pub(super) _registration: Option<Registration>,
+}
+
+/// Our ends of piped streams, until somebody takes them.
+#[derive(Default)]
+pub(crate) struct Untaken {
+    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
+    /// What ties a reader of stdout to a run that has a driver.
+    pub(crate) leash: Option<Leash>,
+}
+
+impl Untaken {
+    /// What nobody took: stdin is closed, and the outputs become streams that are read and thrown away.
+    ///
+    /// An output that cannot be set not to block is closed instead: its writer then learns of it.
+    pub(crate) fn let_go(&mut self) -> Vec<Flow> {
+        self.stdin = None;
+        let outputs = [(Stream::Stdout, self.stdout.take()), (Stream::Stderr, self.stderr.take())];
+        let drains = outputs.into_iter().filter_map(|(stream, end)| {
+            end.and_then(|end| Drain::new(end, stream, vec![Sink::Discard], false).ok()).map(Flow::Drain)
+        });
+        drains.collect()
+    }
+}
+
+impl Run {
+    /// Drives the run until it is over, or until `until`: whether it is over.
+    pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Error> {
+        driver::drive(&mut self.pump, until, lent)
+            .map_err(|error| Error::new(ErrorKind::Io, "cannot wait for the run: poll failed").because(error))
+    }
+
+    /// Takes a finished run apart. One that is not finished is ended.
+    pub(crate) fn conclude(self) -> Ended {
+        let Run { pump, plan, began, .. } = self;
+        outcome::conclude(&plan, pump.finish(), &began)
+    }
+
+    /// Lets the processes live.
+    pub(crate) fn detach(self) {
+        self.pump.detach();
+    }
+}
+
+/// Runs the plan on the calling thread, to its end.
+pub(crate) fn run_to_end(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Ended {
+    let wants = Wants { buffer, ..Wants::default() };
+    let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
+    for flow in run.untaken.let_go() {
+        run.pump.add(flow);
+    }
+    run.drive(Deadline::NEVER, lent)?;
+    run.conclude()
+}

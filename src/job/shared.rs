@@ -1,0 +1,201 @@
+//! One run, many waiters.
+//!
+//! Whoever waits first drives the run; the others sleep until it is over, or until the driver leaves at its own deadline and one
+//! of them takes over. A run that has something to do while nobody waits has a thread, which is just a waiter
+//! without a deadline.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::outcome::{Ended, Over};
+use super::run::{Run, Untaken};
+use crate::clock::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::process::Process;
+use crate::pump::helper::{Leash, panic_text};
+use crate::pump::wake::{Order, Waker};
+use crate::status::Status;
+use crate::stdio::Stream;
+
+pub(super) struct Shared {
+    turn: Mutex<Turn>,
+    changed: Condvar,
+    untaken: Mutex<Untaken>,
+    /// There when the run has a thread.
+    waker: Option<Waker>,
+}
+
+enum Turn {
+    /// Nobody drives.
+    Idle(Box<Run>),
+    /// Somebody drives, and has the run.
+    Driven,
+    /// Let go of: nobody will drive any more.
+    Detached,
+    Over(Ended),
+}
+
+/// How long a drop waits for the thread that drives the run.
+const DROP_PATIENCE: Duration = Duration::from_millis(50);
+
+impl Shared {
+    pub(super) fn new(mut run: Run) -> Shared {
+        let untaken = Mutex::new(std::mem::take(&mut run.untaken));
+        let waker = run.waker().cloned();
+        Shared { turn: Mutex::new(Turn::Idle(Box::new(run))), changed: Condvar::new(), untaken, waker }
+    }
+
+    /// The run's thread.
+    pub(super) fn drive(&self) {
+        self.wait_until(Deadline::NEVER);
+    }
+
+    /// Waits, and drives if nobody else does; `None` when `until` comes first.
+    pub(super) fn wait_until(&self, until: Deadline) -> Option<Result<Status, Error>> {
+        let mut turn = self.turn();
+        loop {
+            match std::mem::replace(&mut *turn, Turn::Driven) {
+                Turn::Over(ended) => {
+                    let status = ended.as_ref().map(|over| over.output.status).map_err(Clone::clone);
+                    *turn = Turn::Over(ended);
+                    return Some(status);
+                }
+                Turn::Idle(run) => {
+                    drop(turn);
+                    let next = drive(run, until);
+                    turn = self.turn();
+                    *turn = next;
+                    self.changed.notify_all();
+                    if let Turn::Idle(_) = *turn {
+                        return None;
+                    }
+                }
+                Turn::Driven => {
+                    turn = match until.remaining() {
+                        None => self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner),
+                        Some(Duration::ZERO) => return None,
+                        Some(left) => self.changed.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0,
+                    };
+                }
+                Turn::Detached => {
+                    *turn = Turn::Detached;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The result of a run that is over.
+    pub(super) fn take(&self) -> Ended {
+        match std::mem::replace(&mut *self.turn(), Turn::Detached) {
+            Turn::Over(ended) => ended,
+            // `wait` came back, so it is over.
+            Turn::Idle(_) | Turn::Driven | Turn::Detached => {
+                Err(Error::new(ErrorKind::Io, "the run's result was taken before"))
+            }
+        }
+    }
+
+    pub(super) fn take_end(&self, stream: Stream) -> Option<OwnedFd> {
+        let mut untaken = self.untaken();
+        let end = match stream {
+            Stream::Stdin => &mut untaken.stdin,
+            Stream::Stdout => &mut untaken.stdout,
+            Stream::Stderr => &mut untaken.stderr,
+        };
+        end.take()
+    }
+
+    pub(super) fn take_leash(&self) -> Option<Leash> {
+        self.untaken().leash.take()
+    }
+
+    /// Closes an untaken stdin, and has untaken outputs read and thrown away.
+    pub(super) fn let_go_of_untaken(&self) {
+        let flows = self.untaken().let_go();
+        if flows.is_empty() {
+            return;
+        }
+        let mut turn = self.turn();
+        match (&mut *turn, &self.waker) {
+            (Turn::Idle(run), _) => flows.into_iter().for_each(|flow| run.pump.add(flow)),
+            (Turn::Driven, Some(waker)) => flows.into_iter().for_each(|flow| waker.add(flow)),
+            // Driven by another waiter, who let go of them before it began, or over.
+            (Turn::Driven | Turn::Detached | Turn::Over(_), _) => {}
+        }
+    }
+
+    /// Ends what still runs. With a thread at work, the processes are killed from here and the thread is told; it is waited
+    /// for only so long, since it may be in the caller's code.
+    pub(super) fn end(&self, processes: &[Process]) {
+        *self.untaken() = Untaken::default();
+        let mut turn = self.turn();
+        match std::mem::replace(&mut *turn, Turn::Driven) {
+            Turn::Idle(run) => {
+                *turn = Turn::Detached;
+                drop(turn);
+                drop(run);
+            }
+            Turn::Driven => {
+                for process in processes {
+                    // One that refuses is not ours to kill any more; the others are.
+                    let _ = process.kill();
+                }
+                if let Some(waker) = &self.waker {
+                    waker.order(Order::Abort);
+                }
+                let driven = |turn: &mut Turn| matches!(turn, Turn::Driven);
+                drop(self.changed.wait_timeout_while(turn, DROP_PATIENCE, driven));
+            }
+            other @ (Turn::Detached | Turn::Over(_)) => *turn = other,
+        }
+    }
+
+    /// Lets the processes live. A run that is driven by its thread goes on there.
+    pub(super) fn detach(&self) {
+        *self.untaken() = Untaken::default();
+        let mut turn = self.turn();
+        match std::mem::replace(&mut *turn, Turn::Detached) {
+            Turn::Idle(run) => run.detach(),
+            // The thread will put the result here, where nobody looks; until then the job's drop must find nothing to end.
+            Turn::Driven | Turn::Detached | Turn::Over(_) => {}
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn untaken(&self) -> MutexGuard<'_, Untaken> {
+        self.untaken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Drives for a while; what becomes of the turn. A panic in here is a callback's that nobody lent, or a bug: either way the
+/// waiters must not wait for ever.
+fn drive(mut run: Box<Run>, until: Deadline) -> Turn {
+    let driven = catch_unwind(AssertUnwindSafe(|| run.drive(until, None)));
+    match driven {
+        Ok(Ok(false)) => Turn::Idle(run),
+        Ok(Ok(true)) => Turn::Over(run.conclude()),
+        Ok(Err(error)) => Turn::Over(Err(error)),
+        Err(panic) => {
+            let what = format!("the run's driver panicked: {}", panic_text(&*panic));
+            Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.turn() {
+            Turn::Idle(_) | Turn::Driven => "running",
+            Turn::Detached => "detached",
+            Turn::Over(Ok(Over { .. })) => "over",
+            Turn::Over(Err(_)) => "failed",
+        })
+    }
+}

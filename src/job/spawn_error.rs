@@ -1,0 +1,45 @@
+//! From a failed start to the error a person reads.
+
+use std::io;
+
+use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, Step};
+use crate::spawn::{BadInput, Cause, Image, explain};
+
+/// Input that no process can be given.
+pub(super) fn bad_input(bad: &BadInput) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("cannot be started: {bad}"))
+}
+
+/// A step on this side failed.
+pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
+    let what = match error.raw_os_error() {
+        Some(libc::EMFILE) => "this process has no descriptor left",
+        Some(libc::ENFILE) => "the system has no descriptor left",
+        _ => "the system refused it",
+    };
+    Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
+}
+
+/// A step of the child's, or the making of it, failed.
+pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
+    let cause = explain(failure, image);
+    let kind = match &cause {
+        Cause::NotInPath | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
+        Cause::RelativePath(_) => ErrorKind::RelativePath,
+        Cause::CurrentDir(_) | Cause::CurrentDirUnusable(_) => ErrorKind::CurrentDir,
+        Cause::IsDirectory(_) | Cause::NotExecutable(_) => ErrorKind::NotExecutable,
+        Cause::NoShebang(_) => ErrorKind::NoShebang,
+        Cause::NoInterpreter { .. } => ErrorKind::InterpreterNotFound,
+        Cause::ArgumentTooLong { .. } | Cause::VariableTooLong { .. } | Cause::TooLongTogether { .. } => {
+            ErrorKind::TooLong
+        }
+        Cause::TextBusy(_) => ErrorKind::TextBusy,
+        Cause::Vanished | Cause::System => ErrorKind::Spawn,
+    };
+    if cause == Cause::System && matches!(failure.step, Step::Clone | Step::Pipe) {
+        return setup_error(failure.step, failure.io_error());
+    }
+    let error = Error::new(kind, cause.to_string()).step_failed(failure.step);
+    if failure.errno == 0 { error } else { error.because(failure.io_error()) }
+}

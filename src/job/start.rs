@@ -1,0 +1,245 @@
+//! Executing a plan: from data to running processes.
+//!
+//! The order is this. First all that can fail without a trace: images, one-shot redirects, files. Then stage by stage: the
+//! pipes that the stage is the first to use, the child, and the closing of what no later stage needs. So at any moment the fewest
+//! descriptors are open, and each end is held by exactly one owner: dropping is what closes.
+//!
+//! Whatever fails, what was started is killed and reaped before the error is returned: a half-started run is a `Pump`
+//! without streams, whose drop does that.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::files::Files;
+use super::flows::{self, Ends};
+use super::run::{Run, Untaken};
+use super::spawn_error::{bad_input, setup_error, spawn_error};
+use crate::clock::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::failure::Step;
+use crate::fd::map::FdMap;
+use crate::pipe::{self, budget};
+use crate::plan::{PipePlan, Place, Plan};
+use crate::process::Process;
+use crate::pump::wake::{Wake, Waker};
+use crate::pump::{Pump, Timing};
+use crate::spawn::{self, Image, ImageSpec, Prepared};
+use crate::stdio::Stream;
+use crate::sys::fds;
+
+/// How the run will be driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drive {
+    /// To its end, by the thread that starts it.
+    ByCaller,
+    /// By whoever waits, for as long as they like, or by a thread.
+    ByJob,
+}
+
+/// What the caller brings along.
+#[derive(Default)]
+pub(crate) struct Wants<'a> {
+    /// The buffer that a captured stdout is appended to. It is taken when nothing can fail any more.
+    pub(crate) buffer: Option<&'a mut Vec<u8>>,
+    /// Whether the stdout of the verb is to be handed out as an end of a pipe.
+    pub(crate) reader: bool,
+    /// Whether the caller means to start a thread that drives the run.
+    pub(crate) wake: bool,
+}
+
+/// Starts everything.
+pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<Run, Error> {
+    let timing = plan.settings.timing();
+    let images = images(&plan)?;
+    let mut files = Files::open(&plan)?;
+    let cancel = plan.settings.cancel.get();
+    let (wake, waker) = match wants.wake || cancel.is_some() {
+        true => {
+            Wake::new().map(|(wake, waker)| (Some(wake), Some(waker))).map_err(|error| no_stage(Step::Pipe, error))?
+        }
+        false => (None, None),
+    };
+    let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
+    if cancel.is_some_and(|cancel| cancel.is_cancelled()) {
+        return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled before it started"));
+    }
+
+    let mut starting = Starting {
+        ends: Ends::new(plan.pipes.len()),
+        processes: Vec::with_capacity(images.len()),
+        began: Vec::with_capacity(images.len()),
+        grants: Vec::new(),
+        plan: &plan,
+        timing,
+    };
+    for (index, image) in images.into_iter().enumerate() {
+        let result = starting.stage(index, image, &files);
+        if let Err(error) = result {
+            // Our ends first, so that nobody is left writing to us; then the processes.
+            starting.ends.close();
+            drop(Pump::new(Vec::new(), starting.processes, timing, None));
+            return Err(error);
+        }
+    }
+    let Starting { ends, processes, began, grants, .. } = starting;
+    let pump = Pump::new(Vec::new(), processes.clone(), timing, wake);
+    let mut run = Run {
+        pump,
+        plan: Arc::clone(&plan),
+        processes,
+        began,
+        untaken: Untaken::default(),
+        waker,
+        _grants: grants,
+        _registration: registration,
+    };
+    // From here on, an early return drops the run, which ends what was started.
+    flows::build(&mut run, ends, &mut files, drive, wants)?;
+    Ok(run)
+}
+
+/// What every program gets, checked for all stages before anything is opened.
+fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
+    let mut images = Vec::with_capacity(plan.stages.len());
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let spec = &stage.spec;
+        let image = Image::new(ImageSpec {
+            program: &spec.program,
+            arg0: spec.arg0.as_deref(),
+            args: &mut spec.args.iter().map(|arg| arg.text.as_os_str()),
+            env: &spec.env_changes(),
+            cwd: spec.current_dir().map(|dir| dir.as_path()),
+            allow_relative_path: spec.allow_relative_path,
+        });
+        images.push(image.map_err(|bad| bad_input(&bad).at(plan.stage_name(index)))?);
+    }
+    Ok(images)
+}
+
+struct Starting<'a> {
+    ends: Ends,
+    processes: Vec<Process>,
+    began: Vec<Instant>,
+    grants: Vec<budget::Grant>,
+    plan: &'a Plan,
+    timing: Timing,
+}
+
+impl Starting<'_> {
+    fn stage(&mut self, index: usize, image: Image, files: &Files) -> Result<(), Error> {
+        if self.timing.deadline.passed() {
+            return Err(
+                Error::new(ErrorKind::Timeout, "was not started: the time was up").at(self.plan.stage_name(index))
+            );
+        }
+        self.make_pipes(index)?;
+        let spec = &self.plan.stages[index].spec;
+        let map = self.fd_map(index, files)?;
+        let prepared = Prepared::new(image, spec.attributes.clone(), map, spec.inherit_fds);
+        let began = Instant::now();
+        let launched = spawn::spawn(prepared, self.timing.deadline)
+            .map_err(|(failure, prepared)| spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index)))?;
+        let process = Process::new(launched, began)
+            .map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
+        self.processes.push(process);
+        self.began.push(began);
+        self.close_after(index);
+        Ok(())
+    }
+
+    /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
+    fn make_pipes(&mut self, index: usize) -> Result<(), Error> {
+        for place in &self.plan.stages[index].places {
+            let Place::Pipe(number) = place else { continue };
+            if self.ends.is_made(*number) {
+                continue;
+            }
+            let failed = |error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index));
+            let (reader, writer) = pipe::kernel().map_err(failed)?;
+            match (self.plan.settings.capacity, &self.plan.pipes[*number]) {
+                // A wish: what the kernel does not give is no error.
+                (Some(bytes), _) => drop(fds::set_capacity(writer.as_fd(), bytes)),
+                (None, PipePlan::Link) => self.grants.extend(budget::grow(writer.as_fd())),
+                (None, _) => {}
+            }
+            self.ends.put(*number, reader.into(), writer.into());
+        }
+        Ok(())
+    }
+
+    fn fd_map(&self, index: usize, files: &Files) -> Result<FdMap, Error> {
+        let mut map = FdMap::new();
+        for (target, place) in (0..).zip(&self.plan.stages[index].places) {
+            let source = match place {
+                Place::Pipe(number) => self.ends.end(*number, target == 0).map(OwnedFd::as_raw_fd),
+                place => files.source(place),
+            };
+            let taken = source.is_none_or(|source| map.insert(source, target).is_err());
+            if taken {
+                // Cannot be: every place was opened, and each of the three numbers is mapped once.
+                let what = format!("the descriptor {target} has no source");
+                return Err(Error::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
+            }
+        }
+        Ok(map)
+    }
+
+    /// Closes our copies of the ends that only started stages use: while one is open here, nobody downstream sees an end, and
+    /// nobody upstream a broken pipe.
+    fn close_after(&mut self, index: usize) {
+        for (target, place) in (0..).zip(&self.plan.stages[index].places) {
+            let Place::Pipe(number) = place else { continue };
+            let reading = target == 0;
+            if self.plan.users(*number, reading).all(|(stage, _)| stage <= index) {
+                self.ends.take(*number, reading);
+            }
+        }
+    }
+}
+
+fn no_stage(step: Step, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Spawn, format!("cannot start the run: {step}")).step_failed(step).because(error)
+}
+
+/// A run that a waker can be used on, if it has one.
+impl Run {
+    pub(crate) fn waker(&self) -> Option<&Waker> {
+        self.waker.as_ref()
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.pump.deadline()
+    }
+}
+
+/// Which stream a descriptor number of a stage is.
+pub(crate) fn stream(target: i32) -> Stream {
+    match target {
+        0 => Stream::Stdin,
+        1 => Stream::Stdout,
+        _ => Stream::Stderr,
+    }
+}
+
+/// Becomes the one program of a plan without pipes; what kept it from it.
+pub(crate) fn exec(plan: &Plan) -> Error {
+    let prepare = || -> Result<(Prepared, Files), Error> {
+        let mut images = images(plan)?;
+        let files = Files::open(plan)?;
+        let mut map = FdMap::new();
+        for (target, place) in (0..).zip(&plan.stages[0].places) {
+            if let Some(source) = files.source(place) {
+                // Three numbers, each once.
+                let _ = map.insert(source, target);
+            }
+        }
+        let spec = &plan.stages[0].spec;
+        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds), files))
+    };
+    match prepare() {
+        // The files stay open until the copies are made from them.
+        Ok((prepared, _files)) => spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0)),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,194 @@
+//! The verbs: what a built command or pipeline can be told to do. Written once, for both.
+
+use std::sync::Arc;
+
+use super::reader::{Lines, LinesBytes, Reader};
+use super::run::run_to_end;
+use super::{Job, outcome::Over};
+use crate::cmd::Cmd;
+use crate::error::{Error, ErrorKind};
+use crate::output::Output;
+use crate::pipeline::Pipeline;
+use crate::plan::{Plan, Verb, lower};
+use crate::pump::{BoxError, Lent};
+use crate::redirect::LineResult;
+use crate::status::Status;
+
+/// A plan, or an error that says of which command.
+fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
+    lower(pipeline, verb).map(Arc::new).map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
+}
+
+/// Runs to the end on this thread.
+fn execute(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Result<Over, Error> {
+    run_to_end(plan, buffer, lent).map_err(|error| plan.tell(error))
+}
+
+fn checked(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Result<Output, Error> {
+    execute(plan, buffer, lent)?.checked(plan).map_err(|error| plan.tell(error))
+}
+
+fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>) -> Result<Output, Error> {
+    match checked(plan, Some(buffer), None) {
+        Ok(mut output) => {
+            if output.stdout.is_captured() {
+                *buffer = std::mem::take(&mut output.stdout).into_vec();
+            }
+            Ok(output)
+        }
+        Err(mut error) => {
+            if let Some(bytes) = error.take_stdout() {
+                *buffer = bytes;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn read(plan: &Arc<Plan>) -> Result<String, Error> {
+    let mut output = checked(plan, None, None)?;
+    match String::from_utf8(std::mem::take(&mut output.stdout).into_vec()) {
+        Ok(mut text) => {
+            if text.ends_with('\n') {
+                text.pop();
+            }
+            Ok(text)
+        }
+        Err(error) => {
+            let cause = error.utf8_error();
+            output.stdout = crate::pump::Captured::from_bytes(error.into_bytes());
+            let what = "the captured stdout is not UTF-8; `read_bytes` gives it as it is";
+            Err(plan.tell(Error::new(ErrorKind::NotUtf8, what).because(cause).with_output(output)))
+        }
+    }
+}
+
+fn for_each_line<R: LineResult>(plan: &Arc<Plan>, mut callback: impl FnMut(&[u8]) -> R) -> Result<Output, Error> {
+    let mut lent = |line: &[u8]| -> Result<(), BoxError> { callback(line).into_result() };
+    checked(plan, None, Some(&mut lent))
+}
+
+macro_rules! verbs {
+    ($builder:ident) => {
+        impl $builder {
+            fn plan(&self, verb: Verb) -> Result<Arc<Plan>, Error> {
+                plan(&Pipeline::from(self.clone()), verb)
+            }
+
+            /// Runs to the end, streams where they were sent; a bad exit is an error. Blocks.
+            ///
+            /// # Errors
+            /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            pub fn run(&self) -> Result<Output, Error> {
+                checked(&self.plan(Verb::Run)?, None, None)
+            }
+
+            /// Runs to the end, streams where they were sent, and says how it ended, whatever that is. Blocks.
+            ///
+            /// # Errors
+            /// What no status can say: it could not be started, the timeout passed, a callback failed, the status was stolen.
+            pub fn status(&self) -> Result<Status, Error> {
+                execute(&self.plan(Verb::Run)?, None, None).map(|over| over.output.status)
+            }
+
+            /// Runs to the end and captures stdout and stderr, as far as they are not sent elsewhere; a bad exit is an
+            /// error. Blocks until both streams have ended, as `$(…)` does: a process that was left behind and holds one keeps
+            /// it waiting, up to `timeout` or `eof_grace`.
+            ///
+            /// # Errors
+            /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            pub fn output(&self) -> Result<Output, Error> {
+                checked(&self.plan(Verb::Output)?, None, None)
+            }
+
+            /// As [`output`](Self::output), with the captured stdout appended to `buffer`, whose capacity is used: for
+            /// many runs one after the other. [`Output::stdout`] is then not set.
+            ///
+            /// # Errors
+            /// As [`output`](Self::output); what was captured by then is in `buffer`.
+            pub fn output_into(&self, buffer: &mut Vec<u8>) -> Result<Output, Error> {
+                output_into(&self.plan(Verb::Output)?, buffer)
+            }
+
+            /// Runs to the end and gives stdout as text, without its last newline; a bad exit is an error. Blocks, as
+            /// [`output`](Self::output). stderr is inherited, unless set.
+            ///
+            /// # Errors
+            /// Anything: see [`ErrorKind`]. [`NotUtf8`](ErrorKind::NotUtf8) holds the bytes.
+            pub fn read(&self) -> Result<String, Error> {
+                read(&self.plan(Verb::Read)?)
+            }
+
+            /// As [`read`](Self::read), as bytes, exactly as they came.
+            ///
+            /// # Errors
+            /// Anything: see [`ErrorKind`].
+            pub fn read_bytes(&self) -> Result<Vec<u8>, Error> {
+                checked(&self.plan(Verb::Read)?, None, None).map(|output| output.stdout.into_vec())
+            }
+
+            /// Starts it and gives stdout line by line, as it is written; see [`Lines`].
+            ///
+            /// # Errors
+            /// What keeps it from starting; the rest comes as the iterator's last item.
+            pub fn lines(&self) -> Result<Lines, Error> {
+                self.lines_bytes().map(Lines)
+            }
+
+            /// As [`lines`](Self::lines), as bytes.
+            ///
+            /// # Errors
+            /// As [`lines`](Self::lines).
+            pub fn lines_bytes(&self) -> Result<LinesBytes, Error> {
+                let plan = self.plan(Verb::Stream)?;
+                LinesBytes::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
+            }
+
+            /// Runs to the end on this thread and lends each line of stdout to `callback`, without its newline and without a
+            /// copy: the fastest way through many lines. It may borrow. It returns nothing, or a `Result` whose error closes the
+            /// stream and becomes the run's. Blocks; while the callback runs, no deadline is looked at.
+            ///
+            /// # Errors
+            /// Anything: see [`ErrorKind`].
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let mut longest = 0;
+            /// cmd!("printf", "a\nbcd\nef").for_each_line(|line| longest = longest.max(line.len()))?;
+            /// assert_eq!(longest, 3);
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn for_each_line<R: LineResult>(&self, callback: impl FnMut(&[u8]) -> R) -> Result<Output, Error> {
+                for_each_line(&self.plan(Verb::Stream)?, callback)
+            }
+
+            /// Starts it and gives stdout as a reader; see [`Reader`].
+            ///
+            /// # Errors
+            /// What keeps it from starting; the rest comes as the reader's.
+            pub fn reader(&self) -> Result<Reader, Error> {
+                let plan = self.plan(Verb::Stream)?;
+                Reader::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
+            }
+
+            /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program.
+            ///
+            /// # Errors
+            /// What keeps it from starting. Stages that were started before the one that failed are killed and reaped.
+            pub fn spawn(&self) -> Result<Job, Error> {
+                let plan = self.plan(Verb::Spawn)?;
+                Job::start(Arc::clone(&plan), false).map_err(|error| plan.tell(error))
+            }
+
+            /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches nothing.
+            ///
+            /// # Errors
+            /// The conflicts that a run would find before it starts.
+            pub fn dry_run(&self) -> Result<Plan, Error> {
+                self.plan(Verb::Run).map(Arc::unwrap_or_clone)
+            }
+        }
+    };
+}
+verbs!(Cmd);
+verbs!(Pipeline);

@@ -1,0 +1,90 @@
+//! What a finished run leaves.
+
+use std::borrow::Cow;
+use std::str::Utf8Error;
+use std::time::Duration;
+
+use crate::process::Usage;
+use crate::pump::Captured;
+use crate::status::Status;
+use crate::stdio::Stream;
+
+/// What a finished run leaves: how it ended, stage by stage, and what was captured.
+///
+/// ```
+/// use pipewright::cmd;
+/// let out = (cmd!("echo", "one two") | cmd!("wc", "-w")).output()?;
+/// assert_eq!(out.stdout_str()?.trim(), "2");
+/// assert!(out.status.success());
+/// assert_eq!(out.stages.len(), 2);
+/// assert_eq!(out.stages[1].label, "wc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Output {
+    /// How the run ended: the rightmost stage that failed, or the last stage.
+    pub status: Status,
+    /// The captured stdout. What was not captured differs from what is empty: see [`Captured`].
+    pub stdout: Captured,
+    /// The captured stderr, of all stages, in the order in which it was written.
+    pub stderr: Captured,
+    /// Each stage, in the pipeline's order.
+    pub stages: Vec<Stage>,
+    /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because some process that is not of this run still
+    /// held them.
+    pub leaked: Option<Leak>,
+    /// How many bytes of a `bytes` or reader stdin went into the pipe; `None` when stdin was something else. Less than there
+    /// were when the child stopped reading.
+    pub stdin_taken: Option<u64>,
+}
+
+/// How one stage ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stage {
+    /// The label that was set, or the program's name.
+    pub label: String,
+    /// How its process ended.
+    pub status: Status,
+    /// What its process used; `None` when its status was not ours to read.
+    pub usage: Option<Usage>,
+    /// From its start until its end was seen.
+    pub wall: Duration,
+}
+
+/// Streams that somebody else still held when the run was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leak {
+    /// Which streams were cut.
+    pub streams: Vec<Stream>,
+}
+
+impl Output {
+    /// The captured stdout as text.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn stdout_str(&self) -> Result<&str, Utf8Error> {
+        self.stdout.to_str()
+    }
+
+    /// The captured stderr as text.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn stderr_str(&self) -> Result<&str, Utf8Error> {
+        self.stderr.to_str()
+    }
+
+    /// The captured stdout as text, with U+FFFD for what is not UTF-8.
+    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+        self.stdout.to_string_lossy()
+    }
+
+    /// The captured stderr as text, with U+FFFD for what is not UTF-8.
+    pub fn stderr_lossy(&self) -> Cow<'_, str> {
+        self.stderr.to_string_lossy()
+    }
+}

@@ -1,0 +1,230 @@
+//! Commands in a row.
+
+use std::fmt;
+use std::ops::BitOr;
+use std::sync::Arc;
+
+use crate::cmd::settings::{Settings, settings_methods};
+use crate::cmd::{Cmd, Spec, command_line, env_methods};
+use crate::redirect::{In, Out, Redirect};
+
+/// Commands whose outputs feed the next one, as a value.
+///
+/// Written with `|` or [`pipe`](Cmd::pipe), or collected from an iterator. Pipelines nest, which flattens them; a pipeline of one is that
+/// command; an empty one succeeds without doing anything. Every method of [`Cmd`] that concerns a run as a whole is here too, and the
+/// verbs are the same. `stdin` means the first stage, `stdout` the last; `stderr`, `env*` and `current_dir` every present stage
+/// that did not set its own.
+///
+/// A method call binds tighter than `|`: `a | b.timeout(d)` would give the timeout to `b` alone. A stage that carries a setting of the whole
+/// run is therefore a [`Conflict`](crate::ErrorKind::Conflict) that says so; `(a | b).timeout(d)` is meant.
+///
+/// ```
+/// use pipewright::cmd;
+/// use std::time::Duration;
+/// let words = (cmd!("echo", "b a c a") | cmd!("tr", " ", "\n") | cmd!("sort", "-u")).timeout(Duration::from_secs(10));
+/// assert_eq!(words.read()?, "a\nb\nc");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a pipeline does nothing until it is run"]
+pub struct Pipeline {
+    pub(crate) stages: Vec<Arc<Spec>>,
+    /// What feeds the next stage; one less than there are stages.
+    pub(crate) links: Vec<Link>,
+    pub(crate) settings: Settings,
+    /// A part of the pipeline came with a setting of a whole run.
+    pub(crate) misplaced: Option<Misplaced>,
+}
+
+/// Which of a stage's outputs feeds the next stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Stdout,
+    Stderr,
+    Both,
+}
+
+/// A setting of a whole run on a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misplaced {
+    /// The first stage of that part.
+    pub(crate) stage: usize,
+    pub(crate) setting: &'static str,
+}
+
+impl Pipeline {
+    /// Adds `next`'s stages behind `self`'s.
+    fn joined(mut self, link: Link, next: Pipeline) -> Pipeline {
+        self.demote(0);
+        let first = self.stages.len();
+        let mut next = next;
+        next.demote(0);
+        if let Some(misplaced) = next.misplaced {
+            let moved = Misplaced { stage: misplaced.stage + first, ..misplaced };
+            self.misplaced.get_or_insert(moved);
+        }
+        if !self.stages.is_empty() && !next.stages.is_empty() {
+            self.links.push(link);
+        }
+        self.links.extend(next.links);
+        self.stages.extend(next.stages);
+        self
+    }
+
+    /// What was a whole run becomes a part of one: its settings have no place any more.
+    fn demote(&mut self, stage: usize) {
+        let settings = std::mem::take(&mut self.settings);
+        if let Some(&setting) = settings.names().first() {
+            self.misplaced.get_or_insert(Misplaced { stage, setting });
+        }
+    }
+
+    /// Where the first stage's stdin comes from.
+    pub fn stdin(mut self, from: Redirect<In>) -> Pipeline {
+        if let Some(first) = self.stages.first_mut() {
+            Arc::make_mut(first).stdin = Some(from.into_kind());
+        }
+        self
+    }
+
+    /// Where the last stage's stdout goes.
+    pub fn stdout(mut self, to: Redirect<Out>) -> Pipeline {
+        if let Some(last) = self.stages.last_mut() {
+            Arc::make_mut(last).stdout = Some(to.into_kind());
+        }
+        self
+    }
+
+    /// Where stderr goes, for every present stage that did not set its own: one place for all of them.
+    pub fn stderr(mut self, to: Redirect<Out>) -> Pipeline {
+        let target = Arc::new(to.into_kind());
+        self.each_stage(|spec| spec.outer.stderr = Some(Arc::clone(&target)));
+        self
+    }
+
+    /// Every present stage's stderr goes where its stdout goes: into the next stage, and from the last one to the output.
+    pub fn stderr_to_stdout(mut self) -> Pipeline {
+        self.each_stage(|spec| spec.merge.stderr_to_stdout = true);
+        self
+    }
+
+    /// No stage's bad status is an error, as [`Cmd::unchecked`].
+    pub fn unchecked(mut self) -> Pipeline {
+        self.each_stage(|spec| spec.unchecked = true);
+        self
+    }
+
+    /// [`Cmd::sigpipe_codes`] for every present stage.
+    pub fn sigpipe_codes(mut self, on: bool) -> Pipeline {
+        self.each_stage(|spec| spec.sigpipe_codes = on);
+        self
+    }
+
+    fn each_stage(&mut self, mut change: impl FnMut(&mut Spec)) {
+        for stage in &mut self.stages {
+            change(Arc::make_mut(stage));
+        }
+    }
+
+    fn each_env(&mut self, change: impl Fn(&mut Vec<crate::spawn::EnvChange>, &mut Option<std::path::PathBuf>)) {
+        self.each_stage(|spec| change(&mut spec.outer.env, &mut spec.outer.cwd));
+    }
+}
+
+env_methods!(Pipeline, "every present stage; a stage's own changes come after it", each_env);
+settings_methods!(Pipeline);
+
+macro_rules! pipe_methods {
+    ($builder:ident) => {
+        impl $builder {
+            /// Feeds stdout to `next`, as `|`.
+            pub fn pipe(self, next: impl Into<Pipeline>) -> Pipeline {
+                Pipeline::from(self).joined(Link::Stdout, next.into())
+            }
+
+            /// Feeds stderr to `next`, and leaves stdout where it goes.
+            ///
+            /// ```
+            /// use pipewright::{cmd, Cmd};
+            /// let noise = Cmd::sh("echo out >/dev/null; echo err >&2").pipe_stderr(cmd!("tr", "a-z", "A-Z"));
+            /// assert_eq!(noise.read()?, "ERR");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            #[doc(alias = "2|")]
+            pub fn pipe_stderr(self, next: impl Into<Pipeline>) -> Pipeline {
+                Pipeline::from(self).joined(Link::Stderr, next.into())
+            }
+
+            /// Feeds stdout and stderr to `next`, in the order of the writes, as `|&` of some shells.
+            #[doc(alias = "|&")]
+            pub fn pipe_both(self, next: impl Into<Pipeline>) -> Pipeline {
+                Pipeline::from(self).joined(Link::Both, next.into())
+            }
+        }
+
+        impl<P: Into<Pipeline>> BitOr<P> for $builder {
+            type Output = Pipeline;
+
+            fn bitor(self, next: P) -> Pipeline {
+                self.pipe(next)
+            }
+        }
+    };
+}
+pipe_methods!(Cmd);
+pipe_methods!(Pipeline);
+
+impl From<Cmd> for Pipeline {
+    /// A pipeline of one is the command: its settings are the run's.
+    fn from(cmd: Cmd) -> Pipeline {
+        let (spec, settings) = cmd.into_parts();
+        Pipeline { stages: vec![spec], links: Vec::new(), settings, misplaced: None }
+    }
+}
+
+/// Each stage's stdout feeds the next one.
+///
+/// ```
+/// use pipewright::{cmd, Pipeline};
+/// let three: Pipeline = (0..3).map(|_| cmd!("sed", "s/$/x/")).collect();
+/// assert_eq!((cmd!("echo", "a") | three).read()?, "axxx");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+impl FromIterator<Cmd> for Pipeline {
+    fn from_iter<I: IntoIterator<Item = Cmd>>(commands: I) -> Pipeline {
+        commands.into_iter().map(Pipeline::from).reduce(|all, next| all.joined(Link::Stdout, next)).unwrap_or_default()
+    }
+}
+
+/// The pipeline as a line for a shell; see [`Cmd`]'s.
+impl fmt::Display for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shell_line(self.stages.iter().map(|stage| &**stage), &self.links))
+    }
+}
+
+/// Stages and what links them, as a line for a shell.
+pub(crate) fn shell_line<'a>(stages: impl ExactSizeIterator<Item = &'a Spec>, links: &[Link]) -> String {
+    let alone = stages.len() == 1;
+    let mut line = String::new();
+    for (index, spec) in stages.enumerate() {
+        if let Some(link) = index.checked_sub(1).and_then(|before| links.get(before)) {
+            line.push_str(match link {
+                Link::Stdout => " | ",
+                Link::Stderr => " 3>&1 >&2 2>&3 3>&- | ",
+                Link::Both => " 2>&1 | ",
+            });
+        }
+        let stage = command_line(spec);
+        // `cd` is for this stage only.
+        let grouped = spec.current_dir().is_some() && !alone;
+        line.push_str(&if grouped { format!("({stage})") } else { stage });
+    }
+    line
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pipeline({self})")
+    }
+}

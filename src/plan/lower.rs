@@ -1,0 +1,234 @@
+//! From builders to a plan. Pure: every conflict is found here, before anything is opened.
+
+use std::sync::Arc;
+
+use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
+use crate::cmd::{Merge, Spec};
+use crate::error::{Error, ErrorKind, StageName};
+use crate::pipeline::{Link, Pipeline};
+use crate::redirect::{Common, Input, Target};
+use crate::stdio::Stream;
+
+/// The plan for running `pipeline` by `verb`.
+pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
+    let mut lowering = Lowering { pipeline, verb, pipes: Vec::new(), captured_stderr: None, shared_stderr: Vec::new() };
+    if let Some(misplaced) = &pipeline.misplaced {
+        let what = format!(
+            "carries `{0}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{0}(…)`",
+            misplaced.setting
+        );
+        return Err(lowering.conflict(misplaced.stage, what));
+    }
+    let mut stages = Vec::with_capacity(pipeline.stages.len());
+    let mut input = None;
+    for (index, spec) in pipeline.stages.iter().enumerate() {
+        let (places, next) = lowering.stage(index, spec, input)?;
+        input = next;
+        stages.push(StagePlan { spec: Arc::clone(spec), places });
+    }
+    Ok(Plan { verb, stages, pipes: lowering.pipes, links: pipeline.links.clone(), settings: pipeline.settings.clone() })
+}
+
+struct Lowering<'a> {
+    pipeline: &'a Pipeline,
+    verb: Verb,
+    pipes: Vec<PipePlan>,
+    /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
+    captured_stderr: Option<usize>,
+    /// What a pipeline said of every stage's stderr is one place for all of them.
+    shared_stderr: Vec<(Arc<Target>, Place)>,
+}
+
+impl Lowering<'_> {
+    /// A stage's three places, and the pipe that the next stage reads.
+    fn stage(&mut self, index: usize, spec: &Spec, input: Option<usize>) -> Result<([Place; 3], Option<usize>), Error> {
+        let stdin = match (input, &spec.stdin) {
+            (None, own) => self.stdin(own.as_ref()),
+            (Some(pipe), None) => Place::Pipe(pipe),
+            (Some(_), Some(own)) => {
+                let what = format!("has a stdin of its own ({own:?}), but the stage before it feeds it");
+                return Err(self.conflict(index, what));
+            }
+        };
+        let link = self.pipeline.links.get(index).copied();
+        let (stdout, stderr, next) = match link {
+            None => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?, None),
+            Some(link) => {
+                let own_stderr = if link == Link::Stdout { None } else { spec.stderr.as_ref() };
+                if let Some(own) = own_stderr {
+                    let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
+                    return Err(self.conflict(index, what));
+                }
+                let (stream, tee) = match (link, &spec.stdout) {
+                    (Link::Stderr, _) => (Stream::Stderr, None),
+                    (_, None) => (Stream::Stdout, None),
+                    (_, Some(tee @ Target::Tee(_))) => (Stream::Stdout, Some(tee)),
+                    (_, Some(own)) => {
+                        let what = format!("has a stdout of its own ({own:?}), but its stdout feeds the next stage");
+                        return Err(self.conflict(index, what));
+                    }
+                };
+                let (out, next) = self.link(stream, tee);
+                let places = match link {
+                    Link::Stdout => (out, self.stderr(spec)?),
+                    Link::Stderr => (self.side_stdout(index, spec.stdout.as_ref())?, out),
+                    Link::Both => (out.clone(), out),
+                };
+                (places.0, places.1, Some(next))
+            }
+        };
+        let (stdout, stderr) = merged(spec.merge, stdout, stderr);
+        Ok(([stdin, stdout, stderr], next))
+    }
+
+    /// The pipe to the next stage: its number there. A `tee` stands in between, in this process.
+    fn link(&mut self, stream: Stream, tee: Option<&Target>) -> (Place, usize) {
+        match tee {
+            None => {
+                let pipe = self.add(PipePlan::Link);
+                (Place::Pipe(pipe), pipe)
+            }
+            Some(tee) => {
+                let relay = self.add(PipePlan::Relay);
+                let mut sinks = Vec::from(tee);
+                sinks.push(SinkPlan::Relay(relay));
+                (Place::Pipe(self.add(PipePlan::Drain(stream, sinks))), relay)
+            }
+        }
+    }
+
+    fn stdin(&mut self, own: Option<&Input>) -> Place {
+        match own {
+            None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
+            None => Place::Null,
+            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::TakeStdin)),
+            Some(Input::Common(common)) => place(common, 0, Mode::Read),
+            Some(own) => Place::Pipe(self.add(PipePlan::Feed(own.clone()))),
+        }
+    }
+
+    /// The stdout of the last stage is the run's.
+    fn last_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
+        let sinks = match (self.verb, own) {
+            (Verb::Stream, None | Some(Target::Capture | Target::Common(Common::Piped))) => SinkPlan::Lent,
+            (Verb::Stream, Some(own)) => {
+                let what = format!("has a stdout of its own ({own:?}), but this verb reads it");
+                return Err(self.conflict(index, what));
+            }
+            (Verb::Output | Verb::Read, None | Some(Target::Common(Common::Piped))) => SinkPlan::Capture,
+            (_, own) => return Ok(self.output(Stream::Stdout, own)),
+        };
+        Ok(Place::Pipe(self.drain_stdout(sinks)))
+    }
+
+    /// The stdout of a stage that feeds the next one by its stderr alone: where the run's stdout goes, unless set.
+    fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
+        if self.verb == Verb::Stream && own.is_none() { Ok(Place::Inherit(1)) } else { self.last_stdout(index, own) }
+    }
+
+    /// One pipe for all that becomes the run's stdout.
+    fn drain_stdout(&mut self, sink: SinkPlan) -> usize {
+        let same = |pipe: &PipePlan| match pipe {
+            PipePlan::Drain(Stream::Stdout, sinks) => match sinks.as_slice() {
+                [only] => std::mem::discriminant(only) == std::mem::discriminant(&sink),
+                _ => false,
+            },
+            _ => false,
+        };
+        match self.pipes.iter().position(same) {
+            Some(pipe) => pipe,
+            None => self.add(PipePlan::Drain(Stream::Stdout, vec![sink])),
+        }
+    }
+
+    fn stderr(&mut self, spec: &Spec) -> Result<Place, Error> {
+        match (&spec.stderr, &spec.outer.stderr) {
+            (Some(own), _) => Ok(self.one_stderr(Some(own))),
+            (None, None) => Ok(self.one_stderr(None)),
+            (None, Some(shared)) => {
+                if let Some((_, place)) = self.shared_stderr.iter().find(|(other, _)| Arc::ptr_eq(other, shared)) {
+                    return Ok(place.clone());
+                }
+                let place = self.one_stderr(Some(shared));
+                self.shared_stderr.push((Arc::clone(shared), place.clone()));
+                Ok(place)
+            }
+        }
+    }
+
+    fn one_stderr(&mut self, target: Option<&Target>) -> Place {
+        let captured = match target {
+            None => self.verb == Verb::Output,
+            Some(Target::Capture) => true,
+            Some(Target::Common(Common::Piped)) => self.verb == Verb::Output,
+            Some(_) => false,
+        };
+        if !captured {
+            return self.output(Stream::Stderr, target);
+        }
+        let pipe = match self.captured_stderr {
+            Some(pipe) => pipe,
+            None => self.add(PipePlan::Drain(Stream::Stderr, vec![SinkPlan::Capture])),
+        };
+        self.captured_stderr = Some(pipe);
+        Place::Pipe(pipe)
+    }
+
+    fn output(&mut self, stream: Stream, target: Option<&Target>) -> Place {
+        match target {
+            None => Place::Inherit(stream.number()),
+            Some(Target::Common(Common::Piped)) if self.verb == Verb::Spawn => {
+                Place::Pipe(self.add(PipePlan::TakeOutput(stream)))
+            }
+            // Nobody can take it: it is read and thrown away.
+            Some(Target::Common(Common::Piped)) => {
+                Place::Pipe(self.add(PipePlan::Drain(stream, vec![SinkPlan::Place(Place::Null)])))
+            }
+            Some(Target::Common(common)) => place(common, stream.number(), Mode::Create),
+            Some(Target::Append(path)) => Place::File(path.clone(), Mode::Append),
+            Some(other) => {
+                let mut sinks = Vec::from(other);
+                for sink in &mut sinks {
+                    // An inherited stderr is this process's stderr.
+                    if let SinkPlan::Place(Place::Inherit(number)) = sink {
+                        *number = stream.number();
+                    }
+                }
+                Place::Pipe(self.add(PipePlan::Drain(stream, sinks)))
+            }
+        }
+    }
+
+    fn add(&mut self, pipe: PipePlan) -> usize {
+        self.pipes.push(pipe);
+        self.pipes.len() - 1
+    }
+
+    fn conflict(&self, index: usize, what: String) -> Error {
+        let spec = &self.pipeline.stages[index];
+        let count = self.pipeline.stages.len();
+        let stage = StageName { index, count, label: spec.name(), program: spec.program.clone() };
+        Error::new(ErrorKind::Conflict, what).at(stage)
+    }
+}
+
+fn place(common: &Common, number: i32, mode: Mode) -> Place {
+    match common {
+        // A pipe is made before it comes to this.
+        Common::Inherit | Common::Piped => Place::Inherit(number),
+        Common::Null => Place::Null,
+        Common::File(path) => Place::File(path.clone(), mode),
+        Common::Fd(slot) => Place::Fd(slot.clone()),
+        Common::SharedFd(fd) => Place::SharedFd(Arc::clone(fd)),
+    }
+}
+
+/// The merges, after everything else.
+fn merged(merge: Merge, stdout: Place, stderr: Place) -> (Place, Place) {
+    match (merge.stderr_to_stdout, merge.stdout_to_stderr) {
+        (false, false) => (stdout, stderr),
+        (true, false) => (stdout.clone(), stdout),
+        (false, true) => (stderr.clone(), stderr),
+        (true, true) => (stderr, stdout),
+    }
+}

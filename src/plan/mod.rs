@@ -1,0 +1,191 @@
+//! What a run will do, as data: which processes, which pipes, who owns each end.
+//!
+//! Made without touching the system, and executed by `job`. Printing it is the dry run.
+
+mod lower;
+pub(crate) mod show;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cmd::Spec;
+use crate::cmd::settings::Settings;
+use crate::error::{Error, StageName};
+use crate::pipeline::{Link, shell_line};
+use crate::pump::LineCallback;
+use crate::redirect::{Input, OneShot, Target};
+use crate::stdio::Stream;
+
+pub(crate) use lower::lower;
+
+/// What a run will do: its processes, their streams, the pipes between them and who owns each end.
+///
+/// From [`Cmd::dry_run`](crate::Cmd::dry_run); its `Display` is for people.
+///
+/// ```
+/// use pipewright::cmd;
+/// let plan = (cmd!("zcat", "log.gz") | cmd!("grep", "ERROR")).dry_run()?;
+/// let text = plan.to_string();
+/// assert!(text.contains("pipe 0: stage 0 (stdout) -> stage 1 (stdin)"), "{text}");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) verb: Verb,
+    pub(crate) stages: Vec<StagePlan>,
+    pub(crate) pipes: Vec<PipePlan>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) settings: Settings,
+}
+
+/// What the caller wants from the run; it decides about streams that were left unset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Run,
+    Output,
+    Read,
+    /// stdout is read through a handle, or lent line by line.
+    Stream,
+    Spawn,
+    Exec,
+}
+
+/// One process.
+#[derive(Debug, Clone)]
+pub(crate) struct StagePlan {
+    pub(crate) spec: Arc<Spec>,
+    /// Where 0, 1 and 2 lead.
+    pub(crate) places: [Place; 3],
+}
+
+/// Where a descriptor of a child leads.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// This process's own descriptor of that number.
+    Inherit(i32),
+    Null,
+    File(PathBuf, Mode),
+    Fd(OneShot<OwnedFd>),
+    SharedFd(Arc<OwnedFd>),
+    /// A pipe of the plan, by number: 0 reads from it, 1 and 2 write to it.
+    Pipe(usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    Create,
+    Append,
+}
+
+/// One pipe: who is at the end that is not a stage's own descriptor.
+#[derive(Debug, Clone)]
+pub(crate) enum PipePlan {
+    /// From stages to a stage, past this process.
+    Link,
+    /// From this process's stdin source into a stage.
+    Feed(Input),
+    /// A piped stdin, to be taken.
+    TakeStdin,
+    /// A piped output, to be taken.
+    TakeOutput(Stream),
+    /// Drained by this process into these.
+    Drain(Stream, Vec<SinkPlan>),
+    /// Written by this process, behind the drain that has it as a sink, into a stage.
+    Relay,
+}
+
+/// Where drained bytes go.
+#[derive(Clone)]
+pub(crate) enum SinkPlan {
+    Capture,
+    /// To the callback that the verb was lent.
+    Lent,
+    EachLine(LineCallback),
+    Writer(OneShot<Box<dyn std::io::Write + Send>>),
+    /// A file, this process's own stream, a descriptor; never a pipe of the plan.
+    Place(Place),
+    /// A relay pipe of the plan, by number.
+    Relay(usize),
+}
+
+impl Plan {
+    pub(crate) fn stage_name(&self, index: usize) -> StageName {
+        let spec = &self.stages[index].spec;
+        StageName { index, count: self.stages.len(), label: spec.name(), program: spec.program.clone() }
+    }
+
+    /// Adds to an error what was run, and what must not be shown of it.
+    pub(crate) fn tell(&self, error: Error) -> Error {
+        let line = shell_line(self.stages.iter().map(|stage| &*stage.spec), &self.links);
+        let notes = self.stages.iter().flat_map(|stage| show::notes(&stage.spec)).collect();
+        error.running(line, self.secrets(), notes)
+    }
+
+    /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
+    /// `reader`: the verb's own stdout is read by the caller.
+    pub(crate) fn needs_driver(&self, reader: bool) -> bool {
+        let moves = |pipe: &PipePlan| match pipe {
+            PipePlan::Feed(_) => true,
+            PipePlan::Drain(_, sinks) => !(reader && matches!(sinks.as_slice(), [SinkPlan::Lent])),
+            PipePlan::Link | PipePlan::Relay | PipePlan::TakeStdin | PipePlan::TakeOutput(_) => false,
+        };
+        let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
+        moving || self.settings.timeout.is_some() || self.settings.cancel.get().is_some()
+    }
+
+    /// Texts that nothing rendered may hold.
+    pub(crate) fn secrets(&self) -> Vec<Vec<u8>> {
+        use std::os::unix::ffi::OsStrExt;
+        self.stages.iter().flat_map(|stage| stage.spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
+    }
+
+    /// Whether any stage is at either end. A merge may leave a pipe without one; such a pipe is never made.
+    pub(crate) fn is_used(&self, pipe: usize) -> bool {
+        self.users(pipe, true).chain(self.users(pipe, false)).next().is_some()
+    }
+
+    /// The stages whose descriptors are ends of a pipe: those that read it, or those that write it.
+    pub(crate) fn users(&self, pipe: usize, reading: bool) -> impl Iterator<Item = (usize, Stream)> {
+        let streams: &[Stream] = if reading { &[Stream::Stdin] } else { &[Stream::Stdout, Stream::Stderr] };
+        self.stages.iter().enumerate().flat_map(move |(index, stage)| {
+            let at_pipe = move |stream: &&Stream| {
+                let place = &stage.places[usize::try_from(stream.number()).unwrap_or(0)];
+                matches!(place, Place::Pipe(number) if *number == pipe)
+            };
+            streams.iter().filter(at_pipe).map(move |stream| (index, *stream))
+        })
+    }
+}
+
+impl From<&Target> for Vec<SinkPlan> {
+    /// A target as sinks of a drain; nested tees flatten.
+    fn from(target: &Target) -> Vec<SinkPlan> {
+        use crate::redirect::Common;
+        match target {
+            Target::Capture | Target::Common(Common::Piped) => vec![SinkPlan::Capture],
+            Target::EachLine(callback) => vec![SinkPlan::EachLine(Arc::clone(callback))],
+            Target::Writer(slot) => vec![SinkPlan::Writer(slot.clone())],
+            Target::Tee(targets) => targets.iter().flat_map(Vec::<SinkPlan>::from).collect(),
+            Target::Append(path) => vec![SinkPlan::Place(Place::File(path.clone(), Mode::Append))],
+            Target::Common(Common::Inherit) => vec![SinkPlan::Place(Place::Inherit(1))],
+            Target::Common(Common::Null) => vec![SinkPlan::Place(Place::Null)],
+            Target::Common(Common::File(path)) => vec![SinkPlan::Place(Place::File(path.clone(), Mode::Create))],
+            Target::Common(Common::Fd(slot)) => vec![SinkPlan::Place(Place::Fd(slot.clone()))],
+            Target::Common(Common::SharedFd(fd)) => vec![SinkPlan::Place(Place::SharedFd(Arc::clone(fd)))],
+        }
+    }
+}
+
+impl std::fmt::Debug for Spec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::cmd::command_line(self))
+    }
+}
+
+impl std::fmt::Debug for SinkPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&show::sink(self))
+    }
+}

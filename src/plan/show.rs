@@ -1,0 +1,122 @@
+//! A plan as text.
+
+use std::fmt;
+
+use super::{Mode, PipePlan, Place, Plan, SinkPlan, Verb};
+use crate::cmd::command_line;
+use crate::cmd::quote::quote;
+use crate::stdio::Stream;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stages = self.stages.len();
+        write!(f, "{}: {stages} stage{}", self.verb, if stages == 1 { "" } else { "s" })?;
+        match self.settings.timeout {
+            Some(timeout) => write!(f, ", timeout {timeout:?}")?,
+            None => f.write_str(", no timeout")?,
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            write!(f, "\nstage {index}: {}", command_line(&stage.spec))?;
+            for (stream, place) in [Stream::Stdin, Stream::Stdout, Stream::Stderr].iter().zip(&stage.places) {
+                write!(f, "\n  {:<7} {}", stream.to_string(), self::place(place))?;
+            }
+            for note in notes(&stage.spec) {
+                write!(f, "\n  note: {note}")?;
+            }
+        }
+        for (number, pipe) in self.pipes.iter().enumerate() {
+            if !self.is_used(number) {
+                continue;
+            }
+            write!(f, "\npipe {number}: {} -> {}", self.writers(number, pipe), self.readers(number, pipe))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Run => "run",
+            Verb::Output => "output",
+            Verb::Read => "read",
+            Verb::Stream => "lines",
+            Verb::Spawn => "spawn",
+            Verb::Exec => "exec",
+        })
+    }
+}
+
+impl Plan {
+    /// Who owns the end that is written to.
+    fn writers(&self, number: usize, pipe: &PipePlan) -> String {
+        match pipe {
+            PipePlan::Feed(source) => format!("this process ({source:?})"),
+            PipePlan::TakeStdin => "this process (to be taken)".into(),
+            PipePlan::Relay => "this process (behind a tee)".into(),
+            PipePlan::Link | PipePlan::TakeOutput(_) | PipePlan::Drain(..) => self.owners(number, false),
+        }
+    }
+
+    /// Who owns the end that is read from.
+    fn readers(&self, number: usize, pipe: &PipePlan) -> String {
+        match pipe {
+            PipePlan::Drain(stream, sinks) => {
+                let sinks: Vec<String> = sinks.iter().map(sink).collect();
+                format!("this process ({stream} to {})", sinks.join(" and "))
+            }
+            PipePlan::TakeOutput(_) => "this process (to be taken)".into(),
+            PipePlan::Link | PipePlan::Feed(_) | PipePlan::TakeStdin | PipePlan::Relay => self.owners(number, true),
+        }
+    }
+
+    fn owners(&self, pipe: usize, reading: bool) -> String {
+        let owners: Vec<String> =
+            self.users(pipe, reading).map(|(stage, stream)| format!("stage {stage} ({stream})")).collect();
+        owners.join(", ")
+    }
+}
+
+fn place(place: &Place) -> String {
+    match place {
+        Place::Inherit(number) => format!("this process's {number}"),
+        Place::Null => "/dev/null".into(),
+        Place::File(path, mode) => {
+            let how = match mode {
+                Mode::Read => "read",
+                Mode::Create => "created or emptied",
+                Mode::Append => "appended to",
+            };
+            format!("file {} ({how})", quote(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())))
+        }
+        Place::Fd(slot) => format!("descriptor ({slot:?})"),
+        Place::SharedFd(_) => "shared descriptor".into(),
+        Place::Pipe(number) => format!("pipe {number}"),
+    }
+}
+
+pub(super) fn sink(sink: &SinkPlan) -> String {
+    match sink {
+        SinkPlan::Capture => "the output".into(),
+        SinkPlan::Lent => "the caller".into(),
+        SinkPlan::EachLine(_) => "a line callback".into(),
+        SinkPlan::Writer(_) => "a writer, on a thread of its own".into(),
+        SinkPlan::Place(place) => self::place(place),
+        SinkPlan::Relay(pipe) => format!("pipe {pipe}"),
+    }
+}
+
+/// What a reader should know before running it.
+pub(crate) fn notes(spec: &crate::cmd::Spec) -> Vec<String> {
+    if spec.inherit_fds {
+        return Vec::new();
+    }
+    let undeclared = |text: &str| {
+        let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
+        number.parse::<u32>().ok().filter(|number| *number > 2)
+    };
+    let args = spec.args.iter().filter(|arg| !arg.secret).filter_map(|arg| arg.text.to_str());
+    args.filter_map(undeclared)
+        .map(|number| format!("descriptor {number} is named in an argument, but the child does not get it"))
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! A driver: `poll(2)` on the thread that calls it.
+
+use std::io;
+
+use super::{Lent, Pump, Token};
+use crate::clock::Deadline;
+use crate::sys::poll::PollSet;
+
+/// Drives the pump until it is done, or until the caller's own `until`: whether it is done.
+///
+/// # Errors
+/// Those of poll itself, for want of memory. The run goes on; the caller decides.
+pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: Lent<'_>) -> io::Result<bool> {
+    let mut set = PollSet::default();
+    let mut tokens: Vec<Token> = Vec::new();
+    loop {
+        if pump.done() {
+            return Ok(true);
+        }
+        if until.is_never() {
+            if let Some(token) = pump.lone_reader() {
+                pump.ready(token, &mut lent);
+                continue;
+            }
+        }
+        set.clear();
+        tokens.clear();
+        pump.interests(|fd, interest, token| {
+            set.push(fd, interest);
+            tokens.push(token);
+        });
+        let ready = set.wait(pump.deadline().earlier(until))?;
+        if ready > 0 {
+            for (index, &token) in tokens.iter().enumerate() {
+                if set.ready(index) {
+                    pump.ready(token, &mut lent);
+                }
+            }
+        }
+        // After the work, and whatever was ready: output that never pauses does not move a deadline.
+        if pump.deadline().passed() {
+            pump.time_is_up();
+        }
+        if until.passed() {
+            return Ok(pump.done());
+        }
+    }
+}

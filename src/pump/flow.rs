@@ -1,0 +1,331 @@
+//! One stream of a run: fed by us, drained by us, or in the hands of a helper thread.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use super::helper::Tether;
+use super::sink::Sink;
+use super::{FlowError, FlowFailure, Lent, Token};
+use crate::pipe::budget::{self, Grant};
+use crate::stdio::Stream;
+use crate::sys::poll::Interest;
+use crate::sys::{fds, signals, stream};
+
+/// A quarter of a pipe at a time: a reader that empties the whole pipe at once leaves its writer asleep, and the two
+/// run in turns.
+const CHUNK: usize = budget::DEFAULT / 4;
+const BULK_CHUNK: usize = budget::BULK / 4;
+/// So many full chunks in a row, and the pipe is grown.
+const BUSY: u32 = 8;
+
+pub(crate) enum Flow {
+    Feed(Feed),
+    Drain(Drain),
+    Helper(Tether),
+}
+
+impl Flow {
+    pub(crate) fn stream(&self) -> Stream {
+        match self {
+            Flow::Feed(_) => Stream::Stdin,
+            Flow::Drain(drain) => drain.stream,
+            Flow::Helper(tether) => tether.stream(),
+        }
+    }
+
+    /// Whether the run is not over before this stream is.
+    pub(super) fn is_awaited(&self) -> bool {
+        match self {
+            Flow::Feed(feed) => feed.pipe.is_some(),
+            // What is only thrown away is read as long as there is a run, no longer.
+            Flow::Drain(drain) => drain.source.is_some() && !drain.sinks.iter().all(Sink::discards),
+            Flow::Helper(tether) => tether.is_awaited(),
+        }
+    }
+
+    pub(super) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+        match self {
+            Flow::Feed(Feed { pipe: Some(pipe), .. }) => each(pipe.as_fd(), Interest::Writable, Token::Flow(index)),
+            Flow::Drain(drain) => drain.interests(index, each),
+            Flow::Helper(tether) => {
+                if let Some(fd) = tether.fd() {
+                    each(fd, Interest::Readable, Token::Flow(index));
+                }
+            }
+            Flow::Feed(_) => {}
+        }
+    }
+
+    pub(super) fn reads_blocking(&self) -> bool {
+        matches!(self, Flow::Drain(drain) if drain.blocking && drain.source.is_some() && !drain.pending())
+    }
+
+    pub(super) fn step(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        match self {
+            Flow::Feed(feed) => feed.step(),
+            Flow::Drain(drain) => drain.step(lent),
+            Flow::Helper(tether) => tether.result(),
+        }
+    }
+
+    /// The n-th sink can take more.
+    pub(super) fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
+        match self {
+            Flow::Drain(drain) => drain.push_on(sink),
+            Flow::Feed(_) | Flow::Helper(_) => Ok(()),
+        }
+    }
+
+    /// A helper's result that came in after the last look.
+    pub(super) fn late_result(&mut self) -> Result<(), FlowFailure> {
+        match self {
+            Flow::Helper(tether) => tether.late_result(),
+            Flow::Feed(_) | Flow::Drain(_) => Ok(()),
+        }
+    }
+
+    /// Takes what is there and closes our end.
+    pub(super) fn close(&mut self) -> Result<(), FlowFailure> {
+        match self {
+            Flow::Feed(feed) => feed.pipe = None,
+            Flow::Drain(drain) => return drain.close(),
+            Flow::Helper(tether) => tether.cut(),
+        }
+        Ok(())
+    }
+}
+
+/// Bytes on their way into a child's stdin.
+pub(crate) struct Feed {
+    pipe: Option<OwnedFd>,
+    bytes: Arc<Vec<u8>>,
+    taken: usize,
+    busy: Busy,
+}
+
+impl Feed {
+    /// `pipe` is our own end of a pipe that we made; it is set not to block.
+    pub(crate) fn new(pipe: OwnedFd, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
+        fds::set_nonblocking(pipe.as_fd(), true)?;
+        let pipe = (!bytes.is_empty()).then_some(pipe);
+        Ok(Feed { pipe, bytes, taken: 0, busy: Busy::default() })
+    }
+
+    /// How many bytes the pipe took.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken as u64
+    }
+
+    fn step(&mut self) -> Result<(), FlowFailure> {
+        let Some(pipe) = &self.pipe else { return Ok(()) };
+        let rest = &self.bytes[self.taken..];
+        let piece = &rest[..rest.len().min(self.busy.chunk())];
+        match signals::without_sigpipe(|| stream::write(pipe.as_fd(), piece)) {
+            Ok(written) => {
+                self.taken += written;
+                self.busy.saw(written == piece.len(), pipe.as_fd());
+                if self.taken == self.bytes.len() {
+                    self.pipe = None;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // The child stopped reading, as `head` does. Not an error; `taken` tells.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
+            Err(error) => {
+                self.pipe = None;
+                return Err(FlowFailure { stream: Stream::Stdin, what: FlowError::Io(error) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A child's output on its way to one or several sinks.
+pub(crate) struct Drain {
+    source: Option<OwnedFd>,
+    stream: Stream,
+    sinks: Vec<Sink>,
+    /// What the sinks have not all taken yet.
+    chunk: Vec<u8>,
+    /// Whether we stopped reading before the end, because every sink had enough or failed.
+    stopped: bool,
+    /// Whether the source was left to block, for a driver that reads it without asking.
+    blocking: bool,
+    busy: Busy,
+}
+
+impl Drain {
+    /// `source` is our own end of a pipe that we made; unless `blocking`, it is set not to block.
+    pub(crate) fn new(source: OwnedFd, stream: Stream, sinks: Vec<Sink>, blocking: bool) -> io::Result<Drain> {
+        if !blocking {
+            fds::set_nonblocking(source.as_fd(), true)?;
+        }
+        Ok(Drain {
+            source: Some(source),
+            stream,
+            sinks,
+            chunk: Vec::new(),
+            stopped: false,
+            blocking,
+            busy: Busy::default(),
+        })
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    pub(crate) fn stopped_reading(&self) -> bool {
+        self.stopped
+    }
+
+    pub(crate) fn into_sinks(self) -> Vec<Sink> {
+        self.sinks
+    }
+
+    fn pending(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.pending(&self.chunk))
+    }
+
+    fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+        let Some(source) = &self.source else { return };
+        let mut pending = false;
+        for (number, sink) in self.sinks.iter().enumerate() {
+            if let Some(fd) = sink.wants(&self.chunk) {
+                pending = true;
+                each(fd, Interest::Writable, Token::Sink(index, number));
+            }
+        }
+        // The slowest sink sets the pace: nothing is read before all have taken what there is.
+        if !pending {
+            each(source.as_fd(), Interest::Readable, Token::Flow(index));
+        }
+    }
+
+    /// Reads one chunk and hands it on.
+    fn step(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let room = self.busy.chunk();
+        let direct = match self.sinks.as_mut_slice() {
+            [Sink::Capture(capture)] => capture.direct(),
+            _ => None,
+        };
+        let copied = direct.is_none();
+        let read = match direct {
+            Some(buffer) => stream::read_into(source.as_fd(), buffer, room),
+            None => {
+                self.chunk.clear();
+                stream::read_into(source.as_fd(), &mut self.chunk, room)
+            }
+        };
+        match read {
+            Ok(0) => {
+                self.source = None;
+                self.finish_sinks(lent)
+            }
+            Ok(read) => {
+                self.busy.saw(read == room, source.as_fd());
+                if copied { self.distribute(lent) } else { Ok(()) }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => {
+                self.source = None;
+                Err(self.failure(FlowError::Io(error)))
+            }
+        }
+    }
+
+    /// Gives the chunk to every sink. One that fails is dropped; with the last one gone the source is closed, so that the
+    /// writer learns of it.
+    fn distribute(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.take(&self.chunk, lent) {
+                sink.fail();
+                first = first.and(Err(error));
+            }
+        }
+        self.close_if_unheard();
+        first.map_err(|error| self.failure(error))
+    }
+
+    fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
+        let sink = &mut self.sinks[sink];
+        let result = sink.push_on(&self.chunk).inspect_err(|_| sink.fail());
+        self.close_if_unheard();
+        result.map_err(|error| self.failure(error))
+    }
+
+    fn close_if_unheard(&mut self) {
+        if self.sinks.iter().all(Sink::is_dead) {
+            self.source = None;
+            self.stopped = true;
+        }
+    }
+
+    fn finish_sinks(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.finish(lent) {
+                first = first.and(Err(error));
+            }
+        }
+        first.map_err(|error| self.failure(error))
+    }
+
+    /// One look at what waits in the pipe: a writer that never stops must not keep us here.
+    fn close(&mut self) -> Result<(), FlowFailure> {
+        let Some(source) = self.source.take() else { return Ok(()) };
+        let mut rest = match self.sinks.as_mut_slice() {
+            [Sink::Capture(_)] | [] => Vec::new(),
+            _ => std::mem::take(&mut self.chunk),
+        };
+        rest.clear();
+        let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
+        while rest.len() < queued {
+            let missing = queued - rest.len();
+            match stream::read_into(source.as_fd(), &mut rest, missing) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            // Sinks that are other people's descriptors are not waited for any more.
+            if let Err(error) = sink.take_at_close(&rest) {
+                first = first.and(Err(error));
+            }
+        }
+        first.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, what: FlowError) -> FlowFailure {
+        FlowFailure { stream: self.stream, what }
+    }
+}
+
+/// How busy one of our own pipe ends is; one that proves busy is grown, once.
+#[derive(Default)]
+struct Busy {
+    full: u32,
+    settled: bool,
+    grant: Option<Grant>,
+}
+
+impl Busy {
+    fn chunk(&self) -> usize {
+        if self.grant.is_some() { BULK_CHUNK } else { CHUNK }
+    }
+
+    fn saw(&mut self, full: bool, pipe: BorrowedFd<'_>) {
+        if self.settled {
+            return;
+        }
+        self.full = if full { self.full + 1 } else { 0 };
+        if self.full >= BUSY {
+            self.settled = true;
+            self.grant = budget::grow(pipe);
+        }
+    }
+}

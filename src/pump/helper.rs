@@ -1,0 +1,224 @@
+//! Threads for the caller's own `Read` and `Write`, which have no descriptor to poll.
+//!
+//! Each stands between its reader or writer and a kernel pipe. A socket pair ties it to its run: the run lets go of its end to
+//! stop the helper, the helper lets go of its end when it is through.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::{FlowError, FlowFailure};
+use crate::clock::Deadline;
+use crate::stdio::Stream;
+use crate::sys::poll::{Interest, PollSet};
+use crate::sys::{fds, signals, stream};
+
+const BUFFER: usize = 64 * 1024;
+
+type Slot = Arc<Mutex<Option<Result<u64, FlowError>>>>;
+
+/// The run's side of a helper.
+pub(crate) struct Tether {
+    /// Readable when the helper is through; `None` once that was seen.
+    line: Option<OwnedFd>,
+    slot: Slot,
+    stream: Stream,
+    moved: u64,
+}
+
+impl Tether {
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// A writer must have got everything before the run is over. A reader may block for ever in the caller's `read`, after
+    /// the child it feeds is gone: it is not waited for.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.line.is_some() && self.stream != Stream::Stdin
+    }
+
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.line.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The bytes that a finished helper moved.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    pub(super) fn result(&mut self) -> Result<(), FlowFailure> {
+        self.line = None;
+        self.late_result()
+    }
+
+    /// What the helper left, if it is through. It leaves it before it closes its end of the pipe, so whoever saw the
+    /// consequences finds the cause here.
+    pub(super) fn late_result(&mut self) -> Result<(), FlowFailure> {
+        let left = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match left {
+            None => Ok(()),
+            Some(Ok(moved)) => {
+                self.moved = moved;
+                Ok(())
+            }
+            Some(Err(what)) => Err(FlowFailure { stream: self.stream, what }),
+        }
+    }
+
+    /// Tells the helper to stop. It may still sit in the caller's code, which nothing can interrupt.
+    pub(super) fn cut(&mut self) {
+        self.line = None;
+    }
+}
+
+/// The side of a caller that reads a stream of the run. Dropping it says that the stream is through.
+pub(crate) struct Leash(OwnedFd);
+
+impl Leash {
+    /// Waits for the pipe; false when the run was cut first.
+    pub(crate) fn wait_readable(&self, pipe: BorrowedFd<'_>) -> io::Result<bool> {
+        ready_before_cut(pipe, Interest::Readable, self.0.as_fd())
+    }
+}
+
+/// The helper's side.
+struct Post {
+    line: OwnedFd,
+    slot: Slot,
+}
+
+/// The unstarted helper: its descriptors are made before the first child.
+pub(crate) struct Helper {
+    tether: Tether,
+    post: Post,
+}
+
+impl Helper {
+    pub(crate) fn new(stream: Stream) -> io::Result<Helper> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let slot = Slot::default();
+        let line = fds::clear_of_stdio(ours.into())?;
+        let post = Post { line: fds::clear_of_stdio(theirs.into())?, slot: Arc::clone(&slot) };
+        Ok(Helper { tether: Tether { line: Some(line), slot, stream, moved: 0 }, post })
+    }
+
+    /// Starts the thread that reads from the caller's reader into `pipe`.
+    pub(crate) fn feed(self, mut reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<Tether> {
+        fds::set_nonblocking(pipe.as_fd(), true)?;
+        self.start("pipewright-feed", move |line| {
+            let fed = guarded(|| feed(&mut *reader, pipe.as_fd(), line));
+            (fed, pipe)
+        })
+    }
+
+    /// Starts the thread that writes what comes out of `pipe` to the caller's writer.
+    pub(crate) fn drain(self, mut writer: Box<dyn Write + Send>, pipe: OwnedFd) -> io::Result<Tether> {
+        fds::set_nonblocking(pipe.as_fd(), true)?;
+        self.start("pipewright-drain", move |line| {
+            let drained = guarded(|| drain(&mut *writer, pipe.as_fd(), line));
+            (drained, pipe)
+        })
+    }
+
+    /// Ties the run to a stream that its caller reads: the run goes on until the caller lets go of the leash, and a run that is
+    /// cut lets go of its end, which the caller sees.
+    pub(crate) fn into_leash(self) -> (Tether, Leash) {
+        (self.tether, Leash(self.post.line))
+    }
+
+    fn start(
+        self,
+        name: &str,
+        work: impl FnOnce(BorrowedFd<'_>) -> (Result<u64, FlowError>, OwnedFd) + Send + 'static,
+    ) -> io::Result<Tether> {
+        let Helper { tether, post } = self;
+        thread::Builder::new().name(name.into()).spawn(move || {
+            signals::block_sigpipe_here();
+            let (result, pipe) = work(post.line.as_fd());
+            // In this order: the result, then the pipe whose end the child sees, then the news to the run.
+            *post.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            drop(pipe);
+            drop(post.line);
+        })?;
+        Ok(tether)
+    }
+}
+
+fn guarded(work: impl FnOnce() -> io::Result<u64>) -> Result<u64, FlowError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(FlowError::Io),
+        Err(panic) => Err(FlowError::Panic(panic_text(&*panic))),
+    }
+}
+
+/// The text of a panic, which is a string unless somebody panicked with a value.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(a panic without text)").to_owned()
+}
+
+fn feed(reader: &mut dyn Read, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut moved = 0;
+    loop {
+        let read = match reader.read(&mut buffer) {
+            Ok(0) => return Ok(moved),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let mut rest = &buffer[..read];
+        while !rest.is_empty() {
+            match stream::write(pipe, rest) {
+                Ok(written) => {
+                    moved += written as u64;
+                    rest = &rest[written..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !ready_before_cut(pipe, Interest::Writable, line)? {
+                        return Ok(moved);
+                    }
+                }
+                // The child had enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(moved),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn drain(writer: &mut dyn Write, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut moved = 0;
+    loop {
+        match stream::read(pipe, &mut buffer) {
+            Ok(0) => {
+                writer.flush()?;
+                return Ok(moved);
+            }
+            Ok(read) => {
+                writer.write_all(&buffer[..read])?;
+                moved += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !ready_before_cut(pipe, Interest::Readable, line)? {
+                    return Ok(moved);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Waits for the pipe; false when the run let go first.
+fn ready_before_cut(pipe: BorrowedFd<'_>, interest: Interest, line: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut set = PollSet::default();
+    set.push(pipe, interest);
+    set.push(line, Interest::Readable);
+    set.wait(Deadline::NEVER)?;
+    Ok(!set.ready(1))
+}

@@ -1,0 +1,314 @@
+//! Where a stream comes from or goes to.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::pump::{BoxError, LineCallback};
+
+/// Where a child's stream comes from or goes to.
+///
+/// `Redirect<In>` is for stdin, `Redirect<Out>` for stdout and stderr; the direction follows from where the value is
+/// used, and a pairing that makes no sense (a `bytes` stdout) does not compile.
+///
+/// *One-shot* redirects ([`fd`](Redirect::fd), [`from_reader`](Redirect::from_reader), [`to_writer`](Redirect::to_writer))
+/// hold something that can be used once. All clones share it, and the first start takes it: a later start is
+/// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed), and a builder that lives on holds nothing open. All others can be used any
+/// number of times.
+///
+/// ```
+/// use pipewright::{cmd, Redirect};
+/// let shout = cmd!("tr", "a-z", "A-Z").stdin(Redirect::bytes("quiet")).read()?;
+/// assert_eq!(shout, "QUIET");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use pipewright::{cmd, Redirect};
+/// let nonsense = cmd!("true").stdout(Redirect::bytes("text"));
+/// ```
+pub struct Redirect<D: Direction = Out> {
+    kind: D::Kind,
+    direction: PhantomData<D>,
+}
+
+/// The direction of a [`Redirect`]: [`In`] or [`Out`]. Sealed.
+pub trait Direction: sealed::Sealed {}
+
+/// Into the child: stdin.
+#[derive(Debug, Clone, Copy)]
+pub enum In {}
+
+/// Out of the child: stdout and stderr.
+#[derive(Debug, Clone, Copy)]
+pub enum Out {}
+
+impl Direction for In {}
+impl Direction for Out {}
+
+mod sealed {
+    pub trait Sealed {
+        type Kind: Clone + std::fmt::Debug;
+        fn common(common: super::Common) -> Self::Kind;
+    }
+}
+
+/// What both directions have.
+#[derive(Debug, Clone)]
+pub enum Common {
+    Inherit,
+    Null,
+    Piped,
+    File(PathBuf),
+    Fd(OneShot<OwnedFd>),
+    SharedFd(Arc<OwnedFd>),
+}
+
+/// Where stdin comes from.
+#[derive(Clone)]
+pub enum Input {
+    Common(Common),
+    Bytes(Arc<Vec<u8>>),
+    Reader(OneShot<Box<dyn Read + Send>>),
+    ReaderWith(Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>),
+}
+
+/// Where stdout or stderr goes.
+#[derive(Clone)]
+pub enum Target {
+    Common(Common),
+    Capture,
+    Append(PathBuf),
+    Writer(OneShot<Box<dyn Write + Send>>),
+    EachLine(LineCallback),
+    Tee(Vec<Target>),
+}
+
+impl sealed::Sealed for In {
+    type Kind = Input;
+    fn common(common: Common) -> Input {
+        Input::Common(common)
+    }
+}
+
+impl sealed::Sealed for Out {
+    type Kind = Target;
+    fn common(common: Common) -> Target {
+        Target::Common(common)
+    }
+}
+
+impl<D: Direction> Redirect<D> {
+    fn of(kind: D::Kind) -> Self {
+        Redirect { kind, direction: PhantomData }
+    }
+
+    pub(crate) fn into_kind(self) -> D::Kind {
+        self.kind
+    }
+
+    /// This process's own stream. One that is closed here is `/dev/null` for the child.
+    pub fn inherit() -> Self {
+        Redirect::of(D::common(Common::Inherit))
+    }
+
+    /// `/dev/null`: nothing to read, and what is written is lost.
+    #[doc(alias = "/dev/null")]
+    pub fn null() -> Self {
+        Redirect::of(D::common(Common::Null))
+    }
+
+    /// A pipe whose other end is taken from the [`Job`](crate::Job): `take_stdin`, `take_stdout`, `take_stderr`. An end that nobody
+    /// takes does no harm: before waiting, an untaken stdin is closed and an untaken output read and thrown away. Verbs that
+    /// capture a stream capture it also when it is `piped`.
+    pub fn piped() -> Self {
+        Redirect::of(D::common(Common::Piped))
+    }
+
+    /// A file, by path. For stdin it is opened for reading; for an output it is created, or emptied when it exists. It is
+    /// opened at each start, before any process runs, relative to *this* process's working directory.
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        Redirect::of(D::common(Common::File(path.as_ref().to_owned())))
+    }
+
+    /// Any open descriptor: a [`File`](std::fs::File), an end of a [`pipe::kernel`](crate::pipe::kernel), a socket. One-shot: the
+    /// first start takes it, and this process's copy is closed before that start returns.
+    pub fn fd(fd: impl Into<OwnedFd>) -> Self {
+        Redirect::of(D::common(Common::Fd(OneShot::new(fd.into()))))
+    }
+
+    /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, or the `Arc`
+    /// lives: a reader at the other end of a pipe sees no end until then.
+    pub fn shared_fd(fd: Arc<OwnedFd>) -> Self {
+        Redirect::of(D::common(Common::SharedFd(fd)))
+    }
+}
+
+impl Redirect<In> {
+    /// These bytes, then the end. They are fed while the outputs are read, so no pipe fills up. A child that stops reading
+    /// early is no error; [`Output::stdin_taken`](crate::Output::stdin_taken) tells how much it took.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Redirect::of(Input::Bytes(Arc::new(bytes.into())))
+    }
+
+    /// What a reader gives, then the end. One-shot. A helper thread does the reading, so that a slow reader delays neither a
+    /// deadline nor the outputs; it cannot be interrupted in its `read`, and ends with the next one after the child.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
+        Redirect::of(Input::Reader(OneShot::new(Box::new(reader))))
+    }
+
+    /// As [`from_reader`](Self::from_reader), with a new reader for each start.
+    pub fn reader_with<R: Read + Send + 'static>(make: impl Fn() -> R + Send + Sync + 'static) -> Self {
+        Redirect::of(Input::ReaderWith(Arc::new(move || Box::new(make()))))
+    }
+}
+
+impl Redirect<Out> {
+    /// Captured in the [`Output`](crate::Output), within the limit that the builder's `stdout_limit` or `stderr_limit` sets.
+    pub fn capture() -> Self {
+        Redirect::of(Target::Capture)
+    }
+
+    /// A file, written at its end (`O_APPEND`); created when missing. Opened as [`file`](Self::file).
+    pub fn append(path: impl AsRef<Path>) -> Self {
+        Redirect::of(Target::Append(path.as_ref().to_owned()))
+    }
+
+    /// Into a writer. One-shot. A helper thread does the writing and flushes at the end; the run is over when it has written
+    /// everything.
+    pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
+        Redirect::of(Target::Writer(OneShot::new(Box::new(writer))))
+    }
+
+    /// Each line to a callback, without its newline; a last line without one comes at the end. It returns nothing, or a
+    /// `Result` whose error closes the stream and becomes the run's, with its source kept.
+    ///
+    /// It runs on the thread that drives the run: the caller's in the blocking verbs, where a deadline has to wait for it to
+    /// return; a thread of its own behind [`spawn`](crate::Cmd::spawn).
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// use std::sync::{Arc, Mutex};
+    /// let seen = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = Arc::clone(&seen);
+    /// let each = move |line: &[u8]| lines.lock().unwrap().push(line.len());
+    /// cmd!("printf", "a\nbcd\n").stdout(Redirect::each_line(each)).run()?;
+    /// assert_eq!(*seen.lock().unwrap(), [1, 3]);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn each_line<R: LineResult>(mut callback: impl FnMut(&[u8]) -> R + Send + 'static) -> Self {
+        Redirect::of(Target::EachLine(Arc::new(Mutex::new(move |line: &[u8]| callback(line).into_result()))))
+    }
+
+    /// To all of these at once: to the terminal and a capture, to a file and a callback. Order and bytes are the same for
+    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// let log = std::env::temp_dir().join("pipewright-tee-example");
+    /// let both = Redirect::tee([Redirect::capture(), Redirect::file(&log)]);
+    /// let out = cmd!("echo", "twice").stdout(both).run()?;
+    /// assert_eq!(out.stdout, std::fs::read(&log).unwrap());
+    /// # std::fs::remove_file(&log).unwrap();
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn tee(targets: impl IntoIterator<Item = Redirect<Out>>) -> Self {
+        Redirect::of(Target::Tee(targets.into_iter().map(Redirect::into_kind).collect()))
+    }
+}
+
+impl<D: Direction> Clone for Redirect<D> {
+    /// A clone of a one-shot redirect shares what it holds.
+    fn clone(&self) -> Self {
+        Redirect::of(self.kind.clone())
+    }
+}
+
+impl<D: Direction> fmt::Debug for Redirect<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Redirect").field(&self.kind).finish()
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Common(common) => common.fmt(f),
+            Input::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Input::Reader(_) => f.write_str("Reader"),
+            Input::ReaderWith(_) => f.write_str("ReaderWith"),
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Common(common) => common.fmt(f),
+            Target::Capture => f.write_str("Capture"),
+            Target::Append(path) => write!(f, "Append({path:?})"),
+            Target::Writer(_) => f.write_str("Writer"),
+            Target::EachLine(_) => f.write_str("EachLine"),
+            Target::Tee(targets) => f.debug_tuple("Tee").field(targets).finish(),
+        }
+    }
+}
+
+/// What a line callback may return: nothing, or a `Result` with any error.
+pub trait LineResult {
+    /// The result as the library keeps it.
+    ///
+    /// # Errors
+    /// The callback's own.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl LineResult for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> LineResult for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Something that the first start takes, shared by all clones of a builder.
+pub struct OneShot<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> OneShot<T> {
+    fn new(value: T) -> Self {
+        OneShot(Arc::new(Mutex::new(Some(value))))
+    }
+
+    /// The value, for the first who asks.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether both are the same slot.
+    pub(crate) fn same(&self, other: &OneShot<T>) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl<T> Clone for OneShot<T> {
+    fn clone(&self) -> Self {
+        OneShot(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for OneShot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_used() { "used" } else { "one-shot" })
+    }
+}
