@@ -4,5 +4,7 @@
     reason = "tests make the hostile surroundings that the library has to stand"
 )]
 
+mod fixture;
 mod harness;
 mod harness_self;
+mod layers;
