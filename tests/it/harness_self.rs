@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 
 use crate::harness::*;
 
@@ -16,6 +18,13 @@ fn hasty() -> Options {
     Options {
         settle: Duration::from_millis(50),
         ..Options::default()
+    }
+}
+
+fn impatient(millis: u64) -> Options {
+    Options {
+        patience: Duration::from_millis(millis),
+        ..hasty()
     }
 }
 
@@ -126,7 +135,10 @@ fn a_child_left_running_is_reported() {
 
 #[test]
 fn a_zombie_is_reported() {
-    let report = try_isolated(hasty(), || drop(spawn("echo")));
+    let report = try_isolated(hasty(), || {
+        let child = Id::Pid(Pid::from_raw(spawn("echo").id() as i32));
+        waitid(child, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("it ends");
+    });
     assert_holds(
         &report.expect_err("it leaves a zombie"),
         &["a child is left", "in state Z"],
@@ -160,12 +172,8 @@ fn changed_signals_are_reported() {
             .thread_block()
             .expect("it can be blocked");
     });
-    // SIGPIPE is 13 and ignored by the runtime, SIGUSR1 is 10, SIGUSR2 is 12.
-    let expected = [
-        "SigBlk was 0000000000000000 and is 0000000000000800",
-        "SigIgn was 0000000000001000 and is 0000000000001200",
-    ];
-    assert_holds(&report.expect_err("it changes signals"), &expected);
+    let report = report.expect_err("it changes signals");
+    assert_holds(&report, &["SigBlk was ", "SigIgn was "]);
 }
 
 #[test]
@@ -188,32 +196,24 @@ fn an_end_without_a_verdict_is_a_failure() {
 
 #[test]
 fn a_hang_is_ended_and_dumped() {
-    let impatient = Options {
-        patience: Duration::from_millis(300),
-        ..hasty()
-    };
-    let report = try_isolated(impatient, || {
-        println!("these were its last words");
+    let report = try_isolated(impatient(300), || {
         let (mut reader, _writer) = os_pipe::pipe().expect("a pipe");
         let _ = reader.read(&mut [0]);
     });
     let expected = [
         "no progress for 300ms",
-        "state S",
-        "syscall",
+        "(it",
+        " state ",
+        " wchan ",
+        " syscall ",
         "fd 0 -> /dev/null",
-        "its last words",
     ];
     assert_holds(&report.expect_err("it hangs"), &expected);
 }
 
 #[test]
 fn a_hang_takes_the_descendants_along() {
-    let impatient = Options {
-        patience: Duration::from_secs(1),
-        ..hasty()
-    };
-    let report = try_isolated(impatient, || {
+    let report = try_isolated(impatient(1000), || {
         let mut command = Command::new(fixture());
         let child = command
             .arg("hang")
@@ -246,18 +246,13 @@ fn a_hang_takes_the_descendants_along() {
 
 #[test]
 fn progress_keeps_the_watchdog_quiet() {
-    isolated_with(
-        Options {
-            patience: Duration::from_secs(1),
-            ..hasty()
-        },
-        || {
-            let start = std::time::Instant::now();
-            while start.elapsed() < Duration::from_millis(1500) {
-                with_closed(&[0, 1, 2], progress);
-            }
-        },
-    );
+    isolated_with(impatient(1000), || {
+        for _ in 0..15 {
+            let pause = Command::new(fixture()).args(["sleep", "100"]).status();
+            assert!(pause.expect("the helper starts").success());
+            with_closed(&[0, 1, 2], progress);
+        }
+    });
 }
 
 #[test]

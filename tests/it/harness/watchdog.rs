@@ -81,9 +81,11 @@ fn take_output(from: &mut PipeReader, time: Duration, said: &mut Vec<u8>) -> boo
         super::nap(time.min(Duration::from_millis(1)));
         return false;
     }
-    said.extend_from_slice(&buffer[..n]);
-    if super::is_full() {
-        let _ = std::io::stderr().write_all(&buffer[..n]);
+    let news = &buffer[..n];
+    said.extend_from_slice(news);
+    // A run that takes long is seen to get on. Words are kept for a report, if there is one.
+    if super::is_full() && news.iter().all(|&byte| byte == b'.') {
+        let _ = std::io::stderr().write_all(news);
     }
     true
 }
