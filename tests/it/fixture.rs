@@ -14,35 +14,19 @@ use crate::harness::*;
 
 fn role(name: &str, args: &[&str]) -> Command {
     let mut command = Command::new(fixture());
-    command
-        .arg(name)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    command.arg(name).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }
 
 fn start(name: &str, args: &[&str]) -> Child {
-    role(name, args)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("the helper starts")
+    role(name, args).stdin(Stdio::piped()).spawn().expect("the helper starts")
 }
 
 /// Runs a role to its end with `input`, which must fit a pipe.
 fn run_with(input: &[u8], name: &str, args: &[&str]) -> Output {
     let mut command = role(name, args);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the helper starts");
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(input)
-        .expect("it fits");
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the helper starts");
+    child.stdin.take().expect("piped").write_all(input).expect("it fits");
     child.wait_with_output().expect("it ends")
 }
 
@@ -65,10 +49,7 @@ fn arguments_are_repeated() {
         let odd = OsStr::from_bytes(b"\xff \n");
         let output = role("args", &["", "x"]).arg(odd).output().expect("it ends");
         assert_eq!(output.stdout, b"\0x\0\xff \n\0");
-        let output = role("arg0", &[])
-            .arg0("another name")
-            .output()
-            .expect("it ends");
+        let output = role("arg0", &[]).arg0("another name").output().expect("it ends");
         assert_eq!(output.stdout, b"another name\n");
     });
 }
@@ -90,22 +71,10 @@ fn words_go_where_they_are_sent() {
 #[test]
 fn wrong_use_is_told() {
     isolated(|| {
-        for args in [
-            &[][..],
-            &["no-such-role"],
-            &["exit"],
-            &["exit", "x"],
-            &["say", "1"],
-        ] {
-            let output = Command::new(fixture())
-                .args(args)
-                .output()
-                .expect("it ends");
+        for args in [&[][..], &["no-such-role"], &["exit"], &["exit", "x"], &["say", "1"]] {
+            let output = Command::new(fixture()).args(args).output().expect("it ends");
             assert_eq!(output.status.code(), Some(64), "{args:?}");
-            assert!(
-                output.stderr.starts_with(b"pipewright-fixture: "),
-                "{args:?}"
-            );
+            assert!(output.stderr.starts_with(b"pipewright-fixture: "), "{args:?}");
         }
     });
 }

@@ -15,25 +15,15 @@ use crate::harness::*;
 
 /// Limits for a body that is meant to fail its end check.
 fn hasty() -> Options {
-    Options {
-        settle: Duration::from_millis(50),
-        ..Options::default()
-    }
+    Options { settle: Duration::from_millis(50), ..Options::default() }
 }
 
 fn impatient(millis: u64) -> Options {
-    Options {
-        patience: Duration::from_millis(millis),
-        ..hasty()
-    }
+    Options { patience: Duration::from_millis(millis), ..hasty() }
 }
 
 fn spawn(role: &str) -> Child {
-    Command::new(fixture())
-        .arg(role)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the helper starts")
+    Command::new(fixture()).arg(role).stdout(Stdio::piped()).spawn().expect("the helper starts")
 }
 
 #[track_caller]
@@ -63,11 +53,7 @@ fn a_body_is_alone() {
         assert!(threads().len() <= 2, "{:?}", threads());
         let mut fds = spawn("count-fds");
         let mut text = String::new();
-        fds.stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut text)
-            .expect("it says");
+        fds.stdout.take().expect("piped").read_to_string(&mut text).expect("it says");
         fds.wait().expect("it ends");
         assert_eq!(text, "0\n1\n2\n");
     });
@@ -76,19 +62,13 @@ fn a_body_is_alone() {
 #[test]
 fn a_leaked_fd_is_reported() {
     let report = try_isolated(hasty(), || forget(os_pipe::pipe().expect("a pipe")));
-    assert_holds(
-        &report.expect_err("it leaks"),
-        &["end check: fd ", "-> pipe:[", "is new"],
-    );
+    assert_holds(&report.expect_err("it leaks"), &["end check: fd ", "-> pipe:[", "is new"]);
 }
 
 #[test]
 fn a_closed_fd_is_reported() {
     let report = try_isolated(hasty(), || nix::unistd::close(0).expect("it was open"));
-    assert_holds(
-        &report.expect_err("it closes"),
-        &["end check: fd 0 -> /dev/null is closed"],
-    );
+    assert_holds(&report.expect_err("it closes"), &["end check: fd 0 -> /dev/null is closed"]);
 }
 
 #[test]
@@ -103,21 +83,14 @@ fn a_replaced_fd_is_reported() {
 
 #[test]
 fn allowed_fds_and_threads_pass() {
-    isolated_with(
-        Options {
-            extra_fds: 2,
-            extra_threads: 1,
-            ..hasty()
-        },
-        || {
-            forget(os_pipe::pipe().expect("a pipe"));
-            std::thread::spawn(|| {
-                loop {
-                    std::thread::park()
-                }
-            });
-        },
-    );
+    isolated_with(Options { extra_fds: 2, extra_threads: 1, ..hasty() }, || {
+        forget(os_pipe::pipe().expect("a pipe"));
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park()
+            }
+        });
+    });
 }
 
 #[test]
@@ -127,10 +100,7 @@ fn a_child_left_running_is_reported() {
         read_line(child.stdout.take().expect("piped"));
         forget(child);
     });
-    assert_holds(
-        &report.expect_err("it leaves a child"),
-        &["a child is left", "(pipewright-fixt) in state S"],
-    );
+    assert_holds(&report.expect_err("it leaves a child"), &["a child is left", "(pipewright-fixt) in state S"]);
 }
 
 #[test]
@@ -139,10 +109,7 @@ fn a_zombie_is_reported() {
         let child = Id::Pid(Pid::from_raw(spawn("echo").id() as i32));
         waitid(child, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("it ends");
     });
-    assert_holds(
-        &report.expect_err("it leaves a zombie"),
-        &["a child is left", "in state Z"],
-    );
+    assert_holds(&report.expect_err("it leaves a zombie"), &["a child is left", "in state Z"]);
 }
 
 #[test]
@@ -157,10 +124,7 @@ fn a_thread_left_is_reported() {
             })
             .expect("a thread");
     });
-    assert_holds(
-        &report.expect_err("it leaves a thread"),
-        &["end check: thread ", "(lingering) is left"],
-    );
+    assert_holds(&report.expect_err("it leaves a thread"), &["end check: thread ", "(lingering) is left"]);
 }
 
 #[test]
@@ -168,9 +132,7 @@ fn changed_signals_are_reported() {
     let report = try_isolated(hasty(), || {
         // SAFETY: an ignored signal runs no code.
         unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) }.expect("it can be ignored");
-        SigSet::from(Signal::SIGUSR2)
-            .thread_block()
-            .expect("it can be blocked");
+        SigSet::from(Signal::SIGUSR2).thread_block().expect("it can be blocked");
     });
     let report = report.expect_err("it changes signals");
     assert_holds(&report, &["SigBlk was ", "SigIgn was "]);
@@ -179,19 +141,13 @@ fn changed_signals_are_reported() {
 #[test]
 fn a_panic_is_relayed() {
     let report = try_isolated(hasty(), || panic!("the words of the body"));
-    assert_holds(
-        &report.expect_err("it panics"),
-        &["a_panic_is_relayed", "the words of the body"],
-    );
+    assert_holds(&report.expect_err("it panics"), &["a_panic_is_relayed", "the words of the body"]);
 }
 
 #[test]
 fn an_end_without_a_verdict_is_a_failure() {
     let report = try_isolated(hasty(), || std::process::exit(0));
-    assert_holds(
-        &report.expect_err("nobody said that it passed"),
-        &["ended with exit status: 0"],
-    );
+    assert_holds(&report.expect_err("nobody said that it passed"), &["ended with exit status: 0"]);
 }
 
 #[test]
@@ -200,14 +156,7 @@ fn a_hang_is_ended_and_dumped() {
         let (mut reader, _writer) = os_pipe::pipe().expect("a pipe");
         let _ = reader.read(&mut [0]);
     });
-    let expected = [
-        "no progress for 300ms",
-        "(it",
-        " state ",
-        " wchan ",
-        " syscall ",
-        "fd 0 -> /dev/null",
-    ];
+    let expected = ["no progress for 300ms", "(it", " state ", " wchan ", " syscall ", "fd 0 -> /dev/null"];
     assert_holds(&report.expect_err("it hangs"), &expected);
 }
 
@@ -215,11 +164,7 @@ fn a_hang_is_ended_and_dumped() {
 fn a_hang_takes_the_descendants_along() {
     let report = try_isolated(impatient(1000), || {
         let mut command = Command::new(fixture());
-        let child = command
-            .arg("hang")
-            .process_group(0)
-            .spawn()
-            .expect("the helper starts");
+        let child = command.arg("hang").process_group(0).spawn().expect("the helper starts");
         println!("helper={}", child.id());
         forget(child);
         loop {
@@ -227,21 +172,12 @@ fn a_hang_takes_the_descendants_along() {
         }
     });
     let report = report.expect_err("it hangs");
-    let pid = report
-        .split("helper=")
-        .nth(1)
-        .and_then(|text| text.lines().next());
+    let pid = report.split("helper=").nth(1).and_then(|text| text.lines().next());
     let pid = pid.expect("the body said it");
-    assert_holds(
-        &report,
-        &[&format!("process {pid} (pipewright-fixt) state S"), "ready"],
-    );
+    assert_holds(&report, &[&format!("process {pid} (pipewright-fixt) state S"), "ready"]);
     let pid = pid.parse().expect("a number");
     // Its new parent may take a moment to collect it.
-    assert!(
-        matches!(process_state(pid), None | Some('Z')),
-        "{pid} lives"
-    );
+    assert!(matches!(process_state(pid), None | Some('Z')), "{pid} lives");
 }
 
 #[test]
@@ -286,21 +222,14 @@ fn closed_standard_fds_come_back() {
 #[test]
 fn an_fd_left_in_a_closed_place_is_reported() {
     let report = try_isolated(hasty(), || {
-        with_closed(&[0], || {
-            forget(std::fs::File::open("/dev/zero").expect("it opens"))
-        });
+        with_closed(&[0], || forget(std::fs::File::open("/dev/zero").expect("it opens")));
     });
-    assert_holds(
-        &report.expect_err("it leaves an fd"),
-        &["fd 0 was left open: /dev/zero"],
-    );
+    assert_holds(&report.expect_err("it leaves an fd"), &["fd 0 was left open: /dev/zero"]);
 }
 
 #[test]
 fn a_panic_with_stderr_closed_is_relayed() {
-    let report = try_isolated(hasty(), || {
-        with_closed(&[1, 2], || panic!("words in the dark"))
-    });
+    let report = try_isolated(hasty(), || with_closed(&[1, 2], || panic!("words in the dark")));
     assert_holds(&report.expect_err("it panics"), &["words in the dark"]);
 }
 
@@ -311,12 +240,7 @@ fn the_hostile_fd_reaches_a_careless_child() {
         assert_eq!(hostile.as_raw_fd(), 7);
         let mut child = spawn("count-fds");
         let mut text = String::new();
-        child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut text)
-            .expect("it says");
+        child.stdout.take().expect("piped").read_to_string(&mut text).expect("it says");
         child.wait().expect("it ends");
         assert_eq!(text, "0\n1\n2\n7\n");
     });

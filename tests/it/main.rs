@@ -1,8 +1,5 @@
 //! The test-suite of pipewright: one binary, a module a subject.
-#![expect(
-    unsafe_code,
-    reason = "tests make the hostile surroundings that the library has to stand"
-)]
+#![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod fixture;
 mod harness;

@@ -57,9 +57,7 @@ impl Snapshot {
     fn fd_differences(&self, allowed: usize) -> Vec<String> {
         let after = proc::open_fds();
         let gone = self.fds.iter().filter(|(fd, _)| !after.contains_key(fd));
-        let mut found: Vec<String> = gone
-            .map(|(fd, target)| format!("fd {fd} -> {target} is closed"))
-            .collect();
+        let mut found: Vec<String> = gone.map(|(fd, target)| format!("fd {fd} -> {target} is closed")).collect();
         let mut new = Vec::new();
         for (fd, target) in &after {
             match self.fds.get(fd) {
@@ -81,11 +79,8 @@ impl Snapshot {
         if after.len() <= self.threads.len() + allowed {
             return Vec::new();
         }
-        let new = after
-            .iter()
-            .filter(|(tid, _)| !self.threads.contains_key(tid));
-        new.map(|(tid, name)| format!("thread {tid} ({name}) is left"))
-            .collect()
+        let new = after.iter().filter(|(tid, _)| !self.threads.contains_key(tid));
+        new.map(|(tid, name)| format!("thread {tid} ({name}) is left")).collect()
     }
 }
 

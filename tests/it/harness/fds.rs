@@ -38,10 +38,7 @@ pub(crate) fn spare_fds<T>(spare: usize, f: impl FnOnce() -> T) -> T {
         }
     }
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be read");
-    let used = open_fds()
-        .into_keys()
-        .filter(|&fd| (fd as usize) < LIMIT)
-        .count();
+    let used = open_fds().into_keys().filter(|&fd| (fd as usize) < LIMIT).count();
     let fillers = LIMIT.checked_sub(used + spare).expect("as many fds fit");
     let null = || File::open("/dev/null").expect("the limit is not reached yet");
     let _fillers: Vec<File> = std::iter::repeat_with(null).take(fillers).collect();
@@ -78,17 +75,10 @@ pub(crate) fn with_closed<T>(fds: &[i32], f: impl FnOnce() -> T) -> T {
     let value = result.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        panic!(
-            "with {fds:?} closed: {}",
-            text.unwrap_or("a panic without text")
-        )
+        panic!("with {fds:?} closed: {}", text.unwrap_or("a panic without text"))
     });
     for fd in fds {
-        assert!(
-            !after.contains_key(fd),
-            "fd {fd} was left open: {}",
-            after[fd]
-        );
+        assert!(!after.contains_key(fd), "fd {fd} was left open: {}", after[fd]);
     }
     value
 }

@@ -39,12 +39,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            extra_fds: 0,
-            extra_threads: 0,
-            patience: PATIENCE,
-            settle: Duration::from_secs(2),
-        }
+        Options { extra_fds: 0, extra_threads: 0, patience: PATIENCE, settle: Duration::from_secs(2) }
     }
 }
 
@@ -83,10 +78,7 @@ pub(crate) fn try_isolated<F: FnOnce()>(options: Options, body: F) -> Result<(),
         End::Exited(status) => format!("ended with {status}"),
         End::Hung(dump) => format!("made no progress for {:?}\n{dump}", options.patience),
     };
-    Err(format!(
-        "the body of {name} {verdict}\n--- its output ---\n{}\n--- end ---",
-        run.output
-    ))
+    Err(format!("the body of {name} {verdict}\n--- its output ---\n{}\n--- end ---", run.output))
 }
 
 /// `it::module::test::{{closure}}` is the closure of `module::test`.
@@ -107,13 +99,7 @@ pub(super) fn test_name() -> String {
 fn start(name: &str) -> watchdog::Body {
     let (reader, writer) = os_pipe::pipe().expect("a pipe for the output");
     let child = Command::new(std::env::current_exe().expect("the path of the test binary"))
-        .args([
-            name,
-            "--exact",
-            "--include-ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
         .env(BODY, name)
         .stdin(Stdio::null())
         .stdout(writer.try_clone().expect("a second writer for the output"))
@@ -121,10 +107,7 @@ fn start(name: &str) -> watchdog::Body {
         .process_group(0)
         .spawn()
         .expect("the test binary can be started again");
-    watchdog::Body {
-        child,
-        output: reader,
-    }
+    watchdog::Body { child, output: reader }
 }
 
 fn run_body(options: &Options, body: impl FnOnce()) {

@@ -31,19 +31,14 @@ pub(super) fn stat(dir: &str) -> Option<Stat> {
 /// The names in a directory that are numbers, in order.
 pub(super) fn numbers_in(dir: &str) -> Vec<i32> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut numbers: Vec<i32> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
+    let mut numbers: Vec<i32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     numbers.sort_unstable();
     numbers
 }
 
 /// Every process there is.
 pub(super) fn processes() -> Vec<Stat> {
-    numbers_in("/proc")
-        .into_iter()
-        .filter_map(|pid| stat(&format!("/proc/{pid}")))
-        .collect()
+    numbers_in("/proc").into_iter().filter_map(|pid| stat(&format!("/proc/{pid}"))).collect()
 }
 
 /// The open fds of a process and what they are.
@@ -51,15 +46,7 @@ pub(super) fn fds_of(dir: &str) -> BTreeMap<i32, String> {
     let dir = format!("{dir}/fd");
     // The fd of the directory itself is closed again before its link is read.
     let numbers = numbers_in(&dir);
-    let link = |fd| {
-        Some((
-            fd,
-            fs::read_link(format!("{dir}/{fd}"))
-                .ok()?
-                .display()
-                .to_string(),
-        ))
-    };
+    let link = |fd| Some((fd, fs::read_link(format!("{dir}/{fd}")).ok()?.display().to_string()));
     numbers.into_iter().filter_map(link).collect()
 }
 
@@ -74,11 +61,7 @@ pub(crate) fn open_fds() -> BTreeMap<i32, String> {
 /// this looks at every process.
 pub(crate) fn children() -> Vec<i32> {
     let own = std::process::id() as i32;
-    processes()
-        .iter()
-        .filter(|process| process.parent == own)
-        .map(|child| child.pid)
-        .collect()
+    processes().iter().filter(|process| process.parent == own).map(|child| child.pid).collect()
 }
 
 /// The state letter of a process; `None` when it is gone, `Z` when nobody waited for it yet.
@@ -89,9 +72,7 @@ pub(crate) fn process_state(pid: i32) -> Option<char> {
 /// The threads of this process and their names.
 pub(crate) fn threads() -> BTreeMap<i32, String> {
     let tasks = numbers_in("/proc/self/task").into_iter();
-    tasks
-        .filter_map(|tid| Some((tid, stat(&format!("/proc/self/task/{tid}"))?.comm)))
-        .collect()
+    tasks.filter_map(|tid| Some((tid, stat(&format!("/proc/self/task/{tid}"))?.comm))).collect()
 }
 
 /// Memory in use now, in KiB.
@@ -106,17 +87,12 @@ pub(crate) fn peak_rss_kib() -> usize {
 
 fn memory(field: &str) -> usize {
     let value = status_field(field);
-    value
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number of KiB")
+    value.trim_end_matches(" kB").parse().expect("a number of KiB")
 }
 
 /// A field of the calling thread's status.
 pub(super) fn status_field(name: &str) -> String {
     let status = fs::read_to_string("/proc/thread-self/status").expect("the status can be read");
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     value.expect("the status has this field").trim().to_string()
 }

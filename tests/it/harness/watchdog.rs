@@ -56,15 +56,9 @@ pub(super) fn supervise(mut body: Body, patience: Duration) -> Run {
     // Not reaped yet, so the number still means this group.
     let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     while take_output(&mut body.output, Duration::ZERO, &mut said) {}
-    let status = body
-        .child
-        .wait()
-        .expect("the body's process can be waited for");
+    let status = body.child.wait().expect("the body's process can be waited for");
     let end = dump.map_or(End::Exited(status), End::Hung);
-    Run {
-        output: String::from_utf8_lossy(&said).into_owned(),
-        end,
-    }
+    Run { output: String::from_utf8_lossy(&said).into_owned(), end }
 }
 
 /// Whether there was output within the time.
@@ -92,10 +86,7 @@ fn take_output(from: &mut PipeReader, time: Duration, said: &mut Vec<u8>) -> boo
 
 fn has_ended(pid: i32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(
-        waitid(Id::Pid(Pid::from_raw(pid)), flags),
-        Ok(WaitStatus::StillAlive)
-    )
+    !matches!(waitid(Id::Pid(Pid::from_raw(pid)), flags), Ok(WaitStatus::StillAlive))
 }
 
 /// The process, everybody in its group, and all that descend from one of them.
@@ -104,9 +95,7 @@ fn relatives(pid: i32) -> Vec<Stat> {
     let mut found: Vec<Stat> = Vec::new();
     loop {
         let belongs = |process: &Stat| {
-            process.pid == pid
-                || process.group == pid
-                || found.iter().any(|known| known.pid == process.parent)
+            process.pid == pid || process.group == pid || found.iter().any(|known| known.pid == process.parent)
         };
         let (more, rest): (Vec<Stat>, Vec<Stat>) = others.into_iter().partition(belongs);
         if more.is_empty() {
@@ -137,18 +126,8 @@ fn kill_relatives(pid: i32) {
 /// What the process and its relatives are doing, thread by thread, and the fds they hold.
 fn dump(pid: i32) -> String {
     let mut text = String::new();
-    for Stat {
-        pid,
-        comm,
-        state,
-        parent,
-        group,
-    } in relatives(pid)
-    {
-        let _ = writeln!(
-            text,
-            "process {pid} ({comm}) state {state} parent {parent} group {group}"
-        );
+    for Stat { pid, comm, state, parent, group } in relatives(pid) {
+        let _ = writeln!(text, "process {pid} ({comm}) state {state} parent {parent} group {group}");
         let dir = format!("/proc/{pid}");
         for tid in proc::numbers_in(&format!("{dir}/task")) {
             let task = format!("{dir}/task/{tid}");

@@ -9,9 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["fd", "pipe"],
     &["spawn", "process"],
     &["pump"],
-    &[
-        "cmd", "redirect", "pipeline", "plan", "job", "output", "error",
-    ],
+    &["cmd", "redirect", "pipeline", "plan", "job", "output", "error"],
     &["pool", "forward", "testing"],
 ];
 
@@ -26,11 +24,7 @@ fn layer(module: &str) -> Option<usize> {
 pub(super) fn module_of(file: &str) -> Vec<String> {
     let path = file.strip_suffix(".rs").unwrap_or(file);
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if path == "lib" {
-        Vec::new()
-    } else {
-        path.split('/').map(String::from).collect()
-    }
+    if path == "lib" { Vec::new() } else { path.split('/').map(String::from).collect() }
 }
 
 /// The modules that are files and only there for tests, as full paths.
@@ -61,13 +55,9 @@ pub(super) fn arrows(file: &str, text: &str) -> Vec<String> {
             _ if is_free => {}
             target if target == top => {}
             target => match layer(target) {
-                None => found.push(format!(
-                    "{file}:{line}: crate::{target} is no module with a layer"
-                )),
+                None => found.push(format!("{file}:{line}: crate::{target} is no module with a layer")),
                 Some(other) if other > own => {
-                    found.push(format!(
-                        "{file}:{line}: {top} uses {target}, which is above it"
-                    ));
+                    found.push(format!("{file}:{line}: {top} uses {target}, which is above it"));
                 }
                 Some(_) => {}
             },
@@ -82,11 +72,8 @@ pub(super) fn stray_unsafe(file: &str, text: &str) -> Vec<String> {
         return Vec::new();
     }
     let code = code(text);
-    let all = tokens(&code)
-        .into_iter()
-        .filter(|token| token.text == "unsafe");
-    all.map(|token| format!("{file}:{}: unsafe outside sys", token.line))
-        .collect()
+    let all = tokens(&code).into_iter().filter(|token| token.text == "unsafe");
+    all.map(|token| format!("{file}:{}: unsafe outside sys", token.line)).collect()
 }
 
 /// Each `unsafe` block without its reason: on the same line, or above it with at most three lines
@@ -95,9 +82,7 @@ pub(super) fn unexplained_unsafe(file: &str, text: &str) -> Vec<String> {
     let code = code(text);
     let tokens = tokens(&code);
     let lines: Vec<&str> = text.lines().collect();
-    let blocks = tokens
-        .windows(2)
-        .filter(|pair| pair[0].text == "unsafe" && pair[1].text == "{");
+    let blocks = tokens.windows(2).filter(|pair| pair[0].text == "unsafe" && pair[1].text == "{");
     let is_explained = |line: usize| {
         let mut budget = 3;
         for above in lines[..line].iter().rev() {
@@ -113,11 +98,8 @@ pub(super) fn unexplained_unsafe(file: &str, text: &str) -> Vec<String> {
         }
         false
     };
-    let bare = blocks
-        .map(|pair| pair[0].line)
-        .filter(|&line| !is_explained(line));
-    bare.map(|line| format!("{file}:{line}: an unsafe block without // SAFETY:"))
-        .collect()
+    let bare = blocks.map(|pair| pair[0].line).filter(|&line| !is_explained(line));
+    bare.map(|line| format!("{file}:{line}: an unsafe block without // SAFETY:")).collect()
 }
 
 pub(super) fn too_long(file: &str, text: &str) -> Option<String> {
@@ -127,24 +109,13 @@ pub(super) fn too_long(file: &str, text: &str) -> Option<String> {
 
 /// The roles in the table of the helper program.
 pub(super) fn roles(text: &str) -> Vec<&str> {
-    let table = text
-        .split_once("const ROLES")
-        .and_then(|(_, rest)| rest.split_once("];"));
+    let table = text.split_once("const ROLES").and_then(|(_, rest)| rest.split_once("];"));
     let rows = table.map_or("", |(table, _)| table).lines();
-    rows.filter_map(|row| row.trim().strip_prefix("(\"")?.split('"').next())
-        .collect()
+    rows.filter_map(|row| row.trim().strip_prefix("(\"")?.split('"').next()).collect()
 }
 
 /// The roles that no text mentions as a string.
 pub(super) fn idle_roles<'r>(roles: &[&'r str], users: &[&str]) -> Vec<&'r str> {
-    let is_used = |role: &&str| {
-        users
-            .iter()
-            .any(|text| text.contains(&format!("\"{role}\"")))
-    };
-    roles
-        .iter()
-        .copied()
-        .filter(|role| !is_used(role))
-        .collect()
+    let is_used = |role: &&str| users.iter().any(|text| text.contains(&format!("\"{role}\"")));
+    roles.iter().copied().filter(|role| !is_used(role)).collect()
 }

@@ -24,11 +24,7 @@ pub(super) fn code(text: &str) -> String {
             out.push(chars[at]);
             at += 1;
         } else {
-            out.extend(
-                chars[at..end]
-                    .iter()
-                    .map(|&c| if c == '\n' { '\n' } else { ' ' }),
-            );
+            out.extend(chars[at..end].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
             at = end;
         }
     }
@@ -44,10 +40,7 @@ fn follows_word(chars: &[char], at: usize) -> bool {
 }
 
 fn line_end(chars: &[char], at: usize) -> usize {
-    chars[at..]
-        .iter()
-        .position(|&c| c == '\n')
-        .map_or(chars.len(), |n| at + n)
+    chars[at..].iter().position(|&c| c == '\n').map_or(chars.len(), |n| at + n)
 }
 
 fn comment_end(chars: &[char], mut at: usize) -> usize {
@@ -84,12 +77,9 @@ fn raw_string_end(chars: &[char], at: usize) -> usize {
     if chars.get(open) != Some(&'"') {
         return at;
     }
-    let closes = |&end: &usize| {
-        chars[end] == '"' && chars[end + 1..].iter().take_while(|&&c| c == '#').count() >= hashes
-    };
-    (open + 1..chars.len())
-        .find(closes)
-        .map_or(chars.len(), |end| end + 1 + hashes)
+    let closes =
+        |&end: &usize| chars[end] == '"' && chars[end + 1..].iter().take_while(|&&c| c == '#').count() >= hashes;
+    (open + 1..chars.len()).find(closes).map_or(chars.len(), |end| end + 1 + hashes)
 }
 
 /// `at` itself when this is a lifetime.
@@ -98,11 +88,7 @@ fn char_end(chars: &[char], at: usize) -> usize {
         let close = chars.iter().skip(at + 3).position(|&c| c == '\'');
         return close.map_or(chars.len(), |n| at + 3 + n + 1);
     }
-    if chars.get(at + 2) == Some(&'\'') {
-        at + 3
-    } else {
-        at
-    }
+    if chars.get(at + 2) == Some(&'\'') { at + 3 } else { at }
 }
 
 /// A word, `::`, or one other character.
@@ -126,10 +112,7 @@ pub(super) fn tokens(code: &str) -> Vec<Token<'_>> {
             } else {
                 first.len_utf8()
             };
-            found.push(Token {
-                text: &rest[..length],
-                line: index + 1,
-            });
+            found.push(Token { text: &rest[..length], line: index + 1 });
             rest = &rest[length..];
         }
     }
@@ -200,17 +183,10 @@ pub(super) fn paths(tokens: &[Token], module: &[String]) -> Vec<Named> {
                 inside.retain(|(_, opened)| *opened < depth);
             }
             // In a macro, `$crate` is the door that its users come in by.
-            "crate" | "self" | "super"
-                if text(at + 1) == "::" && (at == 0 || !matches!(text(at - 1), "::" | "$")) =>
-            {
+            "crate" | "self" | "super" if text(at + 1) == "::" && (at == 0 || !matches!(text(at - 1), "::" | "$")) => {
                 let mut here = module.to_vec();
                 here.extend(inside.iter().map(|(name, _)| name.clone()));
-                Tree {
-                    tokens,
-                    here: &here,
-                    found: &mut found,
-                }
-                .read(&mut { at }, Vec::new());
+                Tree { tokens, here: &here, found: &mut found }.read(&mut { at }, Vec::new());
             }
             _ => {}
         }
@@ -246,11 +222,7 @@ impl Tree<'_> {
         }
         let is_macro = self.text(*at) == "!" && self.text(*at + 1) != "=";
         let line = self.tokens[*at - 1].line;
-        self.found.push(Named {
-            path: self.resolve(&prefix),
-            line,
-            is_macro,
-        });
+        self.found.push(Named { path: self.resolve(&prefix), line, is_macro });
     }
 
     fn read_group(&mut self, at: &mut usize, prefix: &[String]) {
@@ -268,11 +240,7 @@ impl Tree<'_> {
 
     fn resolve(&self, path: &[String]) -> Vec<String> {
         let from_root = path.first().is_some_and(|first| first == "crate");
-        let mut resolved = if from_root {
-            Vec::new()
-        } else {
-            self.here.to_vec()
-        };
+        let mut resolved = if from_root { Vec::new() } else { self.here.to_vec() };
         for part in path {
             match part.as_str() {
                 "crate" | "self" => {}
