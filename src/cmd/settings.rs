@@ -149,10 +149,10 @@ macro_rules! settings_methods {
             /// ```
             /// use pipewright::{Cmd, ErrorKind};
             /// use std::time::Duration;
-            /// // The grandchild keeps the pipe for a minute; the timeout holds all the same.
-            /// let error = Cmd::sh("echo so far; sleep 60 & exec sleep 60")
+            /// // The grandchild would keep the pipes open for longer; the timeout holds all the same.
+            /// let error = Cmd::sh("echo so far; sleep 5 & exec sleep 60")
             ///     .timeout(Duration::from_millis(100))
-            ///     .read()
+            ///     .output()
             ///     .unwrap_err();
             /// assert_eq!(error.kind(), ErrorKind::Timeout);
             /// assert_eq!(error.output().unwrap().stdout, "so far\n");
@@ -178,7 +178,7 @@ macro_rules! settings_methods {
             /// ```
             /// use pipewright::Cmd;
             /// use std::time::Duration;
-            /// let out = Cmd::sh("echo done; sleep 60 &").eof_grace(Duration::ZERO).output()?;
+            /// let out = Cmd::sh("echo done; sleep 5 &").eof_grace(Duration::ZERO).output()?;
             /// assert_eq!(out.stdout, "done\n");
             /// assert!(out.leaked.is_some());
             /// # Ok::<(), pipewright::Error>(())
