@@ -189,7 +189,7 @@ macro_rules! settings_methods {
             }
 
             /// Which stages' statuses count; [`Pipefail`](crate::StatusPolicy::Pipefail) unless set.
-            pub fn status_policy(mut self, policy: crate::StatusPolicy) -> $builder {
+            pub fn status_policy(mut self, policy: crate::cmd::settings::StatusPolicy) -> $builder {
                 self.settings.policy = Some(policy);
                 self
             }
@@ -203,13 +203,13 @@ macro_rules! settings_methods {
             /// assert_eq!(out.stdout.omitted(), 3889);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn stdout_limit(mut self, limit: crate::Limit) -> $builder {
+            pub fn stdout_limit(mut self, limit: crate::pump::Limit) -> $builder {
                 self.settings.stdout_limit = Some(limit);
                 self
             }
 
             /// The same for a captured stderr.
-            pub fn stderr_limit(mut self, limit: crate::Limit) -> $builder {
+            pub fn stderr_limit(mut self, limit: crate::pump::Limit) -> $builder {
                 self.settings.stderr_limit = Some(limit);
                 self
             }
@@ -224,7 +224,7 @@ macro_rules! settings_methods {
 
             /// A handle that ends this builder's runs from another thread; see [`CancelHandle`](crate::CancelHandle). Every call
             /// gives the same one, and clones of the builder made afterwards share it.
-            pub fn cancel_handle(&self) -> crate::CancelHandle {
+            pub fn cancel_handle(&self) -> crate::cmd::CancelHandle {
                 self.settings.cancel.get_or_init(Default::default).clone()
             }
         }

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "taking ownership of descriptors that system calls return as numbers")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -17,7 +17,12 @@ pub(crate) fn dup_above(fd: BorrowedFd<'_>, above: RawFd) -> io::Result<OwnedFd>
 /// Moves a descriptor of our own off the numbers 0 to 2, which it gets when the host has closed one of them: there it would be taken
 /// for a standard stream, by us and by every child.
 pub(crate) fn clear_of_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
-    if fd.as_raw_fd() > 2 { Ok(fd) } else { dup_above(std::os::fd::AsFd::as_fd(&fd), 3) }
+    move_above(fd, 3)
+}
+
+/// The same descriptor at the number `above` or higher; the original, if it has to move, is closed.
+pub(crate) fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= above { Ok(fd) } else { dup_above(fd.as_fd(), above) }
 }
 
 /// Whether this process has 0, 1 or 2 open.

@@ -130,8 +130,8 @@ fn raw_clone(
     // SAFETY: the kernel made the descriptor for us, close-on-exec.
     let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
     // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
-    let pidfd = if slot > 2 { Ok(pidfd) } else { fds::dup_above(pidfd.as_fd(), 3).or(Err(pidfd)) };
-    (pid, Some(pidfd.unwrap_or_else(|low| low)))
+    let moved = if slot > 2 { None } else { fds::dup_above(pidfd.as_fd(), 3).ok() };
+    (pid, Some(moved.unwrap_or(pidfd)))
 }
 
 #[cfg(target_os = "linux")]
@@ -202,7 +202,7 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     let reader = fds::clear_of_stdio(reader.into()).map_err(|error| pipe_failed(&error))?;
     // Above every number that the child's map uses: a `dup2` there must not close the way back.
     let above = highest_target(&plan).saturating_add(1).max(3);
-    let writer = fds::dup_above(writer.as_fd(), above).map_err(|error| pipe_failed(&error))?;
+    let writer = fds::move_above(writer.into(), above).map_err(|error| pipe_failed(&error))?;
     plan.status_fd = writer.as_raw_fd();
     let made = {
         let blocked = AllBlocked::new();
