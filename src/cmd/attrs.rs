@@ -105,8 +105,8 @@ impl Cmd {
         self
     }
 
-    /// The user the child runs as (`setuid(2)`). Set [`gid`](Cmd::gid) and [`groups`](Cmd::groups) too, or the child keeps
-    /// this process's. Takes privileges. A child whose credentials change is made by `fork`.
+    /// The user the child runs as (`setuid(2)`). Set [`gid`](Cmd::gid) too, or the child keeps this process's group. Without
+    /// [`groups`](Cmd::groups), a child that gives up root has no supplementary groups, as with std. Takes privileges. A child whose credentials change is made by `fork`.
     #[doc(alias = "setuid")]
     pub fn uid(mut self, uid: u32) -> Cmd {
         self.spec_mut().attributes.uid = Some(uid);

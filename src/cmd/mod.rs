@@ -212,7 +212,8 @@ impl Spec {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &OsStr> {
         let args = self.args.iter().filter(|arg| arg.secret).map(|arg| arg.text.as_os_str());
         let values = self.outer.env.iter().chain(&self.env).filter_map(|change| match change {
-            EnvChange::Set(key, value) if !env::is_public(key) => Some(value.as_os_str()),
+            // A value like `1` is no secret, and hiding it would make every message unreadable.
+            EnvChange::Set(key, value) if !env::is_public(key) && value.len() >= 4 => Some(value.as_os_str()),
             _ => None,
         });
         args.chain(values)

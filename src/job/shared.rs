@@ -7,6 +7,7 @@
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     untaken: Mutex<Untaken>,
     /// There when the run has a thread.
     waker: Option<Waker>,
+    /// The handle was let go of without ending the run.
+    detached: AtomicBool,
 }
 
 enum Turn {
@@ -45,7 +48,13 @@ impl Shared {
     pub(super) fn new(mut run: Run) -> Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
-        Shared { turn: Mutex::new(Turn::Idle(Box::new(run))), changed: Condvar::new(), untaken, waker }
+        Shared {
+            turn: Mutex::new(Turn::Idle(Box::new(run))),
+            changed: Condvar::new(),
+            untaken,
+            waker,
+            detached: AtomicBool::new(false),
+        }
     }
 
     /// The run's thread.
@@ -131,6 +140,9 @@ impl Shared {
     /// Ends what still runs. With a thread at work, the processes are killed from here and the thread is told; it is waited
     /// for only so long, since it may be in the caller's code.
     pub(super) fn end(&self, processes: &[Process]) {
+        if self.detached.load(Relaxed) {
+            return;
+        }
         *self.untaken() = Untaken::default();
         let mut turn = self.turn();
         match std::mem::replace(&mut *turn, Turn::Driven) {
@@ -154,14 +166,15 @@ impl Shared {
         }
     }
 
-    /// Lets the processes live. A run that is driven by its thread goes on there.
+    /// Lets the processes live. A run with a thread goes on there.
     pub(super) fn detach(&self) {
+        self.detached.store(true, Relaxed);
         *self.untaken() = Untaken::default();
-        let mut turn = self.turn();
-        match std::mem::replace(&mut *turn, Turn::Detached) {
-            Turn::Idle(run) => run.detach(),
-            // The thread will put the result here, where nobody looks; until then the job's drop must find nothing to end.
-            Turn::Driven | Turn::Detached | Turn::Over(_) => {}
+        if self.waker.is_some() {
+            return;
+        }
+        if let Turn::Idle(run) = std::mem::replace(&mut *self.turn(), Turn::Detached) {
+            run.detach();
         }
     }
 

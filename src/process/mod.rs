@@ -216,6 +216,11 @@ impl Process {
         Ok(Some(ended))
     }
 
+    /// The end of a process that the system reported, without saying how it ended.
+    pub(crate) fn ended_unseen(&self) -> Ended {
+        self.0.ended(Status::UNKNOWN, None)
+    }
+
     fn wait_until(&self, deadline: Deadline) -> io::Result<Option<Status>> {
         loop {
             if let Some(status) = self.try_wait()? {

@@ -192,7 +192,7 @@ impl Pump {
                 let result = self.flows[flow].push_on(sink);
                 self.note(result);
             }
-            Token::Stage(index) => self.look_at(index),
+            Token::Stage(index) => self.see_end(index),
             Token::Wake => self.obey(),
         }
         if self.all_ended() && matches!(self.phase, Phase::Terminating(_) | Phase::Killing(_)) {
@@ -203,6 +203,10 @@ impl Pump {
 
     /// The deadline has passed: ends what is to be ended, a step further than before.
     pub(crate) fn time_is_up(&mut self) {
+        if self.done() {
+            // Over in time after all: the last event and the deadline came in one look.
+            return;
+        }
         match self.phase {
             Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Running => self.give_up_on_leaks(),
@@ -227,9 +231,9 @@ impl Pump {
         let until = Deadline::after(KILL_PATIENCE);
         for index in 0..self.stages.len() {
             let process = &self.stages[index].process;
-            // An error of poll leaves the process to the reaper below.
+            // An error here leaves the process to the reaper.
             let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
-            self.look_at(index);
+            let _ = self.look_at(index);
         }
         self.close();
     }
@@ -290,15 +294,24 @@ impl Pump {
         }
     }
 
-    fn look_at(&mut self, index: usize) {
+    /// The system says that the process has ended. If it then does not say how, nobody will know.
+    fn see_end(&mut self, index: usize) {
+        if self.look_at(index).is_err() {
+            let process = &self.stages[index].process;
+            self.stages[index].ended = Some(process.ended_unseen());
+            self.last_end = Some(Instant::now());
+        }
+    }
+
+    fn look_at(&mut self, index: usize) -> std::io::Result<()> {
         let stage = &mut self.stages[index];
         if stage.ended.is_none() {
-            // A valid descriptor of our own child gives an end, none yet, or "stolen", which is an end as well.
-            stage.ended = stage.process.try_ended().unwrap_or_default();
+            stage.ended = stage.process.try_ended()?;
             if stage.ended.is_some() {
                 self.last_end = Some(Instant::now());
             }
         }
+        Ok(())
     }
 
     fn note(&mut self, result: Result<(), FlowFailure>) {
@@ -320,7 +333,8 @@ impl Pump {
     /// Asks the processes to end. CONT after TERM, so that a stopped one gets to see it.
     fn terminate(&mut self) {
         for index in 0..self.stages.len() {
-            self.look_at(index);
+            // What cannot be asked is taken to run: a signal does no harm.
+            let _ = self.look_at(index);
         }
         if self.all_ended() {
             self.close();

@@ -14,8 +14,9 @@ use std::time::Duration;
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
 use crate::fd::map::{self, FdMap};
-use crate::sys::child::{ChildPlan, FdOp, Report};
+use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
+use crate::sys::report::Report;
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
 pub(crate) use diagnose::{Cause, explain};

@@ -9,10 +9,11 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use super::carray::CArray;
 use super::close::close_range;
+use super::report::{ABOUT_TO_EXEC, Report, encode};
 use super::signals::{self, DEFAULT, IGNORE};
 use crate::failure::{Failure, Step};
 
@@ -90,68 +91,6 @@ pub(crate) struct ChildPlan<'a> {
     pub(crate) mark_only: bool,
 }
 
-/// How far the child came. Written by the child, read by the parent: through shared memory, or as bytes in a pipe.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    stage: AtomicU32,
-    step: AtomicU32,
-    errno: AtomicI32,
-    detail: AtomicI32,
-}
-
-/// The byte that the fork engine's child writes before it calls execve.
-pub(crate) const ABOUT_TO_EXEC: u8 = b'x';
-
-impl Report {
-    const STARTED: u32 = 1;
-    const ABOUT_TO_EXEC: u32 = 2;
-    const FAILED: u32 = 3;
-
-    /// The size of a failure as the status pipe carries it.
-    pub(crate) const BYTES: usize = 12;
-
-    pub(crate) fn mark_started(&self) {
-        self.stage.store(Report::STARTED, Relaxed);
-    }
-
-    /// `None`: the program runs. Read after the clone returned, that is, after the child left this memory.
-    pub(crate) fn outcome(&self) -> Result<(), Failure> {
-        match self.stage.load(Relaxed) {
-            Report::ABOUT_TO_EXEC => Ok(()),
-            Report::FAILED => Err(Failure {
-                step: Step::from_number(self.step.load(Relaxed)),
-                errno: self.errno.load(Relaxed),
-                detail: self.detail.load(Relaxed),
-            }),
-            _ => Err(Failure { step: Step::Vanished, errno: 0, detail: 0 }),
-        }
-    }
-
-    fn fail(&self, failure: &Failure) {
-        self.step.store(failure.step as u32, Relaxed);
-        self.errno.store(failure.errno, Relaxed);
-        self.detail.store(failure.detail, Relaxed);
-        self.stage.store(Report::FAILED, Relaxed);
-    }
-
-    /// A failure as it came through the status pipe.
-    pub(crate) fn decode(bytes: [u8; Report::BYTES]) -> Failure {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        Failure {
-            step: Step::from_number(u32::from_ne_bytes([a, b, c, d])),
-            errno: i32::from_ne_bytes([e, f, g, h]),
-            detail: i32::from_ne_bytes([i, j, k, l]),
-        }
-    }
-}
-
-fn encode(failure: &Failure) -> [u8; Report::BYTES] {
-    let [a, b, c, d] = (failure.step as u32).to_ne_bytes();
-    let [e, f, g, h] = failure.errno.to_ne_bytes();
-    let [i, j, k, l] = failure.detail.to_ne_bytes();
-    [a, b, c, d, e, f, g, h, i, j, k, l]
-}
-
 /// The child's main function, on either engine. Never returns to a caller: it ends in exec or in `exit_group`.
 ///
 /// # Safety
@@ -159,7 +98,6 @@ fn encode(failure: &Failure) -> [u8; Report::BYTES] {
 pub(crate) unsafe extern "C" fn child_main(plan: *mut c_void) -> c_int {
     // SAFETY: by this function's contract.
     let plan = unsafe { &*plan.cast::<ChildPlan<'_>>() };
-    plan.report.mark_started();
     // SAFETY: by this function's contract.
     let failure = unsafe { become_program(plan) };
     plan.report.fail(&failure);
@@ -188,7 +126,7 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
         return failure;
     }
     // From here the child is "about to exec": what ends it now, ends it as the program's own death would be seen.
-    plan.report.stage.store(Report::ABOUT_TO_EXEC, Relaxed);
+    plan.report.mark_about_to_exec();
     if plan.status_fd >= 0 {
         let mark = [ABOUT_TO_EXEC];
         // SAFETY: one byte of this stack.
@@ -308,6 +246,11 @@ fn credentials(attributes: &Attributes) -> Result<(), Failure> {
     if let Some(groups) = &attributes.groups {
         // SAFETY: the list was prepared by the parent and is only read.
         step(Step::Groups, 0, unsafe { raw_setgroups(groups.len(), groups.as_ptr()) })?;
+    // SAFETY: asks for a number.
+    } else if attributes.uid.is_some() && unsafe { libc::geteuid() } == 0 {
+        // As std does: a child that gives up root must not keep root's groups.
+        // SAFETY: an empty list.
+        step(Step::Groups, 0, unsafe { raw_setgroups(0, std::ptr::null()) })?;
     }
     if let Some(gid) = attributes.gid {
         // SAFETY: no memory involved.
@@ -320,20 +263,26 @@ fn credentials(attributes: &Attributes) -> Result<(), Failure> {
     Ok(())
 }
 
+// Where the plain calls take 16-bit numbers, the others.
+#[cfg(all(target_os = "linux", not(any(target_arch = "x86", target_arch = "arm"))))]
+use libc::{SYS_setgid as SYS_SETGID, SYS_setgroups as SYS_SETGROUPS, SYS_setuid as SYS_SETUID};
+#[cfg(all(target_os = "linux", any(target_arch = "x86", target_arch = "arm")))]
+use libc::{SYS_setgid32 as SYS_SETGID, SYS_setgroups32 as SYS_SETGROUPS, SYS_setuid32 as SYS_SETUID};
+
 #[cfg(target_os = "linux")]
 unsafe fn raw_setgroups(len: usize, groups: *const u32) -> c_int {
     // SAFETY: `groups` points to `len` ids, by the caller.
-    unsafe { libc::syscall(libc::SYS_setgroups, len, groups) as c_int }
+    unsafe { libc::syscall(SYS_SETGROUPS, len, groups) as c_int }
 }
 #[cfg(target_os = "linux")]
 unsafe fn raw_setgid(gid: u32) -> c_int {
     // SAFETY: no memory involved.
-    unsafe { libc::syscall(libc::SYS_setgid, gid) as c_int }
+    unsafe { libc::syscall(SYS_SETGID, gid) as c_int }
 }
 #[cfg(target_os = "linux")]
 unsafe fn raw_setuid(uid: u32) -> c_int {
     // SAFETY: no memory involved.
-    unsafe { libc::syscall(libc::SYS_setuid, uid) as c_int }
+    unsafe { libc::syscall(SYS_SETUID, uid) as c_int }
 }
 #[cfg(not(target_os = "linux"))]
 unsafe fn raw_setgroups(len: usize, groups: *const u32) -> c_int {
@@ -396,6 +345,7 @@ pub(crate) fn last_errno() -> c_int {
     unsafe { *place }
 }
 
+#[cfg(target_os = "linux")]
 /// Puts a saved errno back: the child of a `CLONE_VM` shares the variable with the thread that made it.
 pub(crate) fn set_errno(value: c_int) {
     let place = errno_place();

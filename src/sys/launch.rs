@@ -1,4 +1,4 @@
-//! The two engines: how a child process comes to be.
+//! How a child process comes to be: which engine, and the one that works everywhere.
 //!
 //! *Clone* (Linux): `clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD)` on a stack of our own. No page table is copied, the parent's thread goes
 //! on when the child has left its memory, the child's report is read from memory, and the pidfd is there from birth.
@@ -7,15 +7,16 @@
 //! report comes through a close-on-exec pipe, with a byte sent just before exec, so that "died on the way" is never
 //! taken for "runs".
 
-#![expect(unsafe_code, reason = "clone and fork")]
+#![expect(unsafe_code, reason = "fork, and becoming a program")]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::ptr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use super::child::{self, ABOUT_TO_EXEC, ChildPlan, Report};
+use super::child::{self, ChildPlan};
+#[cfg(target_os = "linux")]
+use super::clone::{clone, clone_works};
+use super::report::{ABOUT_TO_EXEC, Report};
 use super::signals::AllBlocked;
 use super::{fds, pidfd, stream, wait};
 use crate::failure::{Failure, Step};
@@ -94,108 +95,6 @@ fn clone_works() -> bool {
     false
 }
 
-#[cfg(target_os = "linux")]
-fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
-    let stack = super::stack::Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
-    let errno = child::last_errno();
-    let (made, pidfd) = {
-        // No handler of the host may run on the child's side, on memory that both share.
-        let blocked = AllBlocked::new();
-        plan.mask = blocked.before();
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-        raw_clone(&stack, child_entry, flags, (&raw const plan).cast_mut().cast())
-    };
-    child::set_errno(errno);
-    stack.put_back();
-    let pid = made.map_err(|error| Failure::new(Step::Clone, &error))?;
-    let child = Launched { pid, pidfd: pidfd.or_else(|| open_pidfd(pid)) };
-    conclude(child, plan.report.outcome())
-}
-
-/// The clone itself: the pid, and the pidfd if the kernel made one. The slot is preset to -1, because old kernels ignore the flag.
-#[cfg(target_os = "linux")]
-fn raw_clone(
-    stack: &super::stack::Stack,
-    entry: extern "C" fn(*mut libc::c_void) -> libc::c_int,
-    flags: libc::c_int,
-    argument: *mut libc::c_void,
-) -> (io::Result<i32>, Option<OwnedFd>) {
-    let mut slot: libc::c_int = -1;
-    // SAFETY: the stack is ours and unused, `argument` is what `entry` expects and outlives the child's stay in this
-    // memory (CLONE_VFORK), and `slot` is where CLONE_PIDFD writes.
-    let pid = super::check(unsafe { libc::clone(entry, stack.top(), flags, argument, &raw mut slot) });
-    if pid.is_err() || slot < 0 {
-        return (pid, None);
-    }
-    // SAFETY: the kernel made the descriptor for us, close-on-exec.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
-    // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
-    let moved = if slot > 2 { None } else { fds::dup_above(pidfd.as_fd(), 3).ok() };
-    (pid, Some(moved.unwrap_or(pidfd)))
-}
-
-#[cfg(target_os = "linux")]
-extern "C" fn child_entry(plan: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `clone` passes on the plan it was given.
-    unsafe { child::child_main(plan) }
-}
-
-/// Whether `clone(CLONE_VM | CLONE_VFORK)` does here what it says. Some hosts refuse it (a seccomp filter), some quietly
-/// make it a fork (valgrind, qemu-user), some die of it (ThreadSanitizer). Asked once, with a child that writes a mark and exits; a
-/// failure for want of descriptors, processes or memory is not an answer and not remembered.
-#[cfg(target_os = "linux")]
-fn clone_works() -> bool {
-    const UNKNOWN: u8 = 0;
-    const WORKS: u8 = 1;
-    const REFUSED: u8 = 2;
-    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
-    match ANSWER.load(Relaxed) {
-        WORKS => true,
-        REFUSED => false,
-        _ => {
-            let answer = match probe() {
-                Ok(true) => WORKS,
-                Ok(false) => REFUSED,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM) => return true,
-                    _ => REFUSED,
-                },
-            };
-            ANSWER.store(answer, Relaxed);
-            answer == WORKS
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
-extern "C" fn probe_entry(mark: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `probe` passes its own mark, and waits.
-    let mark = unsafe { &*mark.cast::<AtomicU8>() };
-    mark.store(1, Relaxed);
-    child::exit_now(0)
-}
-
-#[cfg(target_os = "linux")]
-fn probe() -> io::Result<bool> {
-    if super::env::thread_sanitized() {
-        return Ok(false);
-    }
-    let mark = AtomicU8::new(0);
-    let stack = super::stack::Stack::take()?;
-    let errno = child::last_errno();
-    let pid = {
-        let _blocked = AllBlocked::new();
-        // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
-        raw_clone(&stack, probe_entry, libc::CLONE_VM | libc::CLONE_VFORK, (&raw const mark).cast_mut().cast()).0
-    };
-    child::set_errno(errno);
-    stack.put_back();
-    let pid = pid?;
-    // SAFETY: our own child, which has exited or, under an emulation, will at once.
-    super::retry(|| super::check(unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) }))?;
-    Ok(mark.load(Relaxed) == 1)
-}
-
 fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     let pipe_failed = |error: &io::Error| Failure::new(Step::Pipe, error);
     let (reader, writer) = os_pipe::pipe().map_err(|error| pipe_failed(&error))?;
@@ -244,7 +143,7 @@ fn read_report(reader: &OwnedFd) -> Result<(), Failure> {
 }
 
 /// A descriptor for a child without one. A refusal (old kernel, seccomp, no descriptor left) leaves the portable way.
-fn open_pidfd(pid: i32) -> Option<OwnedFd> {
+pub(super) fn open_pidfd(pid: i32) -> Option<OwnedFd> {
     if !cfg!(target_os = "linux") || forced() == Forced::Portable {
         return None;
     }
@@ -253,7 +152,7 @@ fn open_pidfd(pid: i32) -> Option<OwnedFd> {
 
 /// A child that failed has exited or is about to: it is reaped here, so that no failed spawn leaves a zombie. That somebody
 /// else reaped it first is as good.
-fn conclude(child: Launched, outcome: Result<(), Failure>) -> Result<Launched, Failure> {
+pub(super) fn conclude(child: Launched, outcome: Result<(), Failure>) -> Result<Launched, Failure> {
     if let Err(failure) = outcome {
         // Ends a child that lives on behind a broken status pipe, so that the wait below is short; a dead one does not mind.
         let _ = match &child.pidfd {

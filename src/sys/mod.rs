@@ -5,14 +5,19 @@
 
 pub(crate) mod carray;
 pub(crate) mod child;
-pub(crate) mod close;
+#[cfg(target_os = "linux")]
+mod clone;
+mod close;
 pub(crate) mod env;
 pub(crate) mod fds;
 pub(crate) mod launch;
+#[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
 pub(crate) mod pidfd;
 pub(crate) mod poll;
+pub(crate) mod report;
 pub(crate) mod signals;
-pub(crate) mod stack;
+#[cfg(target_os = "linux")]
+mod stack;
 pub(crate) mod stream;
 pub(crate) mod wait;
 

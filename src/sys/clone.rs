@@ -1,0 +1,112 @@
+//! The clone engine, and whether it works here. Linux only.
+
+#![expect(unsafe_code, reason = "clone")]
+
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use super::child::{self, ChildPlan};
+use super::fds;
+use super::launch::{Launched, conclude, open_pidfd};
+use super::signals::AllBlocked;
+use super::stack::Stack;
+use crate::failure::{Failure, Step};
+
+/// Starts a child in this process's own memory; returns when the child has left it.
+pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
+    let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
+    let errno = child::last_errno();
+    let (made, pidfd) = {
+        // No handler of the host may run on the child's side, on memory that both share.
+        let blocked = AllBlocked::new();
+        plan.mask = blocked.before();
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        raw_clone(&stack, child_entry, flags, (&raw const plan).cast_mut().cast())
+    };
+    child::set_errno(errno);
+    stack.put_back();
+    let pid = made.map_err(|error| Failure::new(Step::Clone, &error))?;
+    let child = Launched { pid, pidfd: pidfd.or_else(|| open_pidfd(pid)) };
+    conclude(child, plan.report.outcome())
+}
+
+/// The clone itself: the pid, and the pidfd if the kernel made one. The slot is preset to -1, because old kernels ignore the flag.
+fn raw_clone(
+    stack: &Stack,
+    entry: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    flags: libc::c_int,
+    argument: *mut libc::c_void,
+) -> (io::Result<i32>, Option<OwnedFd>) {
+    let mut slot: libc::c_int = -1;
+    // SAFETY: the stack is ours and unused, `argument` is what `entry` expects and outlives the child's stay in this
+    // memory (CLONE_VFORK), and `slot` is where CLONE_PIDFD writes.
+    let pid = super::check(unsafe { libc::clone(entry, stack.top(), flags, argument, &raw mut slot) });
+    if pid.is_err() || slot < 0 {
+        return (pid, None);
+    }
+    // SAFETY: the kernel made the descriptor for us, close-on-exec.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
+    // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
+    let moved = if slot > 2 { None } else { fds::dup_above(pidfd.as_fd(), 3).ok() };
+    (pid, Some(moved.unwrap_or(pidfd)))
+}
+
+extern "C" fn child_entry(plan: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `clone` passes on the plan it was given.
+    unsafe { child::child_main(plan) }
+}
+
+/// Whether `clone(CLONE_VM | CLONE_VFORK)` does here what it says. Some hosts refuse it (a seccomp filter), some quietly
+/// make it a fork (valgrind, qemu-user), some die of it (ThreadSanitizer). Asked once, with a child that writes a mark and exits; a
+/// failure for want of descriptors, processes or memory is not an answer and not remembered.
+pub(super) fn clone_works() -> bool {
+    const UNKNOWN: u8 = 0;
+    const WORKS: u8 = 1;
+    const REFUSED: u8 = 2;
+    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match ANSWER.load(Relaxed) {
+        WORKS => true,
+        REFUSED => false,
+        _ => {
+            let answer = match probe() {
+                Ok(true) => WORKS,
+                Ok(false) => REFUSED,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM) => return true,
+                    _ => REFUSED,
+                },
+            };
+            ANSWER.store(answer, Relaxed);
+            answer == WORKS
+        }
+    }
+}
+
+extern "C" fn probe_entry(mark: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `probe` passes its own mark, and waits.
+    let mark = unsafe { &*mark.cast::<AtomicU8>() };
+    mark.store(1, Relaxed);
+    child::exit_now(0)
+}
+
+fn probe() -> io::Result<bool> {
+    if super::env::thread_sanitized() {
+        return Ok(false);
+    }
+    let mark = AtomicU8::new(0);
+    let stack = Stack::take()?;
+    let errno = child::last_errno();
+    let pid = {
+        let _blocked = AllBlocked::new();
+        // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
+        raw_clone(&stack, probe_entry, libc::CLONE_VM | libc::CLONE_VFORK, (&raw const mark).cast_mut().cast()).0
+    };
+    child::set_errno(errno);
+    stack.put_back();
+    let pid = pid?;
+    // SAFETY: our own child, which has exited or, under an emulation, will at once.
+    super::retry(|| super::check(unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) }))?;
+    Ok(mark.load(Relaxed) == 1)
+}

@@ -1,0 +1,16 @@
+//! Where there are no process descriptors: the calls exist, and say so. `process` then watches a child by a thread.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+pub(crate) fn open(_pid: i32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn send_signal(_pidfd: BorrowedFd<'_>, _signal: i32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn exit_status_after_reap(_pidfd: BorrowedFd<'_>) -> Option<i32> {
+    None
+}
