@@ -17,6 +17,7 @@ use crate::fd::map::{self, FdMap};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
+use crate::sys::{env, signals};
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
 pub(crate) use diagnose::{Cause, explain};
@@ -29,6 +30,8 @@ pub(crate) struct Prepared {
     fd_ops: Vec<FdOp>,
     temps: Vec<AtomicI32>,
     close: Option<Vec<(u32, u32)>>,
+    /// The mask of the thread that asks, where another one makes the child.
+    mask: Option<u64>,
 }
 
 impl Prepared {
@@ -43,6 +46,7 @@ impl Prepared {
         }
         let fd_ops = fds.plan();
         let saves = fd_ops.iter().filter(|op| matches!(op, FdOp::Save { .. })).count();
+        let mask = (attributes.kill_on_parent_death && attributes.inherit_signals).then(signals::mask);
         let keep: Vec<RawFd> = fds.targets().collect();
         Prepared {
             image,
@@ -50,6 +54,7 @@ impl Prepared {
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
             close: (!inherit_fds).then(|| map::gaps(&keep)),
+            mask,
         }
     }
 
@@ -67,8 +72,8 @@ impl Prepared {
             temps: &self.temps,
             close: self.close.as_deref(),
             attributes: &self.attributes,
-            mask: 0,
-            parent: crate::sys::env::pid(),
+            mask: self.mask,
+            parent: if self.attributes.kill_on_parent_death { env::pid() } else { 0 },
             report,
             status_fd: -1,
             mark_only: false,
@@ -114,12 +119,12 @@ pub(crate) fn spawn(prepared: Prepared, deadline: Deadline) -> Result<Launched, 
 /// Becomes the program in this process; returns what failed.
 pub(crate) fn exec(prepared: &Prepared) -> Failure {
     let report = Report::default();
-    let mask = crate::sys::signals::AllBlocked::new();
+    let mask = signals::AllBlocked::new();
     let plan = ChildPlan {
         // Descriptors are only marked, so that a failed exec leaves them open.
         mark_only: true,
-        mask: mask.before(),
-        parent: crate::sys::env::parent_pid(),
+        mask: Some(mask.before()),
+        parent: env::parent_pid(),
         ..prepared.child_plan(&report)
     };
     launch::become_program(&plan)

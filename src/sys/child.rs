@@ -80,8 +80,8 @@ pub(crate) struct ChildPlan<'a> {
     /// The ranges to close; `None`: close nothing.
     pub(crate) close: Option<&'a [(u32, u32)]>,
     pub(crate) attributes: &'a Attributes,
-    /// The mask the parent's thread had before it blocked everything.
-    pub(crate) mask: u64,
+    /// The mask for a child that inherits its signals; `None`: the one that the launching thread has.
+    pub(crate) mask: Option<u64>,
     /// This process, for the parent-death check.
     pub(crate) parent: i32,
     pub(crate) report: &'a Report,
@@ -135,7 +135,7 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
     reset_signals(plan.attributes.inherit_signals);
     // The mask opens last, and execve follows at once: a stop signal let in here would stop a child whose parent cannot
     // move until it execs.
-    signals::set_mask(if plan.attributes.inherit_signals { plan.mask } else { 0 });
+    signals::set_mask(if plan.attributes.inherit_signals { plan.mask.unwrap_or(0) } else { 0 });
     exec_first(plan)
 }
 

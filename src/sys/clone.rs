@@ -21,7 +21,7 @@ pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     let (made, pidfd) = {
         // No handler of the host may run on the child's side, on memory that both share.
         let blocked = AllBlocked::new();
-        plan.mask = blocked.before();
+        plan.mask.get_or_insert(blocked.before());
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
         raw_clone(&stack, child_entry, flags, (&raw const plan).cast_mut().cast())
     };

@@ -105,7 +105,7 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     plan.status_fd = writer.as_raw_fd();
     let made = {
         let blocked = AllBlocked::new();
-        plan.mask = blocked.before();
+        plan.mask.get_or_insert(blocked.before());
         // SAFETY: the child runs nothing but `child_main`, which keeps the rules for a fork of a process with threads.
         let pid = unsafe { libc::fork() };
         if pid == 0 {

@@ -100,6 +100,11 @@ pub(crate) fn set_mask(mask: u64) -> u64 {
     before
 }
 
+/// The thread's mask.
+pub(crate) fn mask() -> u64 {
+    AllBlocked::new().before()
+}
+
 /// Every signal blocked for the life of the value: what a thread needs around a clone, so that no handler of the host runs
 /// on the child's side.
 pub(crate) struct AllBlocked {

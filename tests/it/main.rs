@@ -1,6 +1,7 @@
 //! The test-suite of pipewright: one binary, a module a subject.
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
+mod child_code;
 mod fixture;
 mod harness;
 mod harness_self;
