@@ -123,7 +123,7 @@ impl Job {
     /// # Errors
     /// As [`wait`](Job::wait).
     pub fn try_wait(&self) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(Deadline::after(Duration::ZERO)).map(|ended| self.status(ended)).transpose()
+        self.shared.wait_until(Deadline::after(Duration::ZERO)).transpose()
     }
 
     /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
@@ -149,17 +149,12 @@ impl Job {
     /// As [`wait`](Job::wait), and a status that is an error.
     pub fn output(self) -> Result<Output, Error> {
         self.wait()?;
-        let plan = Arc::clone(&self.plan);
-        self.shared.take().and_then(|over| over.checked(&plan)).map_err(|error| plan.tell(error))
+        self.shared.take().and_then(|over| over.checked(&self.plan))
     }
 
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
         self.shared.let_go_of_untaken();
-        self.shared.wait_until(deadline).map(|ended| self.status(ended)).transpose()
-    }
-
-    fn status(&self, ended: Result<Status, Error>) -> Result<Status, Error> {
-        ended.map_err(|error| self.plan.tell(error))
+        self.shared.wait_until(deadline).transpose()
     }
 
     /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped. Does not wait.

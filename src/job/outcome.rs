@@ -76,7 +76,7 @@ impl Over {
             Some(stage) => {
                 let status = self.output.stages[stage].status;
                 let error = Error::new(ErrorKind::Status, status.to_string()).at(plan.stage_name(stage));
-                Err(error.with_status(status).with_output(self.output))
+                Err(plan.tell(error.with_status(status).with_output(self.output)))
             }
         }
     }

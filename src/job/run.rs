@@ -57,14 +57,16 @@ impl Untaken {
 impl Run {
     /// Drives the run until it is over, or until `until`: whether it is over.
     pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Error> {
-        driver::drive(&mut self.pump, until, lent)
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot wait for the run: poll failed").because(error))
+        driver::drive(&mut self.pump, until, lent).map_err(|error| {
+            let what = "the run was given up: waiting for it failed (poll)";
+            self.plan.tell(Error::new(ErrorKind::Io, what).because(error))
+        })
     }
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
         let Run { pump, plan, began, .. } = self;
-        outcome::conclude(&plan, pump.finish(), &began)
+        outcome::conclude(&plan, pump.finish(), &began).map_err(|error| plan.tell(error))
     }
 
     /// Lets the processes live.

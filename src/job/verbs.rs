@@ -25,7 +25,7 @@ fn execute(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Re
 }
 
 fn checked(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Result<Output, Error> {
-    execute(plan, buffer, lent)?.checked(plan).map_err(|error| plan.tell(error))
+    execute(plan, buffer, lent)?.checked(plan)
 }
 
 fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>) -> Result<Output, Error> {

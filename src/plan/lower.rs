@@ -12,6 +12,10 @@ use crate::stdio::Stream;
 /// The plan for running `pipeline` by `verb`.
 pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut lowering = Lowering { pipeline, verb, pipes: Vec::new(), captured_stderr: None, shared_stderr: Vec::new() };
+    if let Some(stage) = pipeline.stages.iter().position(|spec| takes_from_a_tee(spec)) {
+        let what = "has a `piped` inside a `tee`: there is no end to take; `capture` or a second pipe's `fd` is meant";
+        return Err(lowering.conflict(stage, what.into()));
+    }
     if let Some(misplaced) = &pipeline.misplaced {
         let what = format!(
             "carries `{0}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{0}(…)`",
@@ -27,6 +31,18 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
         stages.push(StagePlan { spec: Arc::clone(spec), places });
     }
     Ok(Plan { verb, stages, pipes: lowering.pipes, links: pipeline.links.clone(), settings: pipeline.settings.clone() })
+}
+
+fn takes_from_a_tee(spec: &Spec) -> bool {
+    fn piped_within(target: &Target) -> bool {
+        match target {
+            Target::Tee(targets) => {
+                targets.iter().any(|target| matches!(target, Target::Common(Common::Piped)) || piped_within(target))
+            }
+            _ => false,
+        }
+    }
+    [spec.stdout.as_ref(), spec.stderr()].into_iter().flatten().any(piped_within)
 }
 
 struct Lowering<'a> {

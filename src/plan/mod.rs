@@ -164,6 +164,7 @@ impl From<&Target> for Vec<SinkPlan> {
     fn from(target: &Target) -> Vec<SinkPlan> {
         use crate::redirect::Common;
         match target {
+            // A `piped` inside a tee was refused before.
             Target::Capture | Target::Common(Common::Piped) => vec![SinkPlan::Capture],
             Target::EachLine(callback) => vec![SinkPlan::EachLine(Arc::clone(callback))],
             Target::Writer(slot) => vec![SinkPlan::Writer(slot.clone())],
