@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use super::child::{self, ChildPlan};
 #[cfg(target_os = "linux")]
 use super::clone::{clone, clone_works};
+use super::probed::Probed;
 use super::report::{ABOUT_TO_EXEC, Report};
 use super::signals::AllBlocked;
 use super::{fds, pidfd, stream, wait};
@@ -144,10 +145,16 @@ fn read_report(reader: &OwnedFd) -> Result<(), Failure> {
 
 /// A descriptor for a child without one. A refusal (old kernel, seccomp, no descriptor left) leaves the portable way.
 pub(super) fn open_pidfd(pid: i32) -> Option<OwnedFd> {
-    if !cfg!(target_os = "linux") || forced() == Forced::Portable {
+    if !pidfds_work() {
         return None;
     }
     pidfd::open(pid).and_then(fds::clear_of_stdio).ok()
+}
+
+/// Whether process descriptors can be had here and do all that is asked of them (Linux 5.4, no seccomp filter against them).
+pub(super) fn pidfds_work() -> bool {
+    static ANSWER: Probed = Probed::new();
+    cfg!(target_os = "linux") && forced() != Forced::Portable && ANSWER.ask(pidfd::usable)
 }
 
 /// A child that failed has exited or is about to: it is reaped here, so that no failed spawn leaves a zombie. That somebody

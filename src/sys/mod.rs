@@ -14,6 +14,7 @@ pub(crate) mod launch;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
 pub(crate) mod pidfd;
 pub(crate) mod poll;
+mod probed;
 pub(crate) mod report;
 pub(crate) mod signals;
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "system calls that libc has no wrapper for")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A descriptor for a child that has not been reaped.
 pub(crate) fn open(pid: i32) -> io::Result<OwnedFd> {
@@ -12,6 +12,15 @@ pub(crate) fn open(pid: i32) -> io::Result<OwnedFd> {
     let fd = super::check(i32::try_from(fd).unwrap_or(-1))?;
     // SAFETY: the call made the descriptor for us, close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether all that a process descriptor is used for works: to have one, to signal by it, to wait by it. Tried on this process
+/// itself, which is nobody's child here: waiting for it must be refused with ECHILD, and with nothing else.
+pub(super) fn usable() -> io::Result<bool> {
+    let own = open(super::env::pid())?;
+    send_signal(own.as_fd(), 0)?;
+    let waited = super::wait::reap(super::wait::Child::Pidfd(own.as_fd()), false);
+    Ok(matches!(waited, Err(error) if error.raw_os_error() == Some(libc::ECHILD)))
 }
 
 /// Sends a signal. ESRCH: the process has been reaped.

@@ -7,6 +7,10 @@ pub(crate) fn open(_pid: i32) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(super) fn usable() -> io::Result<bool> {
+    Ok(false)
+}
+
 pub(crate) fn send_signal(_pidfd: BorrowedFd<'_>, _signal: i32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -16,7 +16,8 @@ pub struct Usage {
     pub user_time: Duration,
     /// CPU time in the kernel.
     pub system_time: Duration,
-    /// The largest resident set, in bytes.
+    /// The largest resident set, in bytes. Linux counts from before `execve`, when the child still has this process's memory: it is
+    /// never less than what this process had resident at the start (getrusage(2) does not say so; std's children show the same).
     pub max_rss: u64,
     /// Page faults served without reading from disk.
     pub minor_faults: u64,

@@ -6,3 +6,5 @@ mod fixture;
 mod harness;
 mod harness_self;
 mod layers;
+mod plan;
+mod words;
