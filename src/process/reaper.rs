@@ -59,8 +59,18 @@ fn reap_until_empty(woken: Option<OwnedFd>) {
     let mut waiting: Vec<Process> = Vec::new();
     let mut set = PollSet::default();
     loop {
-        // An error of waitid other than "stolen" cannot come from a valid descriptor; such a child is let go.
-        waiting.retain(|process| matches!(process.try_ended(), Ok(None)));
+        let mut refused = false;
+        waiting.retain(|process| match process.try_ended() {
+            Ok(ended) => ended.is_none(),
+            Err(_) => {
+                refused = true;
+                true
+            }
+        });
+        if refused {
+            // waitid fails for a passing reason only; its descriptor says "ended" all the while.
+            thread::sleep(LOOK);
+        }
         {
             let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.append(&mut reaper.arrivals);

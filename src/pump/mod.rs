@@ -227,13 +227,18 @@ impl Pump {
             return;
         }
         self.cut.get_or_insert(Cut::Aborted);
-        self.signal(libc::SIGKILL);
-        let until = Deadline::after(KILL_PATIENCE);
-        for index in 0..self.stages.len() {
-            let process = &self.stages[index].process;
-            // An error here leaves the process to the reaper.
-            let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
-            let _ = self.look_at(index);
+        // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
+        for _ in 0..2 {
+            self.signal(libc::SIGKILL);
+            let until = Deadline::after(KILL_PATIENCE / 2);
+            for index in 0..self.stages.len() {
+                let process = &self.stages[index].process;
+                let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
+                let _ = self.look_at(index);
+            }
+            if self.all_ended() {
+                break;
+            }
         }
         self.close();
     }
@@ -294,10 +299,12 @@ impl Pump {
         }
     }
 
-    /// The system says that the process has ended. If it then does not say how, nobody will know.
+    /// The system says that the process has ended. If it then will not say how, asked more than once, nobody here will know, and the
+    /// reaper asks on.
     fn see_end(&mut self, index: usize) {
-        if self.look_at(index).is_err() {
+        if (0..3).all(|_| self.look_at(index).is_err()) {
             let process = &self.stages[index].process;
+            process::hand_over(process.clone());
             self.stages[index].ended = Some(process.ended_unseen());
             self.last_end = Some(Instant::now());
         }

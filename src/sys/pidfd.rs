@@ -26,9 +26,11 @@ pub(super) fn usable() -> io::Result<bool> {
 /// Sends a signal. ESRCH: the process has been reaped.
 pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a NULL siginfo means the same as kill(2).
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, 0) };
-    super::check(i32::try_from(sent).unwrap_or(-1)).map(drop)
+    super::retry(|| {
+        // SAFETY: a NULL siginfo means the same as kill(2).
+        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, 0) };
+        super::check(i32::try_from(sent).unwrap_or(-1)).map(drop)
+    })
 }
 
 /// The kernel's `struct pidfd_info`, first version; `exit_code` is filled once the process is gone (Linux 6.15).
