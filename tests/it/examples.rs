@@ -1,0 +1,160 @@
+//! The examples, run as a user runs them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use assert_cmd::Command;
+
+use crate::harness::*;
+
+const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/dpkg.log");
+const STAGES: [&str; 7] = ["grep", "cut package", "cut name", "sort", "uniq", "sort by count", "head"];
+
+/// The built example; `None`, said by name, when only parts of the package were built.
+fn example(name: &str) -> Option<process::Command> {
+    let exe = std::env::current_exe().expect("the path of the test binary");
+    let path = exe.ancestors().nth(2).expect("it is in deps").join("examples").join(name);
+    if !path.exists() {
+        skip("the example is not built; plain `cargo test` builds it");
+        return None;
+    }
+    let mut command = process::Command::new(path);
+    command.current_dir("/");
+    Some(command)
+}
+
+/// What a run prints, in its two parts.
+#[track_caller]
+fn tables(mut command: Command) -> (Vec<String>, Vec<String>) {
+    let output = command.assert().success().stderr("").get_output().stdout.clone();
+    let text = String::from_utf8(output).expect("it prints text");
+    let (counts, stages) = text.split_once("\n\n").expect("two tables");
+    let lines = |table: &str| table.lines().map(str::to_owned).collect();
+    (lines(counts), lines(stages))
+}
+
+/// The same answer, from Rust alone.
+fn counted(log: &str) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for line in log.lines().filter(|line| line.contains(" status ")) {
+        let package = line.split(' ').nth(4).expect("a package in each such line");
+        *counts.entry(package.split(':').next().unwrap_or(package)).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|&(package, count)| (std::cmp::Reverse(count), package));
+    let rows = counts.iter().take(10).map(|(package, count)| format!("{count:>7}  {package}"));
+    [String::from("changes  package")].into_iter().chain(rows).collect()
+}
+
+#[test]
+fn pipeline_answers_from_the_bundled_log_and_shows_each_stage() {
+    isolated(|| {
+        let Some(command) = example("pipeline") else { return };
+        let (counts, stages) = tables(command.into());
+        assert_eq!(counts, counted(&fs::read_to_string(BUNDLED).expect("the bundled log")));
+        assert_eq!(counts.len(), 11);
+
+        assert_eq!(stages.len(), 2 + STAGES.len(), "{stages:?}");
+        assert_eq!(stages[0], "stage          status                    wall ms   CPU ms  peak KiB");
+        for (row, label) in stages[1..].iter().zip(STAGES) {
+            assert!(row.starts_with(&format!("{label:<15}exited with code 0 ")), "{row}");
+            assert_eq!(row.len(), stages[0].len(), "not aligned: {row}");
+            let numbers: Vec<f64> = row[38..].split_whitespace().map(|word| word.parse().expect(row)).collect();
+            let [wall, cpu, peak] = numbers[..] else { panic!("{row}") };
+            assert!(wall > 0.0 && cpu >= 0.0 && peak >= 100.0, "{row}");
+        }
+    });
+}
+
+#[test]
+fn pipeline_reads_the_log_it_is_given() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = "d t status installed b:amd64 1\nd t install a:all 1\nd t status unpacked a:all 1\n\
+                   d t status installed c:amd64 1\nd t status installed a:all 1\n";
+        fs::write(dir.path().join("my own.log"), log).expect("a log");
+        command.arg("my own.log").current_dir(dir.path());
+        let (counts, _) = tables(command.into());
+        assert_eq!(counts, ["changes  package", "      2  a", "      1  b", "      1  c"]);
+        assert_eq!(counts, counted(log));
+    });
+}
+
+#[test]
+fn pipeline_finds_nothing_in_a_log_without_changes() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        command.arg("/dev/null");
+        let (counts, stages) = tables(command.into());
+        assert_eq!(counts, ["changes  package"]);
+        assert!(stages[1].starts_with("grep           exited with code 1 "), "{stages:?}");
+    });
+}
+
+#[track_caller]
+fn assert_one_line(command: process::Command, expected: &str) {
+    Command::from(command).assert().code(1).stdout("").stderr(format!("{expected}\n"));
+}
+
+#[test]
+fn pipeline_says_in_one_line_that_the_log_is_missing() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        command.arg("/no/such.log");
+        assert_one_line(
+            command,
+            "pipeline: cannot start `grep` (stage 0 of 7): cannot read /no/such.log as its stdin: \
+             No such file or directory (os error 2)",
+        );
+    });
+}
+
+#[test]
+fn pipeline_says_in_one_line_that_a_directory_is_no_log() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        command.arg("/");
+        let stderr = Command::from(command).assert().code(1).stdout("").get_output().stderr.clone();
+        let stderr = String::from_utf8(stderr).expect("text");
+        // The last words are grep's own.
+        assert!(stderr.starts_with("pipeline: `grep` (stage 0 of 7) exited with code 2: "), "{stderr}");
+        assert!(stderr.ends_with(": Is a directory\n") && stderr.lines().count() == 1, "{stderr}");
+    });
+}
+
+#[test]
+fn pipeline_says_in_one_line_that_it_may_not_read_the_log() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = dir.path().join("secret.log");
+        fs::write(&log, "").expect("a log");
+        let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+        allow(dir.path(), 0o755);
+        allow(&log, 0);
+        if fs::File::open(&log).is_ok() {
+            // Nothing is unreadable for root.
+            command.uid(65534).gid(65534);
+            if command.get_program().to_str().is_none_or(|path| !everybody_reaches(Path::new(path))) {
+                return skip("root runs this, and other users do not reach the example");
+            }
+        }
+        command.arg(&log);
+        let log = log.display();
+        let expected = format!(
+            "pipeline: cannot start `grep` (stage 0 of 7): cannot read {log} as its stdin: Permission denied (os error 13)"
+        );
+        assert_one_line(command, &expected);
+    });
+}
+
+fn everybody_reaches(path: &Path) -> bool {
+    let mut above: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
+    above.retain(|path| !path.as_os_str().is_empty());
+    above.iter().all(|path| fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o5 == 0o5))
+}
