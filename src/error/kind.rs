@@ -56,3 +56,16 @@ pub enum ErrorKind {
     /// Output that was asked for as text is not UTF-8.
     NotUtf8,
 }
+
+impl ErrorKind {
+    /// Whether it means that a process was not started; its text then begins so.
+    pub(super) fn prevents_start(self) -> bool {
+        use ErrorKind::*;
+        match self {
+            InvalidInput | AlreadyUsed | ProgramNotFound | RelativePath | NotExecutable | NoShebang
+            | InterpreterNotFound | CurrentDir | TooLong | TextBusy | Redirect | Spawn => true,
+            Conflict | Status | StatusStolen | Timeout | Cancelled | LimitExceeded | Callback | Panic | Io
+            | NotUtf8 => false,
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub struct Error(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    /// What happened, as it follows the stage's name: "exited with code 3".
+    /// What happened, as it follows the stage's name: "exited with code 3"; or why the stage could not be started.
     what: String,
     stage: Option<StageName>,
     step: Option<Step>,

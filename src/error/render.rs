@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Inner, StageName};
+use super::{ErrorKind, Inner, StageName};
 use crate::cmd::quote::escape_text;
+use crate::failure::Step;
 use crate::output::Output;
 
 /// One line: who, what.
@@ -23,25 +24,40 @@ impl fmt::Display for StageName {
     }
 }
 
+/// "cannot start `cut` (stage 1 of 3): no such program in PATH: No such file or directory (os error 2)"; and of a stage that
+/// ran, "`cut` (stage 1 of 3) exited with code 1".
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { what, stage, source, step, .. } = self.0;
-        match (stage, step) {
-            (Some(stage), Some(step)) => write!(f, "cannot start {stage}: {step}: {what}")?,
-            (Some(stage), None) => write!(f, "{stage} {what}")?,
-            (None, _) => f.write_str(what)?,
+        let Inner { kind, what, stage, source, .. } = self.0;
+        let mut parts = Vec::new();
+        match stage {
+            Some(stage) if kind.prevents_start() => {
+                parts.push(format!("cannot start {stage}"));
+                parts.extend(self.0.telling_step().map(|step| step.to_string()));
+                parts.extend((!what.is_empty()).then(|| one_line(what.as_bytes())));
+            }
+            Some(stage) => parts.push(format!("{stage} {}", one_line(what.as_bytes()))),
+            None => parts.push(one_line(what.as_bytes())),
         }
-        match source {
-            Some(source) => write!(f, ": {}", one_line(source.to_string().as_bytes())),
-            None => Ok(()),
-        }
+        parts.extend(source.as_ref().map(|source| one_line(source.to_string().as_bytes())));
+        f.write_str(&parts.join(": "))
+    }
+}
+
+impl Inner {
+    /// The step, where the short text has no better words for what failed.
+    fn telling_step(&self) -> Option<Step> {
+        self.step.filter(|_| self.kind == ErrorKind::Spawn)
     }
 }
 
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { command, output, secrets, notes, .. } = self.0;
+        let Inner { command, output, secrets, notes, step, .. } = self.0;
         Short(self.0).fmt(f)?;
+        if let (Some(step), None) = (step, self.0.telling_step()) {
+            write!(f, "\n  failed at: {step}")?;
+        }
         if let Some(command) = command {
             write!(f, "\n  command: {command}")?;
         }
@@ -59,7 +75,8 @@ impl fmt::Display for Full<'_> {
             write!(f, "\n  still held by another process: {}", streams.join(", "))?;
         }
         if output.stdout.is_captured() {
-            write!(f, "\n  stdout: {} bytes captured", output.stdout.len())?;
+            let bytes = output.stdout.len();
+            write!(f, "\n  stdout: {bytes} byte{} captured", if bytes == 1 { "" } else { "s" })?;
         }
         write_tail(f, output, secrets)
     }

@@ -153,8 +153,9 @@ fn is_used(sink: &SinkPlan) -> bool {
 }
 
 pub(super) fn used(stream: Stream) -> Error {
+    let reusable = if stream == Stream::Stdin { "reader_with" } else { "each_line" };
     let what = format!(
-        "has a one-shot {stream} that an earlier start took; `shared_fd`, `reader_with` and `file` can be used again"
+        "an earlier start took its one-shot {stream} (`{reusable}`, `shared_fd` and `file` can be used any number of times)"
     );
     Error::new(ErrorKind::AlreadyUsed, what)
 }

@@ -8,7 +8,7 @@ use crate::spawn::{BadInput, Cause, Image, explain};
 
 /// Input that no process can be given.
 pub(super) fn bad_input(bad: &BadInput) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("cannot be started: {bad}"))
+    Error::new(ErrorKind::InvalidInput, bad.to_string())
 }
 
 /// A step on this side failed.
@@ -16,7 +16,7 @@ pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
     let what = match error.raw_os_error() {
         Some(libc::EMFILE) => "this process has no descriptor left",
         Some(libc::ENFILE) => "the system has no descriptor left",
-        _ => "the system refused it",
+        _ => "",
     };
     Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
 }
@@ -40,6 +40,7 @@ pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
     if cause == Cause::System && matches!(failure.step, Step::Clone | Step::Pipe) {
         return setup_error(failure.step, failure.io_error());
     }
-    let error = Error::new(kind, cause.to_string()).step_failed(failure.step);
+    let what = if cause == Cause::System { String::new() } else { cause.to_string() };
+    let error = Error::new(kind, what).step_failed(failure.step);
     if failure.errno == 0 { error } else { error.because(failure.io_error()) }
 }

@@ -1,0 +1,27 @@
+//! What a person reads when something goes wrong: each text is kept under `fixtures/errors` and reviewed there.
+//!
+//! A kept file holds the fields that a program sees, then `{}`, then `{:#}`. `PIPEWRIGHT_BLESS=1` rewrites them.
+
+mod running;
+mod starting;
+mod texts;
+
+use pipewright::Cmd;
+
+use crate::harness::fixture;
+
+/// The helper program in a role, under the role's name.
+fn helper(role: &str) -> Cmd {
+    Cmd::new(fixture()).arg(role).label(role)
+}
+
+/// A kept text that no test looks at any more would grow old unseen.
+#[test]
+fn every_kept_text_is_looked_at() {
+    let tests = [include_str!("error_texts/starting.rs"), include_str!("error_texts/running.rs")];
+    let idle = texts::kept().into_iter().filter(|file| {
+        let name = file.strip_suffix(".txt").unwrap_or(file);
+        !tests.iter().any(|test| test.contains(&format!("\"{name}\"")))
+    });
+    assert_eq!(idle.collect::<Vec<_>>(), [""; 0]);
+}

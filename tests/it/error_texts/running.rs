@@ -1,0 +1,161 @@
+//! Texts of runs that went wrong on the way.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use pipewright::{Cmd, Error, Limit, Pipeline, Redirect, StatusPolicy};
+
+use super::helper;
+use super::texts::Texts;
+use crate::harness::*;
+
+/// Runs with longer and longer times until there was time enough for what `wanted` sees; the error, and its time.
+#[track_caller]
+fn timed_out(run: impl Fn(Duration) -> Error, wanted: impl Fn(&Error) -> bool) -> (Error, String) {
+    for millis in [150, 600, 2400, 8000] {
+        let time = Duration::from_millis(millis);
+        let error = run(time);
+        if wanted(&error) {
+            return (error, format!("{time:?}"));
+        }
+    }
+    panic!("it never came so far");
+}
+
+#[test]
+fn a_bad_status_comes_with_the_last_of_stderr() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        texts.check("status", helper("fail-with").args(["3", "cannot open the frobnicator"]).output());
+        texts.check("status-of-run", helper("exit").arg("3").run());
+        texts.check("killed-by-a-signal", helper("signal").arg("11").stdout_limit(Limit::Tail(9)).output());
+
+        let report = helper("say").args(["1", "0 errors\n", "2", "warning:\tslow disk\nwarning: \x1b[31mred\x1b[0m\n"]);
+        let check = helper("fail-with").args(["2", "line 7: not a number: \"x\""]).label("check");
+        texts.check("status-in-a-pipeline", (report | check | helper("count")).output());
+
+        let noisy =
+            Cmd::sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo \"line $i\" >&2; done; exit 1").label("noisy");
+        texts.check("status-after-much-stderr", noisy.output());
+
+        let strict = helper("yes") | helper("say").args(["1", "enough\n"]);
+        texts.check("sigpipe-under-strict", strict.status_policy(StatusPolicy::Strict).output());
+        texts.finish();
+    });
+}
+
+#[test]
+fn no_text_shows_a_secret() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let login = Cmd::sh("echo \"login $1 with $TOKEN failed\" >&2; exit 1").args(["sh"]).label("login");
+        let error =
+            login.secret_arg("hunter2").env("TOKEN", "t0k3n").env("PATH", "/bin:/usr/bin").output().unwrap_err();
+        let all = format!("{error}\n{error:#}\n{error:?}");
+        assert!(!all.contains("hunter2") && !all.contains("t0k3n"), "{all}");
+        texts.check_with("status-with-secrets", &error, &[]);
+        texts.finish();
+    });
+}
+
+#[test]
+fn a_timeout_comes_with_what_there_was() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let (error, time) = timed_out(
+            |time| helper("hang").timeout(time).output().unwrap_err(),
+            |error| error.output().is_some_and(|output| output.stdout == "ready\n"),
+        );
+        texts.check_with("timeout", &error, &[(time, "TIME")]);
+
+        let stages = |time| -> Error {
+            let first = helper("say").args(["2", "so far so good\n"]);
+            let stages: Pipeline = [first, helper("hang"), helper("cat")].into_iter().collect();
+            stages.timeout(time).output().unwrap_err()
+        };
+        // `cat` sees its input end by the end of `hang`, so it may exit before it is told to.
+        let (error, time) = timed_out(stages, |error| {
+            let output = error.output().expect("it ran");
+            let ended = output.stages[0].status.success() && output.stages[2].status.signal().is_some();
+            ended && output.stdout == "ready\n"
+        });
+        texts.check_with("timeout-of-a-pipeline", &error, &[(time, "TIME")]);
+        texts.check("timeout-of-zero", helper("cat").timeout(Duration::ZERO).run());
+        texts.finish();
+    });
+}
+
+#[test]
+fn a_cancelled_run_says_so() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let hang = helper("hang");
+        let cancel = hang.cancel_handle();
+        let canceller = cancel.clone();
+        let told = Redirect::each_line(move |_: &[u8]| canceller.cancel());
+        let hang = hang.stdout(Redirect::tee([Redirect::capture(), told]));
+        texts.check("cancelled", hang.run());
+        assert!(cancel.is_cancelled());
+        texts.check("cancelled-before-it-started", hang.run());
+        texts.finish();
+    });
+}
+
+#[test]
+fn more_output_than_allowed_says_how_much_and_whose() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let stages = helper("yes").stdin(Redirect::null()) | helper("cat");
+        texts.check("limit-exceeded", stages.stdout_limit(Limit::Fail(1000)).output());
+        let noise = helper("fill-stderr").arg("5000").stderr_limit(Limit::Fail(10));
+        texts.check("limit-of-stderr-exceeded", noise.output());
+        texts.finish();
+    });
+}
+
+#[test]
+fn the_callers_own_failures_are_told_with_their_cause() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let lines = || helper("say").args(["1", "one\ntwo\n"]);
+        let refuse = |_: &[u8]| -> Result<(), io::Error> { Err(io::Error::other("the disk is full")) };
+        texts.check("callback-error", lines().for_each_line(refuse));
+        texts.check(
+            "callback-error-of-stderr",
+            helper("fail-with").args(["0", "x"]).stderr(Redirect::each_line(refuse)).run(),
+        );
+        let explode = |_: &[u8]| -> () { panic!("index out of bounds:\nthe length is 3") };
+        texts.check("callback-panic", lines().stdout(Redirect::each_line(explode)).run());
+
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("connection reset by peer"))
+            }
+        }
+        texts.check("reader-error", (helper("cat").stdin(Redirect::from_reader(Broken)) | helper("count")).output());
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::Error::other("quota exceeded"))
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        texts.check("writer-error", lines().stdout(Redirect::to_writer(Full)).run());
+        texts.finish();
+    });
+}
+
+#[test]
+fn output_that_is_not_text_says_so() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let bytes = helper("say").arg("1").arg(OsStr::from_bytes(b"caf\xe9\n"));
+        texts.check("not-utf8", bytes.read());
+        texts.finish();
+    });
+}
