@@ -1,7 +1,8 @@
 //! Looking a program up, as a start would.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind};
 use crate::spawn::is_executable;
@@ -30,10 +31,14 @@ pub fn which(program: impl AsRef<OsStr>) -> Result<PathBuf, Error> {
                 None => Ok(candidate.path),
                 Some(element) => Err(Error::new(
                     ErrorKind::RelativePath,
-                    format!("{program:?} is found only through the relative element {element:?} of PATH"),
+                    format!(
+                        "`{}` is found only through the relative element {element:?} of PATH",
+                        Path::new(program).display()
+                    ),
                 )),
             };
         }
     }
-    Err(Error::new(ErrorKind::ProgramNotFound, format!("{program:?}: no such program")))
+    let why = if program.as_bytes().contains(&b'/') { "no such executable file" } else { "no such program in PATH" };
+    Err(Error::new(ErrorKind::ProgramNotFound, format!("`{}`: {why}", Path::new(program).display())))
 }

@@ -43,6 +43,8 @@ struct Inner {
     status: Option<Status>,
     output: Option<Output>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// `what` leaves nothing for the source's words to add: they stand in the full text alone.
+    says_all: bool,
     /// The command line as it may be shown.
     command: Option<String>,
     /// Texts that must not be seen in a rendered tail.
@@ -69,6 +71,7 @@ impl Error {
             status: None,
             output: None,
             source: None,
+            says_all: false,
             command: None,
             secrets: Vec::new(),
             notes: Vec::new(),
@@ -87,6 +90,11 @@ impl Error {
 
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn says_all(mut self) -> Self {
+        self.inner().says_all = true;
         self
     }
 

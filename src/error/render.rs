@@ -1,6 +1,8 @@
 //! The texts of an error.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{ErrorKind, Inner, StageName};
 use crate::cmd::quote::escape_text;
@@ -24,11 +26,11 @@ impl fmt::Display for StageName {
     }
 }
 
-/// "cannot start `cut` (stage 1 of 3): no such program in PATH: No such file or directory (os error 2)"; and of a stage that
+/// "cannot start `cut` (stage 1 of 3): no such program in PATH"; and of a stage that
 /// ran, "`cut` (stage 1 of 3) exited with code 1".
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, what, stage, source, .. } = self.0;
+        let Inner { kind, what, stage, source, says_all, .. } = self.0;
         let mut parts = Vec::new();
         match stage {
             Some(stage) if kind.prevents_start() => {
@@ -39,7 +41,7 @@ impl fmt::Display for Short<'_> {
             Some(stage) => parts.push(format!("{stage} {}", one_line(what.as_bytes()))),
             None => parts.push(one_line(what.as_bytes())),
         }
-        parts.extend(source.as_ref().map(|source| one_line(source.to_string().as_bytes())));
+        parts.extend(source.as_ref().filter(|_| !says_all).map(one_line_of));
         f.write_str(&parts.join(": "))
     }
 }
@@ -53,10 +55,13 @@ impl Inner {
 
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { command, output, secrets, notes, step, .. } = self.0;
+        let Inner { command, output, secrets, notes, step, source, says_all, .. } = self.0;
         Short(self.0).fmt(f)?;
         if let (Some(step), None) = (step, self.0.telling_step()) {
             write!(f, "\n  failed at: {step}")?;
+            if let Some(source) = source.as_ref().filter(|_| *says_all) {
+                write!(f, ": {}", one_line_of(source))?;
+            }
         }
         if let Some(command) = command {
             write!(f, "\n  command: {command}")?;
@@ -90,8 +95,10 @@ fn write_tail(f: &mut fmt::Formatter<'_>, output: &Output, secrets: &[Vec<u8>]) 
     let hidden = hide(&output.stderr, secrets);
     let (tail, whole) = tail_of(&hidden);
     f.write_str(if whole { "\n  stderr:" } else { "\n  stderr, its last lines:" })?;
-    for line in escape_text(tail).lines() {
-        write!(f, "\n    {line}")?;
+    for line in tail.split(|&byte| byte == b'\n') {
+        // A tab harms nobody.
+        let columns: Vec<String> = line.split(|&byte| byte == b'\t').map(escape_text).collect();
+        write!(f, "\n    {}", columns.join("\t"))?;
     }
     Ok(())
 }
@@ -123,6 +130,10 @@ pub(super) fn hide(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
         }
     }
     out
+}
+
+fn one_line_of(source: &Arc<dyn StdError + Send + Sync>) -> String {
+    one_line(source.to_string().as_bytes())
 }
 
 /// Text that cannot break out of its line, whatever is in it.

@@ -110,6 +110,7 @@ fn open(path: &Path, mode: Mode) -> std::io::Result<File> {
 
 fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -> Error {
     let purpose = match mode {
+        _ if path == Path::new("/dev/null") => "open",
         Mode::Read => "read",
         Mode::Create => "create",
         Mode::Append => "append to",

@@ -75,7 +75,8 @@ impl Over {
             None => Ok(self.output),
             Some(stage) => {
                 let status = self.output.stages[stage].status;
-                let error = Error::new(ErrorKind::Status, status.to_string()).at(plan.stage_name(stage));
+                let was = if status.signal().is_some() { "was " } else { "" };
+                let error = Error::new(ErrorKind::Status, format!("{was}{status}")).at(plan.stage_name(stage));
                 Err(plan.tell(error.with_status(status).with_output(self.output)))
             }
         }
@@ -108,15 +109,15 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
     let stream = failure.stream;
     let error = match failure.what {
         FlowError::Io(error) => {
-            let doing = if stream == Stream::Stdin { "feeding" } else { "passing on" };
-            Error::new(ErrorKind::Io, format!("failed: {doing} its {stream}")).because(error)
+            let doing = if stream == Stream::Stdin { "fed" } else { "passed on" };
+            Error::new(ErrorKind::Io, format!("was cut off: its {stream} could not be {doing}")).because(error)
         }
         FlowError::Callback(source) => {
-            Error::new(ErrorKind::Callback, format!("was stopped: the callback for its {stream} failed"))
+            Error::new(ErrorKind::Callback, format!("was cut off: the callback for its {stream} failed"))
                 .because(source)
         }
         FlowError::Panic(text) => {
-            Error::new(ErrorKind::Panic, format!("was stopped: the code for its {stream} panicked: {text}"))
+            Error::new(ErrorKind::Panic, format!("was cut off: the code for its {stream} panicked: {text}"))
         }
         FlowError::Limit(limit) => {
             Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
@@ -155,8 +156,8 @@ fn cut_short(plan: &Plan, cut: Cut, output: &Output) -> Error {
             let timeout = plan.settings.timeout.unwrap_or_default();
             (ErrorKind::Timeout, format!("timed out after {timeout:?}{rest}"))
         }
-        Cut::Cancelled => (ErrorKind::Cancelled, format!("cancelled{rest}")),
-        Cut::Aborted => (ErrorKind::Cancelled, format!("dropped while it ran{rest}")),
+        Cut::Cancelled => (ErrorKind::Cancelled, format!("was cancelled{rest}")),
+        Cut::Aborted => (ErrorKind::Cancelled, format!("was dropped while it ran{rest}")),
     };
     match plan.stages.len() {
         1 => Error::new(kind, what).at(plan.stage_name(0)),

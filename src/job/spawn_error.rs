@@ -14,8 +14,8 @@ pub(super) fn bad_input(bad: &BadInput) -> Error {
 /// A step on this side failed.
 pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
     let what = match error.raw_os_error() {
-        Some(libc::EMFILE) => "this process has no descriptor left",
-        Some(libc::ENFILE) => "the system has no descriptor left",
+        Some(libc::EMFILE) => "this process has no file descriptor left (see `ulimit -n`)",
+        Some(libc::ENFILE) => "the system has no file descriptor left",
         _ => "",
     };
     Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
@@ -42,5 +42,6 @@ pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
     }
     let what = if cause == Cause::System { String::new() } else { cause.to_string() };
     let error = Error::new(kind, what).step_failed(failure.step);
+    let error = if cause.says_all() { error.says_all() } else { error };
     if failure.errno == 0 { error } else { error.because(failure.io_error()) }
 }

@@ -129,9 +129,9 @@ struct Starting<'a> {
 impl Starting<'_> {
     fn stage(&mut self, index: usize, image: Image, files: &Files) -> Result<(), Error> {
         if self.timing.deadline.passed() {
-            return Err(
-                Error::new(ErrorKind::Timeout, "was not started: the time was up").at(self.plan.stage_name(index))
-            );
+            let timeout = self.plan.settings.timeout.unwrap_or_default();
+            let what = format!("was not started: the timeout of {timeout:?} passed before");
+            return Err(Error::new(ErrorKind::Timeout, what).at(self.plan.stage_name(index)));
         }
         self.make_pipes(index)?;
         let spec = &self.plan.stages[index].spec;

@@ -80,7 +80,9 @@ impl Lowering<'_> {
                     (_, None) => (Stream::Stdout, None),
                     (_, Some(tee @ Target::Tee(_))) => (Stream::Stdout, Some(tee)),
                     (_, Some(own)) => {
-                        let what = format!("has a stdout of its own ({own:?}), but its stdout feeds the next stage");
+                        let what = format!(
+                            "has a stdout of its own ({own:?}), but its stdout feeds the next stage (a `tee` of the two would do both)"
+                        );
                         return Err(self.conflict(index, what));
                     }
                 };

@@ -33,13 +33,13 @@ pub(crate) enum Cause {
     NotExecutable(PathBuf),
     #[error("{} has no `#!` line and is no binary of this system (`Cmd::new(\"sh\").arg(file)` runs a shell script)", .0.display())]
     NoShebang(PathBuf),
-    #[error("the interpreter {interpreter:?} of {} does not exist", .script.display())]
+    #[error("the interpreter {interpreter:?} of {} does not exist{}", .script.display(), windows_lines(.interpreter))]
     NoInterpreter { script: PathBuf, interpreter: OsString },
-    #[error("argument {index} has {bytes} bytes, the limit for one string is {limit} with its NUL")]
+    #[error("argument {index} is {bytes} bytes long; the limit for one is {limit}")]
     ArgumentTooLong { index: usize, bytes: u64, limit: u64 },
-    #[error("the environment variable {key:?} has {bytes} bytes, the limit for one string is {limit} with its NUL")]
+    #[error("the environment variable {key:?} is {bytes} bytes long with its name; the limit for one is {limit}")]
     VariableTooLong { key: OsString, bytes: u64, limit: u64 },
-    #[error("arguments and environment have {bytes} bytes together, the limit is {limit}")]
+    #[error("arguments and environment are {bytes} bytes together; the limit is {limit}")]
     TooLongTogether { bytes: u64, limit: u64 },
     #[error("{} is open for writing", .0.display())]
     TextBusy(PathBuf),
@@ -47,6 +47,18 @@ pub(crate) enum Cause {
     Vanished,
     #[error("the system refused it")]
     System,
+}
+
+impl Cause {
+    /// Whether the system's own words for the errno would add nothing.
+    pub(crate) fn says_all(&self) -> bool {
+        !matches!(self, Cause::CurrentDirUnusable(_) | Cause::System)
+    }
+}
+
+/// An editor's line ending is part of the interpreter's name to the kernel, and invisible to most eyes.
+fn windows_lines(interpreter: &OsStr) -> &'static str {
+    if interpreter.as_bytes().ends_with(b"\r") { " (the script has Windows line endings)" } else { "" }
 }
 
 /// Finds the cause. Looks at the file system, so what it finds may be newer than the failure; where it finds nothing, the
@@ -118,8 +130,9 @@ fn interpreter_of(head: &[u8]) -> Option<OsString> {
 
 fn too_long(image: &Image) -> Cause {
     let length = |text: &OsStr| text.len() as u64;
-    if let Some(limit) = env::arg_string_max() {
-        let over = |text: &&OsStr| length(text) + 1 > limit;
+    // The system counts the NUL at the end.
+    if let Some(limit) = env::arg_string_max().map(|limit| limit.saturating_sub(1)) {
+        let over = |text: &&OsStr| length(text) > limit;
         if let Some((index, arg)) = image.argv().strings().iter().enumerate().find(|(_, arg)| over(arg)) {
             return Cause::ArgumentTooLong { index, bytes: length(arg), limit };
         }

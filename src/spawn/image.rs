@@ -23,8 +23,8 @@ pub(crate) enum EnvChange {
 pub(crate) enum BadInput {
     #[error("the program's name is empty")]
     EmptyProgram,
-    #[error("the program's name holds a NUL byte: {0:?}")]
-    NulInProgram(OsString),
+    #[error("the program's name holds a NUL byte")]
+    NulInProgram,
     /// Counted from 1, as the program's `$1`.
     #[error("argument {0} holds a NUL byte")]
     NulInArgument(usize),
@@ -73,7 +73,7 @@ impl Image {
         let arg0 = spec.arg0.unwrap_or(spec.program);
         argv.push(&[arg0.as_bytes()]).map_err(|_| match spec.arg0 {
             Some(_) => BadInput::NulInArg0,
-            None => BadInput::NulInProgram(spec.program.to_owned()),
+            None => BadInput::NulInProgram,
         })?;
         for arg in spec.args {
             argv.push(&[arg.as_bytes()]).map_err(|at| BadInput::NulInArgument(at.0))?;
@@ -90,9 +90,7 @@ impl Image {
                 relative_element = Some(element);
                 break;
             }
-            candidates
-                .push(&[path.as_os_str().as_bytes()])
-                .map_err(|_| BadInput::NulInProgram(spec.program.to_owned()))?;
+            candidates.push(&[path.as_os_str().as_bytes()]).map_err(|_| BadInput::NulInProgram)?;
         }
         let cwd = spec
             .cwd

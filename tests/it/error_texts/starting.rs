@@ -143,6 +143,8 @@ fn a_conflict_names_both_sides() {
         texts.check("stage-with-stdin", (cmd!("a") | cmd!("b").stdin(Redirect::file(file))).run());
         texts.check("stage-with-bytes", (cmd!("a") | cmd!("b").stdin(Redirect::bytes("xyz"))).run());
         texts.check("stage-with-stdout", (cmd!("a").stdout(null()) | cmd!("b")).run());
+        let tee = Redirect::tee([Redirect::capture(), Redirect::piped()]);
+        texts.check("piped-in-a-tee", cmd!("a").stdout(tee).run());
         texts.check("stage-with-stderr", cmd!("a").stderr(null()).pipe_stderr(cmd!("b")).run());
         texts.check("stdout-of-lines", cmd!("a").stdout(null()).lines());
         texts.check::<()>("exec-with-timeout", Err(cmd!("a").timeout(second).exec()));

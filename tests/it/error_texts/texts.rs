@@ -64,6 +64,8 @@ impl Texts {
 
     fn steady(&self, text: String, varying: &[(String, &str)]) -> String {
         let mut replace = vec![(self.dir.path().display().to_string(), "DIR"), (fixture().to_owned(), "HELPER")];
+        // Where the path needs quotes.
+        replace.push(("'HELPER'".into(), "HELPER"));
         replace.extend(varying.iter().cloned());
         // The words are those of the C library: here glibc's.
         let too_many = io::Error::from_raw_os_error(nix::libc::EMFILE).to_string();
