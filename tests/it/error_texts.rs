@@ -8,11 +8,11 @@ mod texts;
 
 use pipewright::Cmd;
 
-use crate::harness::fixture;
+use crate::support;
 
 /// The helper program in a role, under the role's name.
 fn helper(role: &str) -> Cmd {
-    Cmd::new(fixture()).arg(role).label(role)
+    support::role(role).label(role)
 }
 
 /// A kept text that no test looks at any more would grow old unseen.

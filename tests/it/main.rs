@@ -9,4 +9,6 @@ mod harness;
 mod harness_self;
 mod layers;
 mod plan;
+mod readme;
+mod support;
 mod words;

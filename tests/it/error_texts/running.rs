@@ -10,19 +10,7 @@ use pipewright::{Cmd, Error, Limit, Pipeline, Redirect, StatusPolicy};
 use super::helper;
 use super::texts::Texts;
 use crate::harness::*;
-
-/// Runs with longer and longer times until there was time enough for what `wanted` sees; the error, and its time.
-#[track_caller]
-fn timed_out(run: impl Fn(Duration) -> Error, wanted: impl Fn(&Error) -> bool) -> (Error, String) {
-    for millis in [150, 600, 2400, 8000] {
-        let time = Duration::from_millis(millis);
-        let error = run(time);
-        if wanted(&error) {
-            return (error, format!("{time:?}"));
-        }
-    }
-    panic!("it never came so far");
-}
+use crate::support::timed_out;
 
 #[test]
 fn a_bad_status_comes_with_the_last_of_stderr() {
@@ -69,7 +57,7 @@ fn a_timeout_comes_with_what_there_was() {
             |time| helper("hang").timeout(time).output().unwrap_err(),
             |error| error.output().is_some_and(|output| output.stdout == "ready\n"),
         );
-        texts.check_with("timeout", &error, &[(time, "TIME")]);
+        texts.check_with("timeout", &error, &[(format!("{time:?}"), "TIME")]);
 
         let stages = |time| -> Error {
             let first = helper("say").args(["2", "so far so good\n"]);
@@ -82,7 +70,7 @@ fn a_timeout_comes_with_what_there_was() {
             let ended = output.stages[0].status.success() && output.stages[2].status.signal().is_some();
             ended && output.stdout == "ready\n"
         });
-        texts.check_with("timeout-of-a-pipeline", &error, &[(time, "TIME")]);
+        texts.check_with("timeout-of-a-pipeline", &error, &[(format!("{time:?}"), "TIME")]);
         texts.check("timeout-of-zero", helper("cat").timeout(Duration::ZERO).run());
         texts.finish();
     });
