@@ -1,4 +1,105 @@
-//! The shell's plumbing as a Rust library.
+//! Commands and pipelines of commands, on Unix: what a shell can wire, without a shell; with deadlines that hold, each stage's
+//! status and cost, and errors that name the stage and the step.
+//!
+//! # A guided tour
+//!
+//! **A command is a value.** [`cmd!`] writes one, [`Cmd`]'s methods change it, a verb runs it, any number of times. Every word is one argument,
+//! exactly as it is: no shell sees it. `..` spreads an array, an iterator, an `Option`.
+//!
+//! ```
+//! use pipewright::cmd;
+//! let path = "a file; with $pecial 'characters'";
+//! let verbose = Some("-n");
+//! let cmd = cmd!("printf", "%s", path).env("LC_ALL", "C");
+//! assert_eq!(cmd.read()?, path);
+//! assert_eq!(cmd!("echo", verbose.., "x").read()?, "x");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! **A verb says what you want of it.** They are the same on commands and pipelines, and all but the last two block:
+//!
+//! | | stdin unset | stdout unset | stderr unset | a bad exit | gives |
+//! |---|---|---|---|---|---|
+//! | [`run`](Cmd::run) | inherited | inherited | inherited | an error | [`Output`] |
+//! | [`status`](Cmd::status) | inherited | inherited | inherited | data | [`Status`] |
+//! | [`output`](Cmd::output) | nothing | captured | captured | an error | [`Output`] |
+//! | [`read`](Cmd::read), [`read_bytes`](Cmd::read_bytes) | nothing | captured | inherited | an error | text, bytes |
+//! | [`for_each_line`](Cmd::for_each_line) | nothing | to a callback | inherited | an error | [`Output`] |
+//! | [`lines`](Cmd::lines), [`reader`](Cmd::reader) | nothing | read by you | inherited | an error at the end | [`Lines`], [`Reader`] |
+//! | [`spawn`](Cmd::spawn) | inherited | inherited | inherited | data of [`Job::wait`] | [`Job`] |
+//!
+//! **A pipeline is commands in a row**, by `|` or [`pipe`](Cmd::pipe) or from an iterator. A stage that failed fails it, the rightmost
+//! first; one that died of SIGPIPE because the next had enough did not fail. [`allow_codes`](Cmd::allow_codes), [`unchecked`](Cmd::unchecked)
+//! and [`StatusPolicy`] say otherwise. Stages count from 0.
+//!
+//! ```
+//! use pipewright::cmd;
+//! let out = (cmd!("yes") | cmd!("head", "-n", "2") | cmd!("grep", "no").allow_codes([1])).output()?;
+//! assert_eq!(out.stdout, "");
+//! assert_eq!(out.stages[0].status.signal(), Some(13));
+//! assert_eq!(out.stages[2].status.code(), Some(1));
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! **Streams go where a [`Redirect`] sends them**: a file, a descriptor, bytes, a reader, a writer, a callback for each line, a
+//! capture within a [`Limit`], or several at once. [`stderr_to_stdout`](Cmd::stderr_to_stdout) is `2>&1`.
+//!
+//! ```
+//! use pipewright::{Redirect, cmd};
+//! let sorted = cmd!("sort").stdin(Redirect::bytes("b\na\n")).stderr(Redirect::null());
+//! assert_eq!(sorted.read()?, "a\nb");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! **A run has one deadline**, which covers starting, feeding, reading and waiting. When it passes, the processes are asked to end, then
+//! killed, and the error holds what was captured. A [`CancelHandle`] does the same from another thread.
+//!
+//! ```
+//! use pipewright::{ErrorKind, cmd};
+//! use std::time::Duration;
+//! let error = cmd!("sleep", "60").timeout(Duration::from_millis(20)).run().unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Timeout);
+//! ```
+//!
+//! **An [`Error`] knows** its [`ErrorKind`], the stage, the program, the [`Step`] that failed, what the system said, the status, the output so far.
+//! `{}` is one line, `{:#}` is all of it, and no text shows a secret.
+//!
+//! ```
+//! use pipewright::{Cmd, cmd};
+//! let error = (cmd!("echo", "x") | Cmd::sh("cat; echo 'no space left' >&2; exit 3").label("pack")).output().unwrap_err();
+//! assert_eq!(error.to_string(), "`pack` (stage 1 of 2) exited with code 3");
+//! assert_eq!(error.output().unwrap().stdout, "x\n");
+//! assert!(format!("{error:#}").ends_with("stderr:\n    no space left"));
+//! ```
+//!
+//! **A [`Job`] is a run in progress**: it can be waited for from several threads, signalled, shut down; its ends can be taken.
+//! Dropping it kills and reaps what it started; [`detach`](Job::detach) lets that live. `std::process::exit` runs no drop, and so kills
+//! nothing.
+//!
+//! ```
+//! use pipewright::cmd;
+//! use std::time::Duration;
+//! let job = cmd!("sleep", "60").spawn()?;
+//! assert_eq!(job.try_wait()?, None);
+//! let report = job.shutdown(Duration::from_secs(5))?;
+//! assert!(report.survivors.is_empty());
+//! assert_eq!(job.wait()?.signal(), Some(15));
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
+//! line for a shell.
+//!
+//! # What it does not do
+//!
+//! - End what its processes have started in turn: a timeout, a kill and a drop reach the processes started here ([`KillReport`] says so).
+//! - Run on anything but Unix. Linux is tested; macOS and FreeBSD are type-checked and untested.
+//! - Async, terminals, shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
+
+#[cfg(not(unix))]
+compile_error!(
+    "pipewright is for Unix: Linux, and untested macOS and BSD. On other systems `duct` or `subprocess` may do."
+);
 
 mod clock;
 mod cmd;
@@ -38,6 +139,11 @@ pub use stdio::Stream;
 pub mod __private {
     pub use crate::cmd::{Arg, ArgSingle};
 }
+
+/// The README's examples, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// A result with this library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
