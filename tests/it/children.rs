@@ -1,0 +1,13 @@
+//! What a child gets, how it is found, and what becomes of one that cannot start.
+
+mod attributes;
+mod busy;
+mod closed;
+mod credentials;
+mod descriptors;
+mod engine;
+mod exhausted;
+mod failure;
+mod jobserver;
+mod signals;
+mod storm;
