@@ -141,6 +141,7 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
 /// reported if nothing else is found.
 fn exec_first(plan: &ChildPlan<'_>) -> Failure {
     let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
+    let mut missing = libc::ENOENT;
     let mut index: c_int = 0;
     for &path in plan.candidates.pointers() {
         if path.is_null() {
@@ -150,7 +151,7 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         unsafe { libc::execve(path, plan.argv.as_ptr(), plan.envp.as_ptr()) };
         let errno = last_errno();
         match errno {
-            libc::ENOENT | libc::ENOTDIR => {}
+            libc::ENOENT | libc::ENOTDIR => missing = errno,
             libc::EACCES => {
                 if found.errno != libc::EACCES {
                     found = Failure { step: Step::Exec, errno, detail: index };
@@ -160,7 +161,8 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         }
         index = index.saturating_add(1);
     }
-    found
+    // A name that means one file alone has that file's own error.
+    if index == 1 && found.errno == libc::ENOENT { Failure { errno: missing, ..found } } else { found }
 }
 
 fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
