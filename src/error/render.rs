@@ -26,10 +26,12 @@ impl fmt::Display for StageName {
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { what, stage, source, step, .. } = self.0;
+        // It may name files, and a file's name may hold anything.
+        let what = one_line(what.as_bytes());
         match (stage, step) {
             (Some(stage), Some(step)) => write!(f, "cannot start {stage}: {step}: {what}")?,
             (Some(stage), None) => write!(f, "{stage} {what}")?,
-            (None, _) => f.write_str(what)?,
+            (None, _) => f.write_str(&what)?,
         }
         match source {
             Some(source) => write!(f, ": {}", one_line(source.to_string().as_bytes())),
