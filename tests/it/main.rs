@@ -8,5 +8,5 @@ mod harness;
 mod harness_self;
 mod layers;
 mod plan;
-mod words;
 mod support;
+mod words;

@@ -59,15 +59,14 @@ fn tour() {
         quiet("echo").timeout(std::time::Duration::from_secs(60)),
         pipewright::cmd!("pipewright-fixture", "exit", "0").env("PATH", fixture_dir),
         role("echo").stdout(Redirect::file(&file)).stderr_to_stdout(),
-        role("cat").stdin(Redirect::file(&file)).stdout(Redirect::append(&file).clone()).unchecked(),
+        role("cat").stdin(Redirect::null()).stdout(Redirect::append(&file)).unchecked(),
+        role("cat").stdin(Redirect::file(&file)).stdout(Redirect::null()),
         role("cat").stdin(Redirect::bytes("x")).stdout(Redirect::capture()).stderr(Redirect::capture()),
         role("cat").stdin(Redirect::from_reader(&b"x"[..])).stdout(Redirect::to_writer(std::io::sink())),
         role("echo").stdout(Redirect::each_line(|_: &[u8]| ())).stderr_to_stdout(),
         role("echo").stdout(Redirect::tee([Redirect::capture(), Redirect::null()])).swap_stdout_stderr(),
     ];
     for cmd in commands {
-        // A file that is its own input does not end.
-        let cmd = if cmd.to_string().contains("cat <") { cmd.stdin(Redirect::null()) } else { cmd };
         cmd.run().expect("it runs");
     }
     let line = role("lines").arg("3") | role("cat") | role("upper");
