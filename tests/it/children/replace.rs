@@ -100,7 +100,7 @@ fn a_failed_exec_comes_back_with_an_error_and_everything_still_open() {
             let error = cmd.inherit_signals(true).exec();
             assert_eq!((error.kind(), error.step(), error.stage()), (kind, Some(step), Some(0)), "{error:?}");
             assert_eq!(error.raw_os_error(), Some(errno));
-            assert_eq!(open_fds(), before);
+            assert_no_new_fd(&before);
             assert_eq!(role("signals").inherit_signals(true).read().expect("it runs"), signals);
         }
         for (signal, action) in caught {
@@ -127,6 +127,6 @@ fn what_needs_somebody_to_wait_is_a_conflict_and_changes_nothing() {
         }
         let error = role("cat").arg("\0").exec();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert_eq!(open_fds(), before);
+        assert_no_new_fd(&before);
     });
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use pipewright::{Cmd, Redirect, Resource};
 
 use crate::harness::*;
-use crate::support::role;
+use crate::support::*;
 
 fn stdout(cmd: Cmd) -> String {
     let output = Command::from(cmd).output().expect("it runs");
@@ -89,6 +89,6 @@ fn what_a_refused_or_converted_command_held_is_closed_with_it() {
         let command = Command::from(role("cat").stdout(Redirect::fd(writer)).umask(0));
         drop(command);
         assert_eq!(std::io::read_to_string(reader).expect("its end"), "");
-        assert_eq!(open_fds(), before);
+        assert_no_new_fd(&before);
     });
 }
