@@ -10,6 +10,7 @@ mod exhausted;
 mod failure;
 mod image;
 mod jobserver;
+mod low;
 mod path;
 mod replace;
 mod signals;
