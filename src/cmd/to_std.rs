@@ -38,9 +38,12 @@ impl From<Cmd> for Command {
     }
 }
 
-/// A command that cannot start: a NUL in the program's name is an error in every `spawn`.
+/// A command that cannot start: a NUL in an argument is an error in every `spawn`. One in the program's name would take the
+/// name's place.
 fn refuse(what: &str) -> Command {
-    Command::new(format!("pipewright: std::process::Command cannot hold {what}\0"))
+    let mut command = Command::new(format!("pipewright: std::process::Command cannot hold {what}"));
+    command.arg("\0");
+    command
 }
 
 /// The first thing that std cannot hold.

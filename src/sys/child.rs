@@ -132,10 +132,8 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
         // SAFETY: one byte of this stack.
         unsafe { libc::write(plan.status_fd, mark.as_ptr().cast(), 1) };
     }
-    reset_signals(plan.attributes.inherit_signals);
-    // The mask opens last, and execve follows at once: a stop signal let in here would stop a child whose parent cannot
-    // move until it execs.
-    signals::set_mask(if plan.attributes.inherit_signals { plan.mask.unwrap_or(0) } else { 0 });
+    let inherit = plan.attributes.inherit_signals;
+    clean_signals(inherit, if inherit { plan.mask.unwrap_or(0) } else { 0 });
     exec_first(plan)
 }
 
@@ -143,6 +141,7 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
 /// reported if nothing else is found.
 fn exec_first(plan: &ChildPlan<'_>) -> Failure {
     let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
+    let mut missing = libc::ENOENT;
     let mut index: c_int = 0;
     for &path in plan.candidates.pointers() {
         if path.is_null() {
@@ -152,7 +151,7 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         unsafe { libc::execve(path, plan.argv.as_ptr(), plan.envp.as_ptr()) };
         let errno = last_errno();
         match errno {
-            libc::ENOENT | libc::ENOTDIR => {}
+            libc::ENOENT | libc::ENOTDIR => missing = errno,
             libc::EACCES => {
                 if found.errno != libc::EACCES {
                     found = Failure { step: Step::Exec, errno, detail: index };
@@ -162,7 +161,8 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         }
         index = index.saturating_add(1);
     }
-    found
+    // A name that means one file alone has that file's own error.
+    if index == 1 && found.errno == libc::ENOENT { Failure { errno: missing, ..found } } else { found }
 }
 
 fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
@@ -317,19 +317,30 @@ fn die_with_parent(_parent: i32) -> Result<(), Failure> {
     Err(Failure { step: Step::ParentDeath, errno: libc::ENOSYS, detail: 0 })
 }
 
+/// The signals that stop a process unless it says otherwise, the keyboard's last.
+const STOPS: [c_int; 3] = [libc::SIGTTIN, libc::SIGTTOU, libc::SIGTSTP];
+
 /// Handlers first, the mask only afterwards: with the mask open, a handler of the parent would run in the child, on the
-/// parent's memory. A stop signal that is already pending would stop the child before exec and with it the parent; setting
-/// it to be ignored for a moment throws it away.
-fn reset_signals(inherit: bool) {
-    for signal in 1..=signals::LAST {
+/// parent's memory.
+///
+/// A stop signal let in here would stop a child whose parent cannot move until it execs. Blocked, it waits even while it is ignored,
+/// so the mask opens onto dispositions that throw stops away; the default comes last, with execve right behind it.
+fn clean_signals(inherit: bool, mask: u64) {
+    let stays_ignored = |signal| {
         let kept = matches!(signal, libc::SIGHUP | libc::SIGINT | libc::SIGQUIT) || inherit;
-        if kept && signals::handler(signal) == IGNORE {
-            continue;
+        kept && signals::handler(signal) == IGNORE
+    };
+    let stops = STOPS.map(|signal| (signal, !stays_ignored(signal)));
+    for signal in 1..=signals::LAST {
+        if !stays_ignored(signal) {
+            signals::set_handler(signal, if STOPS.contains(&signal) { IGNORE } else { DEFAULT });
         }
-        if matches!(signal, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) {
-            signals::set_handler(signal, IGNORE);
+    }
+    signals::set_mask(mask);
+    for (signal, is_default) in stops {
+        if is_default {
+            signals::set_handler(signal, DEFAULT);
         }
-        signals::set_handler(signal, DEFAULT);
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod child_code;
+mod children;
 mod error_texts;
 mod examples;
 mod fixture;

@@ -1,12 +1,17 @@
 //! What tests of the library share: the helper program as a command, and bounds on liveness.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, cmd};
 
-use crate::harness::fixture;
+use crate::harness::{fixture, open_fds, process_fds};
 
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {
@@ -31,4 +36,68 @@ pub(crate) fn timed_out(run: impl Fn(Duration) -> Error, wanted: impl Fn(&Error)
         }
     }
     panic!("it never came so far");
+}
+
+/// What `f` gives, which must come within the time: a bound with slack, for what would otherwise take many times as long.
+#[track_caller]
+pub(crate) fn within<T>(limit: Duration, f: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let value = f();
+    let took = start.elapsed();
+    assert!(took < limit, "took {took:?}, more than {limit:?}");
+    value
+}
+
+/// No child is there at this moment, not even a zombie.
+#[track_caller]
+pub(crate) fn assert_no_child() {
+    let left = waitid(Id::All, WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED);
+    assert_eq!(left, Err(Errno::ECHILD), "a child is left");
+}
+
+/// An executable file with this text.
+pub(crate) fn executable(path: &Path, text: impl AsRef<[u8]>) {
+    std::fs::write(path, text).expect("the file can be written");
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("its mode can be set");
+}
+
+/// A program of this name that says the path it was run by.
+pub(crate) fn teller(directory: &Path, name: &str) -> PathBuf {
+    let path = directory.join(name);
+    executable(&path, format!("#!{} echo\n", fixture()));
+    path
+}
+
+/// Whether the engine is the one without process descriptors, where a thread a child sees its end, and lets go of its pipe a
+/// moment later.
+pub(crate) fn is_portable() -> bool {
+    std::env::var_os("PIPEWRIGHT_ENGINE").is_some_and(|engine| engine == "portable")
+}
+
+/// No fd is open here now that was not `before`.
+#[track_caller]
+pub(crate) fn assert_no_new_fd(before: &BTreeMap<i32, String>) {
+    let start = Instant::now();
+    let new = loop {
+        let mut new = open_fds();
+        new.retain(|fd, target| before.get(fd) != Some(target));
+        if new.is_empty() || !is_portable() || start.elapsed() > Duration::from_secs(2) {
+            break new;
+        }
+    };
+    assert!(new.is_empty(), "new fds: {new:?}");
+}
+
+/// What the fds 0, 1 and 2 of a child that waits are. It has no others, but for those that the loader of its program opens and
+/// closes on the way.
+#[track_caller]
+pub(crate) fn three_fds(pid: u32) -> [String; 3] {
+    let start = Instant::now();
+    loop {
+        let fds = process_fds(pid);
+        if fds.keys().eq(&[0, 1, 2]) {
+            return [0, 1, 2].map(|fd| fds[&fd].clone());
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "the child has {fds:?}");
+    }
 }

@@ -14,7 +14,7 @@ use nix::poll::{PollTimeout, poll};
 
 pub(crate) use fds::{hostile_fd, spare_fds, with_closed};
 pub(crate) use isolate::{Options, isolated, isolated_with, progress, try_isolated};
-pub(crate) use proc::{children, open_fds, peak_rss_kib, process_state, rss_kib, threads};
+pub(crate) use proc::{children, open_fds, peak_rss_kib, process_fds, process_state, rss_kib, threads};
 
 /// The path of the helper program.
 pub(crate) fn fixture() -> &'static str {

@@ -57,6 +57,11 @@ pub(crate) fn open_fds() -> BTreeMap<i32, String> {
     fds
 }
 
+/// The open fds of another process and what they are.
+pub(crate) fn process_fds(pid: u32) -> BTreeMap<i32, String> {
+    fds_of(&format!("/proc/{pid}"))
+}
+
 /// The children of this process, zombies included. Not every kernel has the `children` file, so
 /// this looks at every process.
 pub(crate) fn children() -> Vec<i32> {
