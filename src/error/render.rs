@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::{ErrorKind, Inner, StageName};
@@ -22,7 +23,13 @@ const TAIL_BYTES: usize = 4096;
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", one_line(self.label.as_bytes()))?;
-        if self.count > 1 { write!(f, " (stage {} of {})", self.index, self.count) } else { Ok(()) }
+        let labelled = self.program != self.label.as_str();
+        match (labelled.then(|| one_line(self.program.as_bytes())), self.count) {
+            (None, ..=1) => Ok(()),
+            (None, count) => write!(f, " (stage {} of {count})", self.index),
+            (Some(program), ..=1) => write!(f, " ({program})"),
+            (Some(program), count) => write!(f, " ({program}, stage {} of {count})", self.index),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
 pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
     let cause = explain(failure, image);
     let kind = match &cause {
-        Cause::NotInPath(_) | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
+        Cause::NotInPath | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
         Cause::RelativePath(_) => ErrorKind::RelativePath,
         Cause::CurrentDir(_) | Cause::CurrentDirUnusable(_) => ErrorKind::CurrentDir,
         Cause::IsDirectory(_) | Cause::NotExecutable(_) => ErrorKind::NotExecutable,

@@ -14,8 +14,8 @@ use crate::sys::env;
 /// Why a child could not be started, as far as it could be found out afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Cause {
-    #[error("no program {0:?} in PATH")]
-    NotInPath(OsString),
+    #[error("no such program in PATH")]
+    NotInPath,
     #[error(
         "found only below the current directory, through the relative element {0:?} of PATH, which is refused \
          (`allow_relative_path(true)` allows it)"
@@ -95,12 +95,11 @@ fn explain_exec(failure: &Failure, image: &Image) -> Cause {
 fn missing(image: &Image, file: &Path) -> Cause {
     if !image.program().as_bytes().contains(&b'/') {
         // A script in PATH whose interpreter is missing looks like a missing program, too.
-        let nowhere = || Cause::NotInPath(image.program().to_owned());
         let script = image.candidates().strings().iter().map(PathBuf::from).find(|path| path.exists());
         return match (script, image.relative_element()) {
-            (Some(script), _) => interpreter_missing(&script).unwrap_or_else(nowhere),
+            (Some(script), _) => interpreter_missing(&script).unwrap_or(Cause::NotInPath),
             (None, Some(element)) => Cause::RelativePath(element.to_owned()),
-            (None, None) => nowhere(),
+            (None, None) => Cause::NotInPath,
         };
     }
     if file.exists() { interpreter_missing(file).unwrap_or(Cause::System) } else { Cause::NoSuchFile(file.to_owned()) }

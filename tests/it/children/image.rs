@@ -151,7 +151,7 @@ fn arguments_as_long_as_the_system_allows_pass() {
         assert_eq!(told.len(), longest.len() + 1);
         let error = role("args").arg(longest.clone() + "y").run().expect_err("it does not fit");
         assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::TooLong, Some(libc::E2BIG)), "{error:?}");
-        assert!(error.to_string().contains("argument 2 has 131072 bytes"), "{error}");
+        assert!(error.to_string().contains("argument 2 is 131072 bytes long"), "{error}");
         // Each fits, together they do not.
         let error = role("args").args(vec![&longest; 60]).stdout(Redirect::null()).run().expect_err("too much");
         assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::TooLong, Some(libc::E2BIG)), "{error:?}");
