@@ -2,9 +2,11 @@
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod child_code;
+mod conformance;
 mod fixture;
 mod harness;
 mod harness_self;
 mod layers;
 mod plan;
+mod support;
 mod words;
