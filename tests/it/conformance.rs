@@ -13,3 +13,4 @@ mod subprocess_pipelines;
 mod subprocess_process;
 mod subprocess_redirect;
 mod subprocess_spawn;
+mod untested;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pipewright::{Cmd, cmd};
+use pipewright::{Cmd, Error, Output, cmd};
 
 use crate::harness::fixture;
 
@@ -27,4 +27,17 @@ pub(crate) fn within<T>(limit: Duration, f: impl FnOnce() -> T) -> T {
 pub(crate) fn kill_stranger(pid: &str) {
     let pid = pid.trim().parse().expect("a pid");
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+}
+
+/// The error of a run that is cut by its timeout and had come `far_enough` by then. A machine that was too busy for the child to get there
+/// is given more time, twice.
+#[track_caller]
+pub(crate) fn timed_out_after(cmd: impl Fn(Duration) -> Cmd, far_enough: impl Fn(&Output) -> bool) -> Error {
+    for timeout in [150, 1_000, 6_000].map(Duration::from_millis) {
+        let error = within(timeout + Duration::from_secs(6), || cmd(timeout).output().unwrap_err());
+        if error.output().is_some_and(&far_enough) {
+            return error;
+        }
+    }
+    panic!("the timeout left too little of what was written");
 }
