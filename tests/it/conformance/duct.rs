@@ -38,7 +38,7 @@ use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
 use crate::harness::*;
 use crate::support::{role, within};
 
-/// 1. Every word of `cmd!` is one argument; a trailing comma and no words at all are fine.
+/// Item 1: Every word of `cmd!` is one argument; a trailing comma and no words at all are fine.
 #[test]
 fn words_of_the_macro_arrive_as_arguments() {
     isolated(|| {
@@ -49,7 +49,7 @@ fn words_of_the_macro_arrive_as_arguments() {
     });
 }
 
-/// 2. `Cmd::sh` is `/bin/sh -c`.
+/// Item 2: `Cmd::sh` is `/bin/sh -c`.
 #[test]
 fn a_shell_text_runs_through_bin_sh() {
     isolated(|| {
@@ -58,7 +58,7 @@ fn a_shell_text_runs_through_bin_sh() {
     });
 }
 
-/// 4. A bad exit is an error of a kind of its own, with the code, the words for it, and what was captured.
+/// Item 4: A bad exit is an error of a kind of its own, with the code, the words for it, and what was captured.
 #[test]
 fn a_bad_exit_is_a_typed_error_with_code_and_output() {
     isolated(|| {
@@ -71,7 +71,7 @@ fn a_bad_exit_is_a_typed_error_with_code_and_output() {
     });
 }
 
-/// 5. An unchecked left stage does not fail the run; its status is the run's, and the right one's output is whole.
+/// Item 5: An unchecked left stage does not fail the run; its status is the run's, and the right one's output is whole.
 #[test]
 fn an_unchecked_left_stage_keeps_its_status_and_the_right_output() {
     isolated(|| {
@@ -83,7 +83,7 @@ fn an_unchecked_left_stage_keeps_its_status_and_the_right_output() {
     });
 }
 
-/// 6. Right over left among the checked, then right over left among the unchecked, then the last.
+/// Item 6: Right over left among the checked, then right over left among the unchecked, then the last.
 #[test]
 fn the_rightmost_checked_failure_decides_then_the_rightmost_unchecked() {
     isolated(|| {
@@ -112,7 +112,7 @@ fn the_rightmost_checked_failure_decides_then_the_rightmost_unchecked() {
     });
 }
 
-/// 7. What the left stage writes the right one reads; a failure of either is the run's, and names the stage.
+/// Item 7: What the left stage writes the right one reads; a failure of either is the run's, and names the stage.
 #[test]
 fn data_flows_and_a_failure_on_either_side_is_an_error() {
     isolated(|| {
@@ -124,7 +124,7 @@ fn data_flows_and_a_failure_on_either_side_is_an_error() {
     });
 }
 
-/// 8. Pipelines nest on either side, and are flat then.
+/// Item 8: Pipelines nest on either side, and are flat then.
 #[test]
 fn nested_pipelines_are_one_pipeline() {
     isolated(|| {
@@ -135,7 +135,7 @@ fn nested_pipelines_are_one_pipeline() {
     });
 }
 
-/// 8. An endless writer gets SIGPIPE when its reader is gone, and that is no failure. (duct counts it as one.)
+/// Item 8: An endless writer gets SIGPIPE when its reader is gone, and that is no failure. (duct counts it as one.)
 #[test]
 fn an_endless_writer_ends_with_its_reader() {
     isolated(|| {
@@ -146,7 +146,7 @@ fn an_endless_writer_ends_with_its_reader() {
     });
 }
 
-/// 10. When the left program is missing, nothing is started. (No bare `io::Error`, but its kind, its stage and its name.)
+/// Item 10: When the left program is missing, nothing is started. (No bare `io::Error`, but its kind, its stage and its name.)
 #[test]
 fn a_missing_left_program_starts_nothing() {
     isolated(|| {
@@ -163,7 +163,7 @@ fn a_missing_left_program_starts_nothing() {
     });
 }
 
-/// 10. When the right program is missing, the error comes at once, and the left one is gone by then. (duct leaves it running.)
+/// Item 10: When the right program is missing, the error comes at once, and the left one is gone by then. (duct leaves it running.)
 #[test]
 fn a_missing_right_program_leaves_no_left_one() {
     isolated(|| {
@@ -174,7 +174,7 @@ fn a_missing_right_program_leaves_no_left_one() {
     });
 }
 
-/// 13. Bytes for stdin arrive; a child that reads none of a megabyte is no error, and the result says how much was taken.
+/// Item 13: Bytes for stdin arrive; a child that reads none of a megabyte is no error, and the result says how much was taken.
 #[test]
 fn bytes_reach_the_child_and_may_stay_unread() {
     isolated(|| {
@@ -184,7 +184,7 @@ fn bytes_reach_the_child_and_may_stay_unread() {
     });
 }
 
-/// 14. A pipe given as stderr is closed here when the run is over, though the builder that held it lives on.
+/// Item 14: A pipe given as stderr is closed here when the run is over, though the builder that held it lives on.
 #[test]
 fn a_given_pipe_ends_with_the_run_though_the_builder_lives() {
     isolated(|| {
@@ -198,7 +198,7 @@ fn a_given_pipe_ends_with_the_run_though_the_builder_lives() {
     });
 }
 
-/// 15. With all three null, nothing is read, which for `output` is "not captured" rather than "empty".
+/// Item 15: With all three null, nothing is read, which for `output` is "not captured" rather than "empty".
 #[test]
 fn three_times_null_reads_nothing() {
     isolated(|| {
@@ -211,7 +211,7 @@ fn three_times_null_reads_nothing() {
     });
 }
 
-/// 16. Paths as stdin and stdout; what went to a file was not captured.
+/// Item 16: Paths as stdin and stdout; what went to a file was not captured.
 #[test]
 fn streams_by_path() {
     isolated(|| {
@@ -225,7 +225,7 @@ fn streams_by_path() {
     });
 }
 
-/// 17. A merge goes where the other stream was sent, whatever the order of the calls. (duct's order of calls matters.)
+/// Item 17: A merge goes where the other stream was sent, whatever the order of the calls. (duct's order of calls matters.)
 #[test]
 fn merges_follow_the_redirected_target() {
     isolated(|| {
@@ -244,7 +244,7 @@ fn merges_follow_the_redirected_target() {
     });
 }
 
-/// 17. Both merges at once exchange the two.
+/// Item 17: Both merges at once exchange the two.
 #[test]
 fn both_merges_at_once_change_places() {
     isolated(|| {
@@ -256,7 +256,7 @@ fn both_merges_at_once_change_places() {
     });
 }
 
-/// 18. An open file is a stdin, from where it stands.
+/// Item 18: An open file is a stdin, from where it stands.
 #[test]
 fn an_open_file_is_a_stdin() {
     isolated(|| {
@@ -269,7 +269,7 @@ fn an_open_file_is_a_stdin() {
     });
 }
 
-/// 18. Programs, words, keys and paths are anything that is text for the system, borrowed or owned.
+/// Item 18: Programs, words, keys and paths are anything that is text for the system, borrowed or owned.
 #[test]
 fn every_kind_of_text_and_path_is_a_word() {
     isolated(|| {
@@ -293,7 +293,7 @@ fn every_kind_of_text_and_path_is_a_word() {
     });
 }
 
-/// 19. stdout and stderr are captured apart, each in its order.
+/// Item 19: stdout and stderr are captured apart, each in its order.
 #[test]
 fn both_streams_are_captured_apart() {
     isolated(|| {
@@ -303,7 +303,7 @@ fn both_streams_are_captured_apart() {
     });
 }
 
-/// 20. `./tool` with a working directory is meant from there, as `cd dir && ./tool`, and stays `./tool` for the program.
+/// Item 20: `./tool` with a working directory is meant from there, as `cd dir && ./tool`, and stays `./tool` for the program.
 /// (duct means it from the parent's directory, and makes its name absolute.)
 #[test]
 fn a_relative_program_is_meant_from_the_childs_directory() {
@@ -324,7 +324,7 @@ fn a_relative_program_is_meant_from_the_childs_directory() {
     });
 }
 
-/// 21. A single component is a name for PATH to find, given as a `Path` too; the file beside us is run as `./tool` alone. (duct runs the file.)
+/// Item 21: A single component is a name for PATH to find, given as a `Path` too; the file beside us is run as `./tool` alone. (duct runs the file.)
 #[test]
 fn a_single_component_is_a_name_for_path_also_as_a_path() {
     isolated(|| {
@@ -349,7 +349,7 @@ fn environment(cmd: &Cmd) -> Vec<String> {
     entries.map(|entry| String::from_utf8_lossy(entry).into_owned()).collect()
 }
 
-/// 22. Variables are inherited, set, removed and cleared. Of two calls the last one counts. (With duct, the first.)
+/// Item 22: Variables are inherited, set, removed and cleared. Of two calls the last one counts. (With duct, the first.)
 #[test]
 fn variables_set_removed_and_cleared() {
     isolated(|| {
@@ -364,7 +364,7 @@ fn variables_set_removed_and_cleared() {
     });
 }
 
-/// 22. A stage that clears its environment hides the parent's variables and the pipeline's.
+/// Item 22: A stage that clears its environment hides the parent's variables and the pipeline's.
 #[test]
 fn a_cleared_stage_hides_the_pipelines_variables() {
     isolated(|| {

@@ -26,7 +26,7 @@ use pipewright::{ErrorKind, Job, Redirect};
 use crate::harness::*;
 use crate::support::{kill_stranger, role, within};
 
-/// 3. Two jobs run side by side; each has its own output, in whatever order they are waited for.
+/// Item 3: Two jobs run side by side; each has its own output, in whatever order they are waited for.
 #[test]
 fn two_jobs_at_once_are_captured_apart_and_waited_for_in_any_order() {
     isolated(|| {
@@ -39,7 +39,7 @@ fn two_jobs_at_once_are_captured_apart_and_waited_for_in_any_order() {
     });
 }
 
-/// 9. `Job::kill` ends every stage; `wait` reports it as a status, `output` as an error.
+/// Item 9: `Job::kill` ends every stage; `wait` reports it as a status, `output` as an error.
 #[test]
 fn kill_ends_every_stage_and_the_status_says_so() {
     isolated(|| {
@@ -53,7 +53,7 @@ fn kill_ends_every_stage_and_the_status_says_so() {
     });
 }
 
-/// 11. A thread that waits comes back when another one kills.
+/// Item 11: A thread that waits comes back when another one kills.
 #[test]
 fn a_waiter_returns_when_another_thread_kills() {
     isolated(|| {
@@ -66,7 +66,7 @@ fn a_waiter_returns_when_another_thread_kills() {
     });
 }
 
-/// 12. `try_wait` on a running pipeline gives nothing, at once.
+/// Item 12: `try_wait` on a running pipeline gives nothing, at once.
 #[test]
 fn try_wait_on_a_running_pipeline_is_none() {
     isolated(|| {
@@ -75,7 +75,7 @@ fn try_wait_on_a_running_pipeline_is_none() {
     });
 }
 
-/// 24. While a grandchild holds a captured stderr the run is not over, and waiting keeps its limit; but the child's own exit is known.
+/// Item 24: While a grandchild holds a captured stderr the run is not over, and waiting keeps its limit; but the child's own exit is known.
 /// (duct withholds the status.)
 #[test]
 fn a_grandchild_on_a_captured_stderr_keeps_the_run_open_but_no_wait_from_its_limit() {
@@ -92,7 +92,7 @@ fn a_grandchild_on_a_captured_stderr_keeps_the_run_open_but_no_wait_from_its_lim
     });
 }
 
-/// 24. The same with a stdin that is being fed.
+/// Item 24: The same with a stdin that is being fed.
 #[test]
 fn a_grandchild_on_a_fed_stdin_keeps_the_run_open_but_no_wait_from_its_limit() {
     isolated(|| {
@@ -106,7 +106,7 @@ fn a_grandchild_on_a_fed_stdin_keeps_the_run_open_but_no_wait_from_its_limit() {
     });
 }
 
-/// 25. A reader's job runs while its child is blocked on a full pipe; at the end of the stream it was waited for.
+/// Item 25: A reader's job runs while its child is blocked on a full pipe; at the end of the stream it was waited for.
 #[test]
 fn a_reader_is_waited_for_at_its_end() {
     isolated(|| {
@@ -120,7 +120,7 @@ fn a_reader_is_waited_for_at_its_end() {
     });
 }
 
-/// 26. One pid for a command, one for each stage of nested pipes, for jobs and readers alike; they stay after the end.
+/// Item 26: One pid for a command, one for each stage of nested pipes, for jobs and readers alike; they stay after the end.
 #[test]
 fn pids_are_one_for_each_stage() {
     isolated(|| {
@@ -137,7 +137,7 @@ fn pids_are_one_for_each_stage() {
     });
 }
 
-/// 27. `Debug` of a builder is its command line, without the values of variables.
+/// Item 27: `Debug` of a builder is its command line, without the values of variables.
 #[test]
 fn debug_is_the_command_line_of_the_whole_tree() {
     isolated(|| {
@@ -149,7 +149,7 @@ fn debug_is_the_command_line_of_the_whole_tree() {
     });
 }
 
-/// 28. Jobs that are dropped, ended or not, leave neither process nor zombie, right after the drop. (duct waits for the next spawn.)
+/// Item 28: Jobs that are dropped, ended or not, leave neither process nor zombie, right after the drop. (duct waits for the next spawn.)
 #[test]
 fn dropped_jobs_leave_no_process_and_no_zombie() {
     isolated(|| {
@@ -163,7 +163,7 @@ fn dropped_jobs_leave_no_process_and_no_zombie() {
     });
 }
 
-/// 29. A wait that ran out gives nothing and ends nothing; a later one gives the result, as often as asked.
+/// Item 29: A wait that ran out gives nothing and ends nothing; a later one gives the result, as often as asked.
 #[test]
 fn a_wait_that_ran_out_can_be_repeated() {
     isolated(|| {
@@ -180,7 +180,7 @@ fn a_wait_that_ran_out_can_be_repeated() {
     });
 }
 
-/// 30. No child that is started meanwhile inherits the write end of somebody's pipe: pipelines see their end beside children that live on.
+/// Item 30: No child that is started meanwhile inherits the write end of somebody's pipe: pipelines see their end beside children that live on.
 #[test]
 fn pipelines_beside_long_lived_children_see_their_end() {
     isolated(|| {
@@ -201,7 +201,7 @@ fn pipelines_beside_long_lived_children_see_their_end() {
     });
 }
 
-/// 31. A signal sent from another thread reaches every stage, and the status names it.
+/// Item 31: A signal sent from another thread reaches every stage, and the status names it.
 #[test]
 fn a_signal_from_another_thread_reaches_every_stage() {
     isolated(|| {
@@ -216,7 +216,7 @@ fn a_signal_from_another_thread_reaches_every_stage() {
     });
 }
 
-/// 32. A kill between the exit and the wait is no error, and the status is the exit's.
+/// Item 32: A kill between the exit and the wait is no error, and the status is the exit's.
 #[test]
 fn a_kill_after_the_exit_changes_nothing() {
     isolated(|| {

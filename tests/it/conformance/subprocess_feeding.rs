@@ -31,7 +31,7 @@ use pipewright::{Cmd, ErrorKind, Limit, Output, Redirect};
 use crate::harness::*;
 use crate::support::{role, timed_out_after, within};
 
-/// 37. Fed bytes go through the child into a file.
+/// Item 37: Fed bytes go through the child into a file.
 #[test]
 fn fed_bytes_arrive_in_a_file() {
     isolated(|| {
@@ -43,7 +43,7 @@ fn fed_bytes_arrive_in_a_file() {
     });
 }
 
-/// 38. stdin, stdout and stderr, each ours or not, in all eight ways; each byte ends up where it was sent.
+/// Item 38: stdin, stdout and stderr, each ours or not, in all eight ways; each byte ends up where it was sent.
 #[test]
 fn every_choice_of_streams_works() {
     isolated(|| {
@@ -61,7 +61,7 @@ fn every_choice_of_streams_works() {
     });
 }
 
-/// 39. Empty input is the end of file at once; empty output is captured and empty.
+/// Item 39: Empty input is the end of file at once; empty output is captured and empty.
 #[test]
 fn nothing_in_is_the_end_and_nothing_out_is_empty() {
     isolated(|| {
@@ -72,7 +72,7 @@ fn nothing_in_is_the_end_and_nothing_out_is_empty() {
     });
 }
 
-/// 40, 41. A megabyte in, a megabyte out and as much on stderr, written before anything is read, all at once.
+/// Items 40, 41: A megabyte in, a megabyte out and as much on stderr, written before anything is read, all at once.
 #[test]
 fn much_in_out_and_err_at_once_does_not_block() {
     isolated(|| {
@@ -88,7 +88,7 @@ fn much_in_out_and_err_at_once_does_not_block() {
     });
 }
 
-/// 41. A line of three megabytes is one line, for every way of taking lines.
+/// Item 41: A line of three megabytes is one line, for every way of taking lines.
 #[test]
 fn a_very_long_line_is_one_line() {
     isolated(|| {
@@ -102,7 +102,7 @@ fn a_very_long_line_is_one_line() {
     });
 }
 
-/// 42. Five megabytes from a reader that gives odd little pieces arrive whole, from either kind of reader.
+/// Item 42: Five megabytes from a reader that gives odd little pieces arrive whole, from either kind of reader.
 #[test]
 fn a_lazy_reader_is_passed_on_whole() {
     struct Lazy(u32);
@@ -125,7 +125,7 @@ fn a_lazy_reader_is_passed_on_whole() {
     });
 }
 
-/// 43. Writes in turn to both outputs are whole, and apart, in their captures.
+/// Item 43: Writes in turn to both outputs are whole, and apart, in their captures.
 #[test]
 fn interleaved_writes_end_up_whole_and_apart() {
     isolated(|| {
@@ -134,7 +134,7 @@ fn interleaved_writes_end_up_whole_and_apart() {
     });
 }
 
-/// 44. A child that fails still yields what it wrote, in the error; one that exits at once yields nothing, without an error.
+/// Item 44: A child that fails still yields what it wrote, in the error; one that exits at once yields nothing, without an error.
 #[test]
 fn a_failing_child_still_yields_its_output() {
     isolated(|| {
@@ -145,7 +145,7 @@ fn a_failing_child_still_yields_its_output() {
     });
 }
 
-/// 46. A timeout is an error of its kind, and holds what was written before, from both streams.
+/// Item 46: A timeout is an error of its kind, and holds what was written before, from both streams.
 #[test]
 fn a_timeout_keeps_what_came_before_it() {
     isolated(|| {
@@ -156,7 +156,7 @@ fn a_timeout_keeps_what_came_before_it() {
     });
 }
 
-/// 47. A timeout of zero is over at once, for a child that says nothing and for one that never stops.
+/// Item 47: A timeout of zero is over at once, for a child that says nothing and for one that never stops.
 #[test]
 fn a_zero_timeout_times_out() {
     isolated(|| {
@@ -167,7 +167,7 @@ fn a_zero_timeout_times_out() {
     });
 }
 
-/// 48. A wait that ran out loses nothing: a later one, and the output, have all of it.
+/// Item 48: A wait that ran out loses nothing: a later one, and the output, have all of it.
 #[test]
 fn a_wait_that_ran_out_loses_nothing_of_the_output() {
     isolated(|| {
@@ -182,7 +182,7 @@ fn a_wait_that_ran_out_loses_nothing_of_the_output() {
     });
 }
 
-/// 49, 50, 51, 53. A reader gives no more than it is asked for, in pieces of any size; the rest stays to be read; asked for nothing it
+/// Items 49, 50, 51, 53: A reader gives no more than it is asked for, in pieces of any size; the rest stays to be read; asked for nothing it
 /// gives nothing, and that is no end.
 #[test]
 fn a_reader_gives_as_much_as_it_is_asked_for() {
@@ -208,7 +208,7 @@ fn a_reader_gives_as_much_as_it_is_asked_for() {
     });
 }
 
-/// 52. Each captured output has a limit of its own, and says what was left out.
+/// Item 52: Each captured output has a limit of its own, and says what was left out.
 #[test]
 fn each_output_has_its_own_limit() {
     isolated(|| {
@@ -221,7 +221,7 @@ fn each_output_has_its_own_limit() {
     });
 }
 
-/// 54. After the end, reads give nothing, every time.
+/// Item 54: After the end, reads give nothing, every time.
 #[test]
 fn reads_after_the_end_are_empty_every_time() {
     isolated(|| {
@@ -240,7 +240,7 @@ fn reads_after_the_end_are_empty_every_time() {
     });
 }
 
-/// 55, 61. Input that the builder holds is fed whatever the way of reading, more of it than a pipe holds. (subprocess refuses it for streams.)
+/// Items 55, 61: Input that the builder holds is fed whatever the way of reading, more of it than a pipe holds. (subprocess refuses it for streams.)
 #[test]
 fn preset_input_is_fed_by_every_verb() {
     isolated(|| {
@@ -259,7 +259,7 @@ fn preset_input_is_fed_by_every_verb() {
     });
 }
 
-/// 56, 57. `output` captures both; one that was sent elsewhere is not captured, and does not stop the other from being so.
+/// Items 56, 57: `output` captures both; one that was sent elsewhere is not captured, and does not stop the other from being so.
 #[test]
 fn output_captures_what_is_not_sent_elsewhere() {
     isolated(|| {
@@ -279,7 +279,7 @@ fn output_captures_what_is_not_sent_elsewhere() {
     });
 }
 
-/// 58. Text, owned and borrowed, vectors, slices, arrays and boxes are inputs.
+/// Item 58: Text, owned and borrowed, vectors, slices, arrays and boxes are inputs.
 #[test]
 fn every_kind_of_bytes_is_an_input() {
     isolated(|| {
@@ -300,7 +300,7 @@ fn every_kind_of_bytes_is_an_input() {
     });
 }
 
-/// 59. `run` feeds the input, and drains outputs that are piped and that nobody can take.
+/// Item 59: `run` feeds the input, and drains outputs that are piped and that nobody can take.
 #[test]
 fn run_feeds_and_drains_what_is_piped() {
     isolated(|| {
@@ -311,7 +311,7 @@ fn run_feeds_and_drains_what_is_piped() {
     });
 }
 
-/// 60. Streams of a live job move data in, out and on stderr.
+/// Item 60: Streams of a live job move data in, out and on stderr.
 #[test]
 fn streams_in_out_and_err_move_data() {
     isolated(|| {
@@ -330,7 +330,7 @@ fn streams_in_out_and_err_move_data() {
     });
 }
 
-/// 62. `run`, `read` and `output` are Ok on zero and an error on anything else; `status` and `unchecked` have it as data.
+/// Item 62: `run`, `read` and `output` are Ok on zero and an error on anything else; `status` and `unchecked` have it as data.
 #[test]
 fn output_checks_unless_unchecked() {
     isolated(|| {

@@ -38,7 +38,7 @@ fn mark(number: u32) -> Cmd {
     Cmd::sh("echo \"$1\" >&2; read line; echo \"$line$1\"").args(["sh".to_string(), number.to_string()])
 }
 
-/// 80, 83. The operator, the method and an iterator make the same pipeline, of two, of three, of many.
+/// Items 80, 83: The operator, the method and an iterator make the same pipeline, of two, of three, of many.
 #[test]
 fn operator_builder_and_iterator_are_the_same() {
     isolated(|| {
@@ -56,7 +56,7 @@ fn operator_builder_and_iterator_are_the_same() {
     });
 }
 
-/// 81. Two pipelines joined are one with the stages of both; what the left one said of its stages stays said. (subprocess drops it.)
+/// Item 81: Two pipelines joined are one with the stages of both; what the left one said of its stages stays said. (subprocess drops it.)
 #[test]
 fn two_pipelines_joined_are_one() {
     isolated(|| {
@@ -75,7 +75,7 @@ fn two_pipelines_joined_are_one() {
     });
 }
 
-/// 82. A pipeline's stdin is the first stage's, its stdout the last's; bytes and live pipes alike.
+/// Item 82: A pipeline's stdin is the first stage's, its stdout the last's; bytes and live pipes alike.
 #[test]
 fn stdin_is_the_firsts_and_stdout_the_lasts() {
     isolated(|| {
@@ -95,7 +95,7 @@ fn stdin_is_the_firsts_and_stdout_the_lasts() {
     });
 }
 
-/// 84. A pipeline of one stage is that command, settings and data included.
+/// Item 84: A pipeline of one stage is that command, settings and data included.
 #[test]
 fn a_pipeline_of_one_is_the_command() {
     isolated(|| {
@@ -111,7 +111,7 @@ fn empty() -> Pipeline {
     std::iter::empty::<Cmd>().collect()
 }
 
-/// 85, 87. An empty pipeline starts, is over with status 0, can be signalled, ended and detached; it has no pids.
+/// Items 85, 87: An empty pipeline starts, is over with status 0, can be signalled, ended and detached; it has no pids.
 #[test]
 fn an_empty_pipeline_is_a_job_that_succeeded() {
     isolated(|| {
@@ -131,7 +131,7 @@ fn an_empty_pipeline_is_a_job_that_succeeded() {
     });
 }
 
-/// 86. By every verb, with a timeout or without, an empty pipeline succeeds and gives nothing.
+/// Item 86: By every verb, with a timeout or without, an empty pipeline succeeds and gives nothing.
 #[test]
 fn an_empty_pipeline_succeeds_by_every_verb() {
     isolated(|| {
@@ -154,7 +154,7 @@ fn an_empty_pipeline_succeeds_by_every_verb() {
     });
 }
 
-/// 88, 90. stderr of all stages: into stdout, into one file, into one capture that holds everybody's words.
+/// Items 88, 90: stderr of all stages: into stdout, into one file, into one capture that holds everybody's words.
 #[test]
 fn stderr_of_all_stages_goes_to_one_place() {
     isolated(|| {
@@ -183,7 +183,7 @@ fn stderr_of_all_stages_goes_to_one_place() {
     });
 }
 
-/// 89. A stage's merge stays a merge when the rest of stderr is captured; so does a stage's own stderr. (subprocess captures it.)
+/// Item 89: A stage's merge stays a merge when the rest of stderr is captured; so does a stage's own stderr. (subprocess captures it.)
 #[test]
 fn a_merge_in_a_pipeline_survives_capture() {
     isolated(|| {
@@ -196,7 +196,7 @@ fn a_merge_in_a_pipeline_survives_capture() {
     });
 }
 
-/// 91. A started pipeline has the ends that were asked for, and no others; what was captured is in its output.
+/// Item 91: A started pipeline has the ends that were asked for, and no others; what was captured is in its output.
 #[test]
 fn a_job_has_the_ends_that_were_asked_for() {
     isolated(|| {
@@ -212,7 +212,7 @@ fn a_job_has_the_ends_that_were_asked_for() {
     });
 }
 
-/// 92. A missing program, in whatever place, is an error with that place; nothing of the others is left.
+/// Item 92: A missing program, in whatever place, is an error with that place; nothing of the others is left.
 #[test]
 fn a_missing_stage_is_an_error_at_its_place() {
     isolated(|| {
@@ -226,7 +226,7 @@ fn a_missing_stage_is_an_error_at_its_place() {
     });
 }
 
-/// 93. stdin may be set on the first stage and stdout on the last; a later word of the pipeline's replaces it. (subprocess refuses both.)
+/// Item 93: stdin may be set on the first stage and stdout on the last; a later word of the pipeline's replaces it. (subprocess refuses both.)
 #[test]
 fn ends_may_be_set_on_the_stages_and_the_pipelines_word_counts() {
     isolated(|| {
@@ -238,7 +238,7 @@ fn ends_may_be_set_on_the_stages_and_the_pipelines_word_counts() {
     });
 }
 
-/// 93. A redirection where a pipe goes is a conflict that names both, before anything is started; a `tee` is none.
+/// Item 93: A redirection where a pipe goes is a conflict that names both, before anything is started; a `tee` is none.
 #[test]
 fn a_stages_own_end_where_a_pipe_goes_is_a_conflict() {
     isolated(|| {
@@ -255,7 +255,7 @@ fn a_stages_own_end_where_a_pipe_goes_is_a_conflict() {
     });
 }
 
-/// 94. Stages may be put into a group, and one signal to it ends them all. (subprocess refuses it on a stage.)
+/// Item 94: Stages may be put into a group, and one signal to it ends them all. (subprocess refuses it on a stage.)
 #[test]
 fn stages_may_join_a_group_and_end_by_one_signal() {
     isolated(|| {
@@ -271,7 +271,7 @@ fn stages_may_join_a_group_and_end_by_one_signal() {
     });
 }
 
-/// 95. Any failed stage is an error; with the policy `Last`, the last one alone, as subprocess has it; with `Strict` a SIGPIPE too.
+/// Item 95: Any failed stage is an error; with the policy `Last`, the last one alone, as subprocess has it; with `Strict` a SIGPIPE too.
 #[test]
 fn the_policy_says_which_stages_count() {
     isolated(|| {
@@ -287,7 +287,7 @@ fn the_policy_says_which_stages_count() {
     });
 }
 
-/// 96. A detached pipeline lives on, and ends without a zombie.
+/// Item 96: A detached pipeline lives on, and ends without a zombie.
 #[test]
 fn a_detached_pipeline_lives_on() {
     isolated(|| {
@@ -302,7 +302,7 @@ fn a_detached_pipeline_lives_on() {
     });
 }
 
-/// 96. A timeout of a pipeline ends every stage, by `run`, `output` and a job alike.
+/// Item 96: A timeout of a pipeline ends every stage, by `run`, `output` and a job alike.
 #[test]
 fn a_timeout_ends_every_stage() {
     isolated(|| {

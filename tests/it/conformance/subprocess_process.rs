@@ -39,7 +39,7 @@ fn hang() -> Job {
     role("hang").stdout(Redirect::null()).spawn().unwrap()
 }
 
-/// 63. A job's pids and its processes' are the child's own.
+/// Item 63: A job's pids and its processes' are the child's own.
 #[test]
 fn the_pid_is_there_while_it_runs_and_after() {
     isolated(|| {
@@ -52,7 +52,7 @@ fn the_pid_is_there_while_it_runs_and_after() {
     });
 }
 
-/// 64. A look gives nothing while the child runs and the status once it has ended.
+/// Item 64: A look gives nothing while the child runs and the status once it has ended.
 #[test]
 fn try_wait_is_none_then_some() {
     isolated(|| {
@@ -65,7 +65,7 @@ fn try_wait_is_none_then_some() {
     });
 }
 
-/// 66. A timed wait: none for a child that runs, the status for one that ended in time or before, at once for a limit of zero.
+/// Item 66: A timed wait: none for a child that runs, the status for one that ended in time or before, at once for a limit of zero.
 #[test]
 fn wait_timeout_knows_running_ended_and_zero() {
     isolated(|| {
@@ -81,7 +81,7 @@ fn wait_timeout_knows_running_ended_and_zero() {
     });
 }
 
-/// 67, 74. TERM ends the child; a second one, and one after its end, are no errors and change nothing.
+/// Items 67, 74: TERM ends the child; a second one, and one after its end, are no errors and change nothing.
 #[test]
 fn terminate_ends_and_may_be_repeated() {
     isolated(|| {
@@ -96,7 +96,7 @@ fn terminate_ends_and_may_be_repeated() {
     });
 }
 
-/// 68. KILL ends a child that ignores TERM, which TERM left alone.
+/// Item 68: KILL ends a child that ignores TERM, which TERM left alone.
 #[test]
 fn kill_ends_what_ignores_term() {
     isolated(|| {
@@ -114,7 +114,7 @@ fn kill_ends_what_ignores_term() {
     });
 }
 
-/// 69. Any signal is delivered and shows in the status; a number that is no signal is refused.
+/// Item 69: Any signal is delivered and shows in the status; a number that is no signal is refused.
 #[test]
 fn any_signal_is_delivered_and_shows() {
     isolated(|| {
@@ -129,7 +129,7 @@ fn any_signal_is_delivered_and_shows() {
     });
 }
 
-/// 70. A child that somebody else here reaped: its right status, where the kernel keeps it, or an error that says stolen. (subprocess
+/// Item 70: A child that somebody else here reaped: its right status, where the kernel keeps it, or an error that says stolen. (subprocess
 /// succeeds with an undetermined status.)
 #[test]
 fn a_stolen_status_is_right_or_said_to_be_stolen() {
@@ -148,7 +148,7 @@ fn a_stolen_status_is_right_or_said_to_be_stolen() {
     });
 }
 
-/// 71, 72. While one thread is blocked in `wait`, looks of another come back at once, and its TERM reaches the child.
+/// Items 71, 72: While one thread is blocked in `wait`, looks of another come back at once, and its TERM reaches the child.
 #[test]
 fn looking_and_terminating_do_not_queue_behind_a_wait() {
     isolated(|| {
@@ -165,7 +165,7 @@ fn looking_and_terminating_do_not_queue_behind_a_wait() {
     });
 }
 
-/// 73. A child in a group of its own leads it: one signal to the group ends it and what it left in the background.
+/// Item 73: A child in a group of its own leads it: one signal to the group ends it and what it left in the background.
 #[test]
 fn a_group_of_its_own_can_be_signalled_whole() {
     isolated(|| {
@@ -180,7 +180,7 @@ fn a_group_of_its_own_can_be_signalled_whole() {
     });
 }
 
-/// 75. Detaching returns at once; the child lives, and when it ends it leaves no zombie.
+/// Item 75: Detaching returns at once; the child lives, and when it ends it leaves no zombie.
 #[test]
 fn a_detached_job_returns_at_once_and_lives() {
     isolated(|| {
@@ -193,7 +193,7 @@ fn a_detached_job_returns_at_once_and_lives() {
     });
 }
 
-/// 76. The builder's timeout: an error of its kind on expiry, within it and the grace; none when the child ends in time.
+/// Item 76: The builder's timeout: an error of its kind on expiry, within it and the grace; none when the child ends in time.
 #[test]
 fn timeouts_of_run_and_output() {
     isolated(|| {
@@ -213,7 +213,7 @@ fn timeouts_of_run_and_output() {
     });
 }
 
-/// 77. After a wait that ran out, the job can be terminated and waited for.
+/// Item 77: After a wait that ran out, the job can be terminated and waited for.
 #[test]
 fn terminate_after_a_wait_that_ran_out() {
     isolated(|| {
@@ -224,7 +224,7 @@ fn terminate_after_a_wait_that_ran_out() {
     });
 }
 
-/// 78. A code for an exit alone, a signal for a death by signal alone, words for both, and std's status there and back.
+/// Item 78: A code for an exit alone, a signal for a death by signal alone, words for both, and std's status there and back.
 #[test]
 fn a_status_is_a_code_or_a_signal_in_words_and_back() {
     isolated(|| {
@@ -240,7 +240,7 @@ fn a_status_is_a_code_or_a_signal_in_words_and_back() {
     });
 }
 
-/// 79. What is public can be sent to other threads and shared by them. (Compiling is the test.)
+/// Item 79: What is public can be sent to other threads and shared by them. (Compiling is the test.)
 #[test]
 fn public_types_can_be_shared() {
     fn shared<T: Send + Sync>() {}

@@ -33,7 +33,7 @@ fn create(path: &Path) -> File {
     File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap()
 }
 
-/// 24. A piped stdout is read from the job.
+/// Item 24: A piped stdout is read from the job.
 #[test]
 fn a_piped_stdout_is_read() {
     isolated(|| {
@@ -45,7 +45,7 @@ fn a_piped_stdout_is_read() {
     });
 }
 
-/// 24. A piped stdin is written by the job's owner; dropping it is the child's end of file.
+/// Item 24: A piped stdin is written by the job's owner; dropping it is the child's end of file.
 #[test]
 fn a_piped_stdin_ends_when_it_is_dropped() {
     isolated(|| {
@@ -61,7 +61,7 @@ fn a_piped_stdin_ends_when_it_is_dropped() {
     });
 }
 
-/// 24. A piped stderr is read from the job.
+/// Item 24: A piped stderr is read from the job.
 #[test]
 fn a_piped_stderr_is_read() {
     isolated(|| {
@@ -73,7 +73,7 @@ fn a_piped_stderr_is_read() {
     });
 }
 
-/// 25. stdin from a file, stdout to a file, both; open ones and by path; appended to.
+/// Item 25: stdin from a file, stdout to a file, both; open ones and by path; appended to.
 #[test]
 fn files_at_both_ends() {
     isolated(|| {
@@ -89,7 +89,7 @@ fn files_at_both_ends() {
     });
 }
 
-/// 26. Null reads as empty and swallows what is written.
+/// Item 26: Null reads as empty and swallows what is written.
 #[test]
 fn null_is_empty_and_swallows() {
     isolated(|| {
@@ -99,7 +99,7 @@ fn null_is_empty_and_swallows() {
     });
 }
 
-/// 27. stderr into stdout's pipe, stdout into stderr's pipe, stderr into stdout's file: order is the order of the writes.
+/// Item 27: stderr into stdout's pipe, stdout into stderr's pipe, stderr into stdout's file: order is the order of the writes.
 #[test]
 fn merges_into_a_pipe_and_into_a_file() {
     isolated(|| {
@@ -121,7 +121,7 @@ fn merges_into_a_pipe_and_into_a_file() {
     });
 }
 
-/// 29. A descriptor that already has the number it is wanted under is still open in the child.
+/// Item 29: A descriptor that already has the number it is wanted under is still open in the child.
 #[test]
 fn a_source_at_its_own_number_survives_exec() {
     isolated(|| {
@@ -141,7 +141,7 @@ fn a_source_at_its_own_number_survives_exec() {
     });
 }
 
-/// 30. A file that lives at 2 is used as stdout: the child's stderr, inherited, is not closed by that.
+/// Item 30: A file that lives at 2 is used as stdout: the child's stderr, inherited, is not closed by that.
 #[test]
 fn a_file_at_2_as_stdout_leaves_stderr_open() {
     isolated(|| {
@@ -155,7 +155,7 @@ fn a_file_at_2_as_stdout_leaves_stderr_open() {
     });
 }
 
-/// 31, 32. stdin is a pipe while the source of stdout, or of stderr, sits at 0.
+/// Items 31, 32: stdin is a pipe while the source of stdout, or of stderr, sits at 0.
 #[test]
 fn a_piped_stdin_and_a_source_at_0_do_not_clobber_each_other() {
     isolated(|| {
@@ -173,7 +173,7 @@ fn a_piped_stdin_and_a_source_at_0_do_not_clobber_each_other() {
     });
 }
 
-/// 33. stdout is a pipe while the source of stderr sits at 1.
+/// Item 33: stdout is a pipe while the source of stderr sits at 1.
 #[test]
 fn a_piped_stdout_and_a_source_at_1_do_not_clobber_each_other() {
     isolated(|| {
@@ -187,7 +187,7 @@ fn a_piped_stdout_and_a_source_at_1_do_not_clobber_each_other() {
     });
 }
 
-/// 34. stdout's source sits at 2 and stderr's at 1: neither is lost on the way.
+/// Item 34: stdout's source sits at 2 and stderr's at 1: neither is lost on the way.
 #[test]
 fn crossed_sources_at_1_and_2_are_exchanged() {
     isolated(|| {
@@ -203,7 +203,7 @@ fn crossed_sources_at_1_and_2_are_exchanged() {
     });
 }
 
-/// 35. A file that all stages share as stderr, and that is inheritable here, is open in each stage as 2 and under no other number.
+/// Item 35: A file that all stages share as stderr, and that is inheritable here, is open in each stage as 2 and under no other number.
 #[test]
 fn a_shared_inheritable_file_is_at_2_alone() {
     isolated(|| {
@@ -220,7 +220,7 @@ fn a_shared_inheritable_file_is_at_2_alone() {
     });
 }
 
-/// 36. With null outputs, a process that the child leaves behind keeps nothing of ours open, and nobody waits for it.
+/// Item 36: With null outputs, a process that the child leaves behind keeps nothing of ours open, and nobody waits for it.
 #[test]
 fn null_outputs_do_not_wait_for_a_background_process() {
     isolated(|| {

@@ -33,7 +33,7 @@ use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, cmd, pipe};
 use crate::harness::*;
 use crate::support::role;
 
-/// 1. Success is success, and code N is code N.
+/// Item 1: Success is success, and code N is code N.
 #[test]
 fn an_exit_code_is_reported_as_it_is() {
     isolated(|| {
@@ -45,7 +45,7 @@ fn an_exit_code_is_reported_as_it_is() {
     });
 }
 
-/// 2, 3. A program that is not there is an error of starting, by every verb, and no zombie is left of the attempt.
+/// Items 2, 3: A program that is not there is an error of starting, by every verb, and no zombie is left of the attempt.
 #[test]
 fn a_missing_program_is_no_status_127_and_leaves_no_zombie() {
     isolated(|| {
@@ -68,7 +68,7 @@ fn a_missing_program_is_no_status_127_and_leaves_no_zombie() {
     });
 }
 
-/// 4. An empty program name is refused before anything is started.
+/// Item 4: An empty program name is refused before anything is started.
 #[test]
 fn an_empty_program_is_refused() {
     isolated(|| {
@@ -77,7 +77,7 @@ fn an_empty_program_is_refused() {
     });
 }
 
-/// 5. A NUL byte cannot be passed, and the error says where it is.
+/// Item 5: A NUL byte cannot be passed, and the error says where it is.
 #[test]
 fn a_nul_byte_is_refused_and_named() {
     isolated(|| {
@@ -112,7 +112,7 @@ fn as_said(words: &[OsString]) -> Vec<u8> {
     words.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect()
 }
 
-/// 6. Arguments arrive byte for byte; an empty one is one.
+/// Item 6: Arguments arrive byte for byte; an empty one is one.
 #[test]
 fn odd_arguments_arrive_byte_for_byte() {
     isolated(|| {
@@ -123,7 +123,7 @@ fn odd_arguments_arrive_byte_for_byte() {
     });
 }
 
-/// 7. The line that `Display` gives means the same to a shell, when it is text; and so does a pipeline's.
+/// Item 7: The line that `Display` gives means the same to a shell, when it is text; and so does a pipeline's.
 #[test]
 fn the_printed_line_means_the_same_words_to_a_shell() {
     isolated(|| {
@@ -135,7 +135,7 @@ fn the_printed_line_means_the_same_words_to_a_shell() {
     });
 }
 
-/// 8. A shell gets its text as it is, quotes and all.
+/// Item 8: A shell gets its text as it is, quotes and all.
 #[test]
 fn a_shell_text_is_passed_verbatim() {
     isolated(|| {
@@ -143,7 +143,7 @@ fn a_shell_text_is_passed_verbatim() {
     });
 }
 
-/// 9. argv[0] can be another than the program's name.
+/// Item 9: argv[0] can be another than the program's name.
 #[test]
 fn argv0_is_what_was_said() {
     isolated(|| {
@@ -178,7 +178,7 @@ fn assert_exited(status: WaitStatus, expected: i32) {
     assert!(matches!(status, WaitStatus::Exited(_, code) if code == expected), "{status:?}");
 }
 
-/// 13. `exec` replaces the process: the program's output, with its merge, and the program's exit code.
+/// Item 13: `exec` replaces the process: the program's output, with its merge, and the program's exit code.
 #[test]
 fn exec_becomes_the_program_with_its_merge() {
     isolated(|| {
@@ -191,7 +191,7 @@ fn exec_becomes_the_program_with_its_merge() {
     });
 }
 
-/// 14. `exec` goes to the working directory and sets the environment.
+/// Item 14: `exec` goes to the working directory and sets the environment.
 #[test]
 fn exec_takes_directory_and_environment_along() {
     isolated(|| {
@@ -203,7 +203,7 @@ fn exec_takes_directory_and_environment_along() {
     });
 }
 
-/// 16. `exec` refuses what would need somebody here, before it changes anything: a pipe, input data, a timeout.
+/// Item 16: `exec` refuses what would need somebody here, before it changes anything: a pipe, input data, a timeout.
 #[test]
 fn exec_refuses_what_needs_somebody_before_it_changes_anything() {
     isolated(|| {
@@ -224,7 +224,7 @@ fn exec_refuses_what_needs_somebody_before_it_changes_anything() {
     });
 }
 
-/// 17. `exec` of a path or a bare name that is not there returns, with ENOENT.
+/// Item 17: `exec` of a path or a bare name that is not there returns, with ENOENT.
 #[test]
 fn exec_of_a_missing_program_returns_enoent() {
     isolated(|| {
@@ -242,7 +242,7 @@ fn environment(cmd: Cmd) -> Vec<String> {
     text.split_terminator('\0').map(String::from).collect()
 }
 
-/// 18. A cleared environment is empty; with one variable it holds that one.
+/// Item 18: A cleared environment is empty; with one variable it holds that one.
 #[test]
 fn a_cleared_environment_holds_what_was_set() {
     isolated(|| {
@@ -252,7 +252,7 @@ fn a_cleared_environment_holds_what_was_set() {
     });
 }
 
-/// 19, 20. The last value counts, and many at once are as many singles.
+/// Items 19, 20: The last value counts, and many at once are as many singles.
 #[test]
 fn a_variable_holds_its_last_value_set_singly_or_in_bulk() {
     isolated(|| {
@@ -265,7 +265,7 @@ fn a_variable_holds_its_last_value_set_singly_or_in_bulk() {
     });
 }
 
-/// 21. What the parent has is inherited, and can be overridden or removed; the parent's own stays.
+/// Item 21: What the parent has is inherited, and can be overridden or removed; the parent's own stays.
 #[test]
 fn the_parents_variables_are_inherited_overridden_removed() {
     isolated(|| {
@@ -282,7 +282,7 @@ fn the_parents_variables_are_inherited_overridden_removed() {
     });
 }
 
-/// 22. A pipeline's working directory is every present stage's that has none, also of a collected one.
+/// Item 22: A pipeline's working directory is every present stage's that has none, also of a collected one.
 #[test]
 fn a_directory_on_a_pipeline_is_every_stages() {
     isolated(|| {
@@ -296,7 +296,7 @@ fn a_directory_on_a_pipeline_is_every_stages() {
     });
 }
 
-/// 23. `Display` quotes words, shows which variables are set and which removed, and joins stages with a bar. (Values are not shown.)
+/// Item 23: `Display` quotes words, shows which variables are set and which removed, and joins stages with a bar. (Values are not shown.)
 #[test]
 fn display_shows_what_is_set_and_hides_the_values() {
     isolated(|| {
