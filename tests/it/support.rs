@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, Output, cmd};
 
-use crate::harness::fixture;
+use crate::harness::{children, fixture};
 
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {
@@ -40,4 +40,14 @@ pub(crate) fn timed_out_after(cmd: impl Fn(Duration) -> Cmd, far_enough: impl Fn
         }
     }
     panic!("the timeout left too little of what was written");
+}
+
+/// No child is left, zombies included. One that a busy machine let outlive its KILL has a second to go.
+#[track_caller]
+pub(crate) fn assert_childless() {
+    let start = Instant::now();
+    while !children().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(1), "left: {:?}", children());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

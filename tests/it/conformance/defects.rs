@@ -45,7 +45,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use pipewright::{Cmd, ErrorKind, Redirect, Stream, cmd, pipe};
 
 use crate::harness::*;
-use crate::support::{kill_stranger, role, timed_out_after, within};
+use crate::support::{assert_childless, kill_stranger, role, timed_out_after, within};
 
 /// Far less than what a blocked call would take, far more than a busy machine needs.
 const SOON: Duration = Duration::from_secs(6);
@@ -147,11 +147,11 @@ fn a_dropped_reader_or_iterator_leaves_nothing() {
             let mut reader = cmd.reader().unwrap();
             reader.read_exact(&mut [0; 4]).unwrap();
             within(SOON, || drop(reader));
-            assert_eq!(children(), []);
+            assert_childless();
             let mut lines = cmd.lines().unwrap();
             assert_eq!(lines.next().unwrap().unwrap(), "y");
             within(SOON, || drop(lines));
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }
@@ -168,7 +168,7 @@ fn a_timeout_bounds_children_that_refuse_to_end() {
             assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
             let silent = cmd(SHORT).stdout(Redirect::null());
             assert_eq!(within(SOON, || silent.run().unwrap_err()).kind(), ErrorKind::Timeout, "{name}");
-            assert_eq!(children(), [], "{name}");
+            assert_childless();
         }
     });
 }
@@ -235,7 +235,7 @@ fn a_failing_start_does_not_wait_for_pending_output() {
             let pipeline = noisy | cmd!("/no/such/program");
             let error = within(SOON, || pipeline.output().unwrap_err());
             assert_eq!(error.kind(), ErrorKind::ProgramNotFound);
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }

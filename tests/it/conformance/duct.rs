@@ -36,7 +36,7 @@ use std::time::Duration;
 use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
 
 use crate::harness::*;
-use crate::support::{role, within};
+use crate::support::{assert_childless, role, within};
 
 /// Item 1: Every word of `cmd!` is one argument; a trailing comma and no words at all are fine.
 #[test]
@@ -156,7 +156,7 @@ fn a_missing_left_program_starts_nothing() {
         assert_eq!((error.kind(), error.stage()), (ErrorKind::ProgramNotFound, Some(0)));
         assert_eq!(error.program(), Some(OsStr::new("/no/such/program")));
         assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
-        assert_eq!(children(), []);
+        assert_childless();
         let mut said = String::new();
         reader.read_to_string(&mut said).unwrap();
         assert_eq!(said, "");
@@ -170,7 +170,7 @@ fn a_missing_right_program_leaves_no_left_one() {
         let pipeline = role("hang") | cmd!("/no/such/program");
         let error = within(Duration::from_secs(5), || pipeline.spawn().unwrap_err());
         assert_eq!((error.kind(), error.stage()), (ErrorKind::ProgramNotFound, Some(1)));
-        assert_eq!(children(), []);
+        assert_childless();
     });
 }
 

@@ -38,7 +38,7 @@ use nix::unistd::Pid;
 use pipewright::{Cmd, ErrorKind, Limit, Redirect, Status, Step, pipe};
 
 use crate::harness::*;
-use crate::support::{role, within};
+use crate::support::{assert_childless, role, within};
 
 /// A child that has exited and that nobody has waited for.
 fn wait_for_zombie(pid: u32) {
@@ -313,7 +313,7 @@ fn a_thread_that_cannot_start_is_an_error_and_leaves_no_child() {
         for error in [captured.unwrap_err(), fed.unwrap_err()] {
             assert_eq!((error.kind(), error.step()), (ErrorKind::Spawn, Some(Step::Thread)), "{error}");
         }
-        assert_eq!(children(), []);
+        assert_childless();
     });
 }
 
@@ -327,7 +327,7 @@ fn descriptors_that_run_out_midway_are_an_error_and_leave_no_child() {
             let Err(error) = spare_fds(spare, || pipeline.output()).map(drop) else { unreachable!("it hangs") };
             assert!(error.step().is_some(), "{error}");
             assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
-            assert_eq!(children(), []);
+            assert_childless();
             failures += 1;
             if error.stage() == Some(2) {
                 break;

@@ -29,7 +29,7 @@ use nix::unistd::Pid;
 use pipewright::{Cmd, ErrorKind, Job, Pipeline, Redirect, StatusPolicy, cmd};
 
 use crate::harness::*;
-use crate::support::{role, within};
+use crate::support::{assert_childless, role, within};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -221,7 +221,7 @@ fn a_missing_stage_is_an_error_at_its_place() {
             let error = within(SOON, || (0..3).map(stage).collect::<Pipeline>().output().unwrap_err());
             assert_eq!((error.kind(), error.stage()), (ErrorKind::ProgramNotFound, Some(missing)));
             assert!(error.to_string().contains(&format!("stage {missing} of 3")), "{error}");
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }
@@ -315,7 +315,7 @@ fn a_timeout_ends_every_stage() {
             assert_eq!(error.kind(), ErrorKind::Timeout);
             let stages = &error.output().unwrap().stages;
             assert!(stages.iter().all(|stage| stage.status.signal() == Some(libc::SIGTERM)), "{stages:?}");
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }

@@ -31,7 +31,7 @@ use nix::unistd::{ForkResult, fork};
 use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, cmd, pipe};
 
 use crate::harness::*;
-use crate::support::role;
+use crate::support::{assert_childless, role};
 
 /// Item 1: Success is success, and code N is code N.
 #[test]
@@ -58,7 +58,7 @@ fn a_missing_program_is_no_status_127_and_leaves_no_zombie() {
                 cmd.spawn().unwrap_err(),
                 cmd.lines().unwrap_err(),
             ];
-            assert_eq!(children(), []);
+            assert_childless();
             for error in errors {
                 assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::ProgramNotFound, Some(libc::ENOENT)));
                 assert!(error.to_string().contains(program) && error.status().is_none(), "{error}");

@@ -28,7 +28,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, StatusPolicy, cmd};
 
 use crate::harness::*;
-use crate::support::{role, within};
+use crate::support::{assert_childless, role, within};
 
 const SOON: Duration = Duration::from_secs(6);
 
@@ -47,7 +47,7 @@ fn a_start_that_fails_midway_forgets_what_is_pending() {
             within(SOON, || pipeline.lines().unwrap_err()),
         ] {
             assert_eq!((error.kind(), error.stage()), (ErrorKind::ProgramNotFound, Some(2)));
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }
@@ -206,13 +206,13 @@ fn a_callback_that_errs_ends_the_run_with_its_error() {
         ] {
             assert_eq!(error.kind(), ErrorKind::Callback);
             assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "had enough");
-            assert_eq!(children(), []);
+            assert_childless();
         }
         let panics = |_: &[u8]| -> () { panic!("a callback's own") };
         let error = within(SOON, || yes().stdout(Redirect::each_line(panics)).spawn().unwrap().wait().unwrap_err());
         assert_eq!(error.kind(), ErrorKind::Panic);
         assert!(error.to_string().contains("a callback's own"), "{error}");
-        assert_eq!(children(), []);
+        assert_childless();
     });
 }
 
@@ -252,7 +252,7 @@ fn a_writer_or_reader_that_fails_or_panics_is_an_error() {
             ] {
                 assert_eq!(error.kind(), kind, "{error}");
                 assert!(error.to_string().contains("broken on purpose"), "{error}");
-                assert_eq!(children(), []);
+                assert_childless();
             }
         }
     });
