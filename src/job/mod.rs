@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::process::Process;
 use crate::status::Status;
 use crate::stdio::Stream;
-use shared::Shared;
+use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 
 pub use reader::{Lines, LinesBytes, Reader};
@@ -123,7 +123,7 @@ impl Job {
     /// # Errors
     /// As [`wait`](Job::wait).
     pub fn try_wait(&self) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(Deadline::after(Duration::ZERO)).transpose()
+        self.shared.wait_until(Deadline::after(Duration::ZERO), Leftovers::Keep).transpose()
     }
 
     /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
@@ -153,8 +153,7 @@ impl Job {
     }
 
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
-        self.shared.let_go_of_untaken();
-        self.shared.wait_until(deadline).transpose()
+        self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
     }
 
     /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped. Does not wait.

@@ -41,6 +41,16 @@ enum Turn {
     Over(Ended),
 }
 
+/// What becomes of the ends that nobody took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    /// stdin is closed, the outputs are read and thrown away.
+    LetGo,
+    /// They stay, to be taken.
+    Keep,
+}
+use Leftovers::{Keep, LetGo};
+
 /// How long a drop waits for the thread that drives the run.
 const DROP_PATIENCE: Duration = Duration::from_millis(50);
 
@@ -59,20 +69,29 @@ impl Shared {
 
     /// The run's thread.
     pub(super) fn drive(&self) {
-        self.wait_until(Deadline::NEVER);
+        self.wait_until(Deadline::NEVER, Keep);
     }
 
     /// Waits, and drives if nobody else does; `None` when `until` comes first.
-    pub(super) fn wait_until(&self, until: Deadline) -> Option<Result<Status, Error>> {
+    ///
+    /// What nobody took is let go of under the turn's lock, by whoever is to drive or to a driver that hears of it. A driver without
+    /// a waker that has not done so only looks, and leaves at once: then the turn is ours.
+    pub(super) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Error>> {
+        let let_go = || match leftovers {
+            LetGo => self.untaken().let_go(),
+            Keep => Vec::new(),
+        };
         let mut turn = self.turn();
         loop {
             match std::mem::replace(&mut *turn, Turn::Driven) {
                 Turn::Over(ended) => {
+                    drop(let_go());
                     let status = ended.as_ref().map(|over| over.output.status).map_err(Clone::clone);
                     *turn = Turn::Over(ended);
                     return Some(status);
                 }
-                Turn::Idle(run) => {
+                Turn::Idle(mut run) => {
+                    let_go().into_iter().for_each(|flow| run.pump.add(flow));
                     drop(turn);
                     let next = drive(run, until);
                     turn = self.turn();
@@ -83,6 +102,9 @@ impl Shared {
                     }
                 }
                 Turn::Driven => {
+                    if let Some(waker) = &self.waker {
+                        let_go().into_iter().for_each(|flow| waker.add(flow));
+                    }
                     turn = match until.remaining() {
                         None => self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner),
                         Some(Duration::ZERO) => return None,
@@ -120,21 +142,6 @@ impl Shared {
 
     pub(super) fn take_leash(&self) -> Option<Leash> {
         self.untaken().leash.take()
-    }
-
-    /// Closes an untaken stdin, and has untaken outputs read and thrown away.
-    pub(super) fn let_go_of_untaken(&self) {
-        let flows = self.untaken().let_go();
-        if flows.is_empty() {
-            return;
-        }
-        let mut turn = self.turn();
-        match (&mut *turn, &self.waker) {
-            (Turn::Idle(run), _) => flows.into_iter().for_each(|flow| run.pump.add(flow)),
-            (Turn::Driven, Some(waker)) => flows.into_iter().for_each(|flow| waker.add(flow)),
-            // Driven by another waiter, who let go of them before it began, or over.
-            (Turn::Driven | Turn::Detached | Turn::Over(_), _) => {}
-        }
     }
 
     /// Ends what still runs. With a thread at work, the processes are killed from here and the thread is told; it is waited

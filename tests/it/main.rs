@@ -3,6 +3,7 @@
 
 mod child_code;
 mod children;
+mod conformance;
 mod error_texts;
 mod examples;
 mod fixture;

@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use pipewright::{Cmd, Error, cmd};
+use pipewright::{Cmd, Error, Output, cmd};
 
-use crate::harness::{fixture, open_fds, process_fds};
+use crate::harness::{children, fixture, open_fds, process_fds};
 
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {
@@ -99,5 +99,22 @@ pub(crate) fn three_fds(pid: u32) -> [String; 3] {
             return [0, 1, 2].map(|fd| fds[&fd].clone());
         }
         assert!(start.elapsed() < Duration::from_secs(5), "the child has {fds:?}");
+    }
+}
+
+/// The error of a command's `output` that is cut by its timeout and had come `far_enough` by then.
+#[track_caller]
+pub(crate) fn timed_out_after(cmd: impl Fn(Duration) -> Cmd, far_enough: impl Fn(&Output) -> bool) -> Error {
+    let run = |time| within(time + Duration::from_secs(6), || cmd(time).output().unwrap_err());
+    timed_out(run, |error| error.output().is_some_and(&far_enough)).0
+}
+
+/// No child is left, zombies included. One that a busy machine let outlive its KILL has a second to go.
+#[track_caller]
+pub(crate) fn assert_childless() {
+    let start = Instant::now();
+    while !children().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(1), "left: {:?}", children());
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
