@@ -154,3 +154,22 @@ fn the_peak_memory_of_a_child_is_not_below_this_programs() {
         drop(std::hint::black_box(big));
     });
 }
+
+#[test]
+fn a_child_can_be_made_to_die_with_this_process() {
+    const PARENT: &str = "PIPEWRIGHT_TEST_PARENT";
+    isolated(|| {
+        if std::env::var_os(PARENT).is_some() {
+            let bound = role("hang").kill_on_parent_death(true).spawn().expect("it starts");
+            bound.detach();
+            // No drop runs, of anything.
+            nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).expect("allowed");
+        }
+        let exe = std::env::current_exe().expect("the path of the test binary");
+        let name = "readme::a_child_can_be_made_to_die_with_this_process";
+        let parent = cmd!(exe, name, "--exact", "--nocapture", "--test-threads=1").env(PARENT, "1").unchecked();
+        // Both hold this stdout: its end is the end of both, and the watchdog waits for less than the child's minute.
+        let out = parent.output().expect("it runs");
+        assert_eq!(out.status.signal(), Some(nix::libc::SIGKILL));
+    });
+}
