@@ -13,4 +13,6 @@ mod layers;
 mod plan;
 mod readme;
 mod support;
+mod time;
+mod verbs;
 mod words;
