@@ -9,6 +9,7 @@ mod examples;
 mod fixture;
 mod harness;
 mod harness_self;
+mod job;
 mod layers;
 mod plan;
 mod readme;
