@@ -12,6 +12,7 @@ mod harness_self;
 mod job;
 mod layers;
 mod plan;
+mod random;
 mod readme;
 mod support;
 mod time;

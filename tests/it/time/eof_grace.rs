@@ -106,8 +106,8 @@ fn the_grace_counts_from_the_last_end() {
 fn a_timeout_that_cut_a_held_stream_names_it() {
     isolated(|| {
         for name in ["fork-and-hold", "fork-and-yes"] {
-            let hold = role(name).arg("30000").stderr(Redirect::null()).timeout(TIMEOUT);
-            let error = within(TIMEOUT + SLACK, || hold.output()).expect_err("its child holds on");
+            let hold = role(name).arg("30000").stderr(Redirect::null()).timeout(4 * TIMEOUT);
+            let error = within(4 * TIMEOUT + SLACK, || hold.output()).expect_err("its child holds on");
             let output = error.output().expect("there is one");
             kill_stranger(output.stdout_lossy().lines().next().expect("a pid"));
             let leak = output.leaked.as_ref().expect("it is held");
