@@ -14,6 +14,7 @@ mod layers;
 mod plan;
 mod random;
 mod readme;
+mod secrets;
 mod status;
 mod support;
 mod time;
