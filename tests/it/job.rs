@@ -20,8 +20,10 @@ fn cats() -> [(&'static str, Job); 2] {
     [("undriven", cat.stdout(Redirect::null()).spawn().unwrap()), ("driven", driven.spawn().unwrap())]
 }
 
+type Wait = fn(&Job) -> pipewright::Result<Option<Status>>;
+
 /// The ways to wait for the end, however long it takes.
-const WAITS: [fn(&Job) -> pipewright::Result<Option<Status>>; 5] = [
+const WAITS: [Wait; 5] = [
     |job| job.wait().map(Some),
     |job| job.wait_timeout(Duration::MAX),
     |job| job.wait_timeout(Duration::from_secs(3600)),

@@ -50,11 +50,13 @@ fn end_of(status: pipewright::Status) -> End {
     status.code().map(Code).or(status.signal().map(Signal)).expect("one of the two")
 }
 
-const FIRST: Option<usize> = Some(0);
-const SECOND: Option<usize> = Some(1);
+type Culprit = Option<usize>;
+
+const FIRST: Culprit = Some(0);
+const SECOND: Culprit = Some(1);
 
 /// (first, second, pipefail, last, strict): who is at fault.
-const TABLE: [(End, End, Option<usize>, Option<usize>, Option<usize>); 25] = [
+const TABLE: [(End, End, Culprit, Culprit, Culprit); 25] = [
     (Code(0), Code(0), None, None, None),
     (Code(0), Code(3), SECOND, SECOND, SECOND),
     (Code(0), PIPE, SECOND, SECOND, SECOND),

@@ -10,8 +10,10 @@ pub(crate) struct Ran {
     pub(crate) result: Result<(), Error>,
 }
 
+pub(crate) type Verb = fn(&Pipeline) -> Ran;
+
 /// The name of each verb, and the verb. They want a stdout that is captured; `lines` and its kin read it.
-pub(crate) const VERBS: [(&str, fn(&Pipeline) -> Ran); 12] = [
+pub(crate) const VERBS: [(&str, Verb); 12] = [
     ("run", |pipeline| captured(pipeline.run())),
     ("status", |pipeline| seen_in_error(pipeline.status())),
     ("output", |pipeline| captured(pipeline.output())),
