@@ -8,16 +8,6 @@ use pipewright::Redirect;
 use crate::harness::*;
 use crate::support::*;
 
-/// Waits until this process has no child, which nobody announces.
-#[track_caller]
-fn all_are_reaped() {
-    within(SLACK * 2, || {
-        while !children().is_empty() {
-            std::thread::yield_now();
-        }
-    });
-}
-
 #[test]
 fn a_detached_run_lives_on_and_leaves_no_zombie() {
     isolated(|| {
@@ -35,7 +25,7 @@ fn a_detached_run_lives_on_and_leaves_no_zombie() {
             assert!(process.wait().expect("ours").success());
             progress();
         }
-        all_are_reaped();
+        assert_childless();
     });
 }
 
@@ -48,7 +38,7 @@ fn a_detached_process_can_still_be_ended() {
         assert_eq!(read_line(stdout), "ready");
         process.kill().expect("it is there");
         assert_eq!(process.wait().expect("ours").signal(), Some(libc::SIGKILL));
-        all_are_reaped();
+        assert_childless();
     });
 }
 
@@ -63,7 +53,7 @@ fn what_its_thread_does_goes_on_after_a_detach() {
             assert_eq!(heard.iter().count(), 40_000);
             progress();
         }
-        all_are_reaped();
+        assert_childless();
     });
 }
 
@@ -76,7 +66,7 @@ fn the_deadline_of_a_detached_run_holds() {
         job.detach();
         let status = within(Duration::from_millis(100) + SLACK, || process.wait()).expect("ours");
         assert_eq!(status.signal(), Some(libc::SIGTERM));
-        all_are_reaped();
+        assert_childless();
     });
 }
 
@@ -90,6 +80,6 @@ fn a_cancel_reaches_a_detached_run() {
         job.detach();
         cancel.cancel();
         assert_eq!(within(SLACK, || process.wait()).expect("ours").signal(), Some(libc::SIGTERM));
-        all_are_reaped();
+        assert_childless();
     });
 }

@@ -30,7 +30,7 @@ fn cancel_at_first_sign(pipeline: pipewright::Pipeline) -> (pipewright::Pipeline
 fn is_cancelled(name: &str, ran: Ran) {
     let error = ran.result.expect_err(name);
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{name}: {error}");
-    assert!(error.to_string().ends_with("cancelled") || error.to_string().contains("cancelled before"), "{error}");
+    assert!(error.to_string().contains("cancelled"), "{error}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_cancel_meets_a_start_at_any_moment() {
                 scope.spawn(|| cancel.cancel());
                 is_cancelled("output", within(SLACK, || VERBS[2].1(&hang)));
             });
-            assert_eq!(children(), []);
+            assert_childless();
             progress();
         }
     });

@@ -2,11 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pipewright::{Cmd, Job, Pipeline, Redirect};
 
-use super::SLACK;
 use crate::harness::*;
 use crate::random::Random;
 use crate::support::*;
@@ -72,20 +71,6 @@ fn use_it(job: &Job, random: &mut Random) {
     }
 }
 
-/// The bound is the promise's: what will not die in time is left to the reaper, which gets 200 ms, ten times over.
-#[track_caller]
-fn assert_childless(pids: &[u32]) {
-    let start = Instant::now();
-    loop {
-        let left: Vec<i32> = children();
-        if left.is_empty() {
-            return;
-        }
-        assert!(start.elapsed() < 2 * SLACK, "{left:?} are left of {pids:?}");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_drop_at_any_point_is_short_and_leaves_nobody() {
     isolated(|| {
@@ -93,9 +78,8 @@ fn a_drop_at_any_point_is_short_and_leaves_nobody() {
         for _ in 0..count(150, 2000) {
             let Ok(job) = pipeline(&mut random).spawn() else { continue };
             use_it(&job, &mut random);
-            let pids = job.pids();
             within(DROPPED_WITHIN, || drop(job));
-            assert_childless(&pids);
+            assert_childless();
             progress();
         }
     });
@@ -121,7 +105,7 @@ fn pipelines_of_five_leave_nobody_however_they_end() {
                 (Ok(job), 2) => drop(job.shutdown(Duration::from_secs(30)).expect("they end")),
                 (Ok(job), _) => drop(job),
             }
-            assert_childless(&[]);
+            assert_childless();
             progress();
         }
     });
@@ -140,7 +124,8 @@ fn a_drop_does_not_wait_for_a_callback() {
         let job = yes.spawn().expect("it starts");
         inside.recv().expect("the first line");
         within(DROPPED_WITHIN, || drop(job));
-        assert_eq!(children(), [], "reaped, although their thread sits in the callback");
+        // Although their thread sits in the callback.
+        assert_childless();
         // The callback goes; the lines behind the one it sat on are nobody's any more.
         drop((release, yes));
         assert!(inside.iter().count() <= 1);
@@ -156,11 +141,11 @@ fn a_stream_that_is_dropped_ends_its_run() {
             let mut lines = yes.lines().expect("it starts");
             assert_eq!(lines.next().expect("endless").expect("a line"), "y");
             within(DROPPED_WITHIN, || drop(lines));
-            assert_eq!(children(), []);
+            assert_childless();
             let mut reader = yes.reader().expect("it starts");
             std::io::Read::read_exact(&mut reader, &mut [0; 4]).expect("endless");
             within(DROPPED_WITHIN, || drop(reader));
-            assert_eq!(children(), []);
+            assert_childless();
         }
     });
 }
@@ -172,14 +157,14 @@ fn a_panic_while_a_verb_runs_leaves_nobody() {
         let panics = || yes.for_each_line(|_| -> () { panic!("a panic of the caller's") }).map(drop);
         let result = catch_unwind(AssertUnwindSafe(panics));
         assert!(!matches!(result, Ok(Ok(()))));
-        assert_eq!(children(), []);
+        assert_childless();
         let job = role("hang").stdin(Redirect::null()).stdout(Redirect::piped()).spawn().expect("it starts");
         let result = catch_unwind(AssertUnwindSafe(move || {
             let _job = job;
             panic!("a panic of the caller's");
         }));
         assert!(result.is_err());
-        assert_eq!(children(), []);
+        assert_childless();
     });
 }
 
@@ -191,7 +176,7 @@ fn a_drop_works_without_a_spare_descriptor() {
             let hang = if driven { hang.stdout(Redirect::capture()) } else { hang.stdout(Redirect::piped()) };
             let job = hang.spawn().expect("it starts");
             spare_fds(0, || within(DROPPED_WITHIN, || drop(job)));
-            assert_eq!(children(), []);
+            assert_childless();
         };
         dropped(false);
         dropped(true);
