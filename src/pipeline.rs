@@ -5,7 +5,7 @@ use std::ops::BitOr;
 use std::sync::Arc;
 
 use crate::cmd::settings::{Settings, settings_methods};
-use crate::cmd::{Cmd, Spec, command_line, env_methods};
+use crate::cmd::{Cmd, Spec, command_line, env_methods, linked_line};
 use crate::redirect::{In, Out, Redirect};
 
 /// Commands whose outputs feed the next one, as a value.
@@ -208,14 +208,14 @@ pub(crate) fn shell_line<'a>(stages: impl ExactSizeIterator<Item = &'a Spec>, li
     let alone = stages.len() == 1;
     let mut line = String::new();
     for (index, spec) in stages.enumerate() {
-        if let Some(link) = index.checked_sub(1).and_then(|before| links.get(before)) {
-            line.push_str(match link {
-                Link::Stdout => " | ",
-                Link::Stderr => " 3>&1 >&2 2>&3 3>&- | ",
-                Link::Both => " 2>&1 | ",
-            });
+        if index > 0 {
+            line.push_str(" | ");
         }
-        let stage = command_line(spec);
+        let stage = match links.get(index) {
+            None | Some(Link::Stdout) => command_line(spec),
+            Some(Link::Stderr) => linked_line(spec, " 3>&1 >&2 2>&3 3>&-"),
+            Some(Link::Both) => linked_line(spec, " 2>&1"),
+        };
         // `cd` is for this stage only.
         let grouped = spec.current_dir().is_some() && !alone;
         line.push_str(&if grouped { format!("({stage})") } else { stage });

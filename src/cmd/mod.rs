@@ -26,7 +26,7 @@ pub(crate) use env::env_methods;
 #[doc(hidden)]
 pub use macros::{Arg, ArgSingle};
 pub use settings::CancelHandle;
-pub(crate) use show::command_line;
+pub(crate) use show::{command_line, linked_line};
 
 /// A command to run: program, arguments, environment, redirections, attributes.
 ///

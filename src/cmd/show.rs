@@ -13,6 +13,12 @@ use crate::spawn::EnvChange;
 
 /// The line, without any secret.
 pub(crate) fn command_line(spec: &Spec) -> String {
+    linked_line(spec, "")
+}
+
+/// The line of a stage whose outputs are linked to the next one: a shell does that first of all, so the words for it, which change
+/// what 1 and 2 are, stand before the stage's own redirections.
+pub(crate) fn linked_line(spec: &Spec, link: &str) -> String {
     let mut line = String::new();
     if let Some(dir) = spec.current_dir() {
         // Writing to a String cannot fail.
@@ -24,6 +30,7 @@ pub(crate) fn command_line(spec: &Spec) -> String {
         line.push(' ');
         if arg.secret { line.push_str("\"${SECRET:?}\"") } else { line.push_str(&quote(arg.text.as_bytes())) }
     }
+    line.push_str(link);
     redirections(&mut line, spec);
     line
 }

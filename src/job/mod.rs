@@ -2,6 +2,8 @@
 
 mod files;
 mod flows;
+#[cfg(test)]
+mod many_tests;
 mod outcome;
 mod reader;
 mod run;

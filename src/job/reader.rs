@@ -34,6 +34,8 @@ pub struct Reader {
     job: Option<Job>,
     stdout: Option<OwnedFd>,
     leash: Option<Leash>,
+    /// The run was cut: so many bytes were in the pipe then and are still to be read. Whoever goes on writing writes to nobody.
+    rest: Option<usize>,
 }
 
 impl std::fmt::Debug for Leash {
@@ -47,7 +49,7 @@ impl Reader {
         let job = Job::start(plan, true)?;
         let stdout = job.shared.take_end(crate::stdio::Stream::Stdout);
         let leash = job.shared.take_leash();
-        Ok(Reader { job: Some(job), stdout, leash })
+        Ok(Reader { job: Some(job), stdout, leash, rest: None })
     }
 
     /// The job behind it, until the end was reported: to signal it, or to know its processes.
@@ -74,13 +76,17 @@ impl Reader {
     fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(stdout) = &self.stdout else { return Ok(0) };
         if let Some(leash) = &self.leash {
-            if !leash.wait_readable(stdout.as_fd())? {
-                // The run was cut: what is there, and no waiting for more.
-                let queued = fds::bytes_queued(stdout.as_fd())?.min(buffer.len());
-                if queued == 0 {
+            if self.rest.is_none() && !leash.wait_readable(stdout.as_fd())? {
+                self.rest = Some(fds::bytes_queued(stdout.as_fd())?);
+            }
+            if let Some(rest) = &mut self.rest {
+                let wanted = buffer.len().min(*rest);
+                if wanted == 0 {
                     return Ok(0);
                 }
-                return stream::read(stdout.as_fd(), &mut buffer[..queued]);
+                let read = stream::read(stdout.as_fd(), &mut buffer[..wanted])?;
+                *rest -= read;
+                return Ok(read);
             }
         }
         stream::read(stdout.as_fd(), buffer)

@@ -144,8 +144,8 @@ impl Shared {
         self.untaken().leash.take()
     }
 
-    /// Ends what still runs. With a thread at work, the processes are killed from here and the thread is told; it is waited
-    /// for only so long, since it may be in the caller's code.
+    /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
+    /// waited for only so long, since it may be in the caller's code.
     pub(super) fn end(&self, processes: &[Process]) {
         if self.detached.load(Relaxed) {
             return;
@@ -166,8 +166,15 @@ impl Shared {
                 if let Some(waker) = &self.waker {
                     waker.order(Order::Abort);
                 }
+                drop(turn);
+                let until = Deadline::after(DROP_PATIENCE);
+                for process in processes {
+                    // What does not die in time is left to the thread.
+                    let _ = process.wait_until(until);
+                }
                 let driven = |turn: &mut Turn| matches!(turn, Turn::Driven);
-                drop(self.changed.wait_timeout_while(turn, DROP_PATIENCE, driven));
+                let left = until.remaining().unwrap_or_default();
+                drop(self.changed.wait_timeout_while(self.turn(), left, driven));
             }
             other @ (Turn::Detached | Turn::Over(_)) => *turn = other,
         }

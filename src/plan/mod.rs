@@ -132,7 +132,9 @@ impl Plan {
             PipePlan::Link | PipePlan::Relay | PipePlan::TakeStdin | PipePlan::TakeOutput(_) => false,
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
-        moving || self.settings.timeout.is_some() || self.settings.cancel.get().is_some()
+        // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
+        let bounded = reader && self.settings.eof_grace.is_some();
+        moving || bounded || self.settings.timeout.is_some() || self.settings.cancel.get().is_some()
     }
 
     /// Texts that nothing rendered may hold.

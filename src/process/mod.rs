@@ -221,7 +221,7 @@ impl Process {
         self.0.ended(Status::UNKNOWN, None)
     }
 
-    fn wait_until(&self, deadline: Deadline) -> io::Result<Option<Status>> {
+    pub(crate) fn wait_until(&self, deadline: Deadline) -> io::Result<Option<Status>> {
         loop {
             if let Some(status) = self.try_wait()? {
                 return Ok(Some(status));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::helper::Tether;
 use super::sink::Sink;
+use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
 use crate::pipe::budget::{self, Grant};
 use crate::stdio::Stream;
@@ -61,10 +62,10 @@ impl Flow {
         matches!(self, Flow::Drain(drain) if drain.blocking && drain.source.is_some() && !drain.pending())
     }
 
-    pub(super) fn step(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+    pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         match self {
             Flow::Feed(feed) => feed.step(),
-            Flow::Drain(drain) => drain.step(lent),
+            Flow::Drain(drain) => drain.step(lent, halt),
             Flow::Helper(tether) => tether.result(),
         }
     }
@@ -85,14 +86,22 @@ impl Flow {
         }
     }
 
-    /// Takes what is there and closes our end.
-    pub(super) fn close(&mut self) -> Result<(), FlowFailure> {
+    /// Takes what is there and closes our end; `cut`: the run's time is up. Whether somebody still holds the other end, as far as
+    /// can be seen: of a helper's pipe, a helper that is not through is all there is to see.
+    pub(super) fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
         match self {
-            Flow::Feed(feed) => feed.pipe = None,
-            Flow::Drain(drain) => return drain.close(),
-            Flow::Helper(tether) => tether.cut(),
+            Flow::Feed(feed) => {
+                // A pipe that nobody reads refuses the next byte.
+                let result = feed.step();
+                (feed.pipe.take().is_some(), result)
+            }
+            Flow::Drain(drain) => drain.close(cut),
+            Flow::Helper(tether) => {
+                let held = !cut && tether.is_awaited();
+                tether.cut();
+                (held, Ok(()))
+            }
         }
-        Ok(())
     }
 }
 
@@ -203,8 +212,15 @@ impl Drain {
         }
     }
 
-    /// Reads one chunk and hands it on.
-    fn step(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+    /// Reads one chunk and hands it on. What a halt left of the last one comes first.
+    fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+        if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
+            self.chunk.clear();
+            let caught_up = self.distribute(lent, halt);
+            if caught_up.is_err() || self.sinks.iter().any(Sink::is_behind) {
+                return caught_up;
+            }
+        }
         let Some(source) = &self.source else { return Ok(()) };
         let room = self.busy.chunk();
         let direct = match self.sinks.as_mut_slice() {
@@ -226,7 +242,7 @@ impl Drain {
             }
             Ok(read) => {
                 self.busy.saw(read == room, source.as_fd());
-                if copied { self.distribute(lent) } else { Ok(()) }
+                if copied { self.distribute(lent, halt) } else { Ok(()) }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => {
@@ -238,10 +254,10 @@ impl Drain {
 
     /// Gives the chunk to every sink. One that fails is dropped; with the last one gone the source is closed, so that the
     /// writer learns of it.
-    fn distribute(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+    fn distribute(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         let mut first = Ok(());
         for sink in &mut self.sinks {
-            if let Err(error) = sink.take(&self.chunk, lent) {
+            if let Err(error) = sink.take(&self.chunk, lent, halt) {
                 sink.fail();
                 first = first.and(Err(error));
             }
@@ -274,9 +290,10 @@ impl Drain {
         first.map_err(|error| self.failure(error))
     }
 
-    /// One look at what waits in the pipe: a writer that never stops must not keep us here.
-    fn close(&mut self) -> Result<(), FlowFailure> {
-        let Some(source) = self.source.take() else { return Ok(()) };
+    /// One look at what waits in the pipe: a writer that never stops must not keep us here. And one behind it, for whether
+    /// anybody is there who could write more.
+    fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
+        let Some(source) = self.source.take() else { return (false, Ok(())) };
         let mut rest = match self.sinks.as_mut_slice() {
             [Sink::Capture(_)] | [] => Vec::new(),
             _ => std::mem::take(&mut self.chunk),
@@ -290,14 +307,15 @@ impl Drain {
                 Ok(_) => {}
             }
         }
+        let held = !self.blocking && !matches!(stream::read_into(source.as_fd(), &mut rest, CHUNK), Ok(0));
         let mut first = Ok(());
         for sink in &mut self.sinks {
             // Sinks that are other people's descriptors are not waited for any more.
-            if let Err(error) = sink.take_at_close(&rest) {
+            if let Err(error) = sink.take_at_close(&rest, cut) {
                 first = first.and(Err(error));
             }
         }
-        first.map_err(|error| self.failure(error))
+        (held, first.map_err(|error| self.failure(error)))
     }
 
     fn failure(&self, what: FlowError) -> FlowFailure {

@@ -49,6 +49,11 @@ impl LineSplitter {
         each(&mem::take(&mut self.partial))
     }
 
+    /// Whether whole lines wait for the next call.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.backlog && !self.partial.is_empty()
+    }
+
     fn cut_backlog<E>(&mut self, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         self.backlog = false;
         let held = mem::take(&mut self.partial);

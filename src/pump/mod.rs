@@ -28,7 +28,7 @@ pub use captured::Captured;
 pub(crate) use flow::{Drain, Feed, Flow};
 pub(crate) use lines::LineSplitter;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
-use wake::{Order, Wake};
+use wake::{Halt, Order, Wake};
 
 /// Any error of the caller's.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
@@ -75,6 +75,9 @@ pub(crate) struct Timing {
 
 /// How long after SIGKILL a process may take to be gone before it is left to the reaper.
 const KILL_PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long callbacks may keep a run that is being ended from looking at its processes, beyond the call in progress.
+const CALLBACKS_WHILE_ENDING: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -168,6 +171,17 @@ impl Pump {
         }
     }
 
+    /// Until when callbacks for the lines of one chunk may go on: a run whose processes were asked to end looks often whether they
+    /// are gone.
+    fn patience(&self) -> Deadline {
+        match self.phase {
+            Phase::Running | Phase::Closing(_) | Phase::Over => self.deadline(),
+            Phase::Terminating(_) | Phase::Killing(_) => {
+                self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING))
+            }
+        }
+    }
+
     pub(crate) fn done(&self) -> bool {
         self.phase == Phase::Over || (self.all_ended() && self.flows.iter().all(|flow| !flow.is_awaited()))
     }
@@ -185,7 +199,8 @@ impl Pump {
     pub(crate) fn ready(&mut self, token: Token, lent: &mut Lent<'_>) {
         match token {
             Token::Flow(flow) => {
-                let result = self.flows[flow].step(lent);
+                let halt = Halt { until: self.patience(), wake: self.wake.as_ref() };
+                let result = self.flows[flow].step(lent, halt);
                 self.note(result);
             }
             Token::Sink(flow, sink) => {
@@ -209,7 +224,7 @@ impl Pump {
         }
         match self.phase {
             Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Running => self.give_up_on_leaks(),
+            Phase::Running => self.close(),
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(_) => {
@@ -362,15 +377,17 @@ impl Pump {
         }
     }
 
-    fn give_up_on_leaks(&mut self) {
-        self.leaked = self.flows.iter().filter(|flow| flow.is_awaited()).map(Flow::stream).collect();
-        self.close();
-    }
-
-    /// Takes what waits in the pipes, without waiting for more, and closes our ends.
+    /// Takes what waits in the pipes, without waiting for more, and closes our ends. Whoever is at the other end of one when all
+    /// processes of the run have ended is a stranger: that stream leaked.
     fn close(&mut self) {
+        let all_ended = self.all_ended();
         for flow in &mut self.flows {
-            if let Err(failure) = flow.close() {
+            let awaited = flow.is_awaited();
+            let (held, result) = flow.close(self.cut.is_some());
+            if held && awaited && all_ended {
+                self.leaked.push(flow.stream());
+            }
+            if let Err(failure) = result {
                 self.failure.get_or_insert(failure);
             }
         }

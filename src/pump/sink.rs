@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::capture::Capture;
 use super::helper::panic_text;
 use super::lines::LineSplitter;
+use super::wake::Halt;
 use super::{BoxError, FlowError, Lent};
 use crate::sys::{fds, signals, stream};
 
@@ -48,8 +49,13 @@ impl Sink {
         }
     }
 
+    /// Whether lines wait that a callback was halted before.
+    pub(super) fn is_behind(&self) -> bool {
+        matches!(self, Sink::Lines(splitter, _) | Sink::LentLines(splitter) if splitter.is_behind())
+    }
+
     /// Takes a new chunk, or as much of it as goes at once.
-    pub(super) fn take(&mut self, chunk: &[u8], lent: &mut Lent<'_>) -> Result<(), FlowError> {
+    pub(super) fn take(&mut self, chunk: &[u8], lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowError> {
         match self {
             Sink::Capture(capture) => {
                 capture.push(chunk).map_err(|error| FlowError::Limit(error.limit))?;
@@ -58,8 +64,8 @@ impl Sink {
                 }
                 Ok(())
             }
-            Sink::Lines(splitter, callback) => splitter.push(chunk, |line| call(callback, line)),
-            Sink::LentLines(splitter) => splitter.push(chunk, |line| call_lent(lent, line)),
+            Sink::Lines(splitter, callback) => unless_halted(splitter, chunk, halt, |line| call(callback, line)),
+            Sink::LentLines(splitter) => unless_halted(splitter, chunk, halt, |line| call_lent(lent, line)),
             Sink::Fd(sink) => {
                 sink.taken = 0;
                 match sink.kind {
@@ -100,15 +106,13 @@ impl Sink {
         }
     }
 
-    /// What was left in the pipe when it was given up. Descriptors that might block get nothing any more.
-    pub(super) fn take_at_close(&mut self, rest: &[u8]) -> Result<(), FlowError> {
+    /// What was left in the pipe when it was given up. Descriptors that might block get nothing any more, nor do callbacks of
+    /// a run that was `cut`: its time is up.
+    pub(super) fn take_at_close(&mut self, rest: &[u8], cut: bool) -> Result<(), FlowError> {
         match self {
-            Sink::Capture(_) | Sink::Lines(..) => {
-                self.take(rest, &mut None)?;
-                self.finish(&mut None)
-            }
-            Sink::Fd(FdSink { kind: FdKind::NeverBlocks, .. }) => {
-                self.take(rest, &mut None)?;
+            Sink::Lines(..) if cut => Ok(()),
+            Sink::Capture(_) | Sink::Lines(..) | Sink::Fd(FdSink { kind: FdKind::NeverBlocks, .. }) => {
+                self.take(rest, &mut None, Halt::NEVER)?;
                 self.finish(&mut None)
             }
             Sink::Fd(_) => self.finish(&mut None),
@@ -122,6 +126,23 @@ impl Sink {
             Sink::Capture(capture) | Sink::Full(capture) => Sink::Full(capture),
             _ => Sink::Dead,
         };
+    }
+}
+
+/// Calls back for each line of the chunk, until halted: the rest then comes with the next chunk, which may be empty.
+fn unless_halted(
+    splitter: &mut LineSplitter,
+    chunk: &[u8],
+    halt: Halt<'_>,
+    mut call: impl FnMut(&[u8]) -> Result<(), FlowError>,
+) -> Result<(), FlowError> {
+    let each = |line: &[u8]| {
+        call(line).map_err(Some)?;
+        if halt.now() { Err(None) } else { Ok(()) }
+    };
+    match splitter.push(chunk, each) {
+        Err(Some(error)) => Err(error),
+        Ok(()) | Err(None) => Ok(()),
     }
 }
 

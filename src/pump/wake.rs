@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io};
 
 use super::Flow;
+use crate::clock::Deadline;
 use crate::pipe;
 use crate::sys::{fds, stream};
 
@@ -36,6 +37,8 @@ impl fmt::Debug for Waker {
 
 struct Orders {
     highest: AtomicU8,
+    /// The highest that the run has seen.
+    seen: AtomicU8,
     /// Streams that the run is to see to from now on.
     flows: Mutex<Vec<Flow>>,
     bell: OwnedFd,
@@ -46,7 +49,12 @@ impl Wake {
         let (woken, bell) = pipe::kernel()?;
         fds::set_nonblocking(woken.as_fd(), true)?;
         fds::set_nonblocking(bell.as_fd(), true)?;
-        let orders = Arc::new(Orders { highest: AtomicU8::new(0), flows: Mutex::default(), bell: bell.into() });
+        let orders = Arc::new(Orders {
+            highest: AtomicU8::new(0),
+            seen: AtomicU8::new(0),
+            flows: Mutex::default(),
+            bell: bell.into(),
+        });
         Ok((Wake { woken: woken.into(), orders: Arc::clone(&orders) }, Waker(orders)))
     }
 
@@ -59,15 +67,38 @@ impl Wake {
         std::mem::take(&mut self.orders.flows.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether there is an order that `order` has not told yet.
+    fn has_news(&self) -> bool {
+        self.orders.highest.load(SeqCst) > self.orders.seen.load(SeqCst)
+    }
+
     /// The order that the bell was rung for. The bell first: an order given meanwhile rings again.
     pub(super) fn order(&self) -> Option<Order> {
         // Nothing there means that it was read before.
         let _ = stream::read(self.fd(), &mut [0; 16]);
-        match self.orders.highest.load(SeqCst) {
+        let highest = self.orders.highest.load(SeqCst);
+        self.orders.seen.store(highest, SeqCst);
+        match highest {
             0 => None,
             1 => Some(Order::Cancel),
             _ => Some(Order::Abort),
         }
+    }
+}
+
+/// When to leave off in the middle of a chunk of lines: a slow callback must not put off a deadline, or an order, by more than
+/// one call.
+#[derive(Clone, Copy)]
+pub(crate) struct Halt<'a> {
+    pub(super) until: Deadline,
+    pub(super) wake: Option<&'a Wake>,
+}
+
+impl Halt<'_> {
+    pub(super) const NEVER: Halt<'static> = Halt { until: Deadline::NEVER, wake: None };
+
+    pub(super) fn now(&self) -> bool {
+        self.until.passed() || self.wake.is_some_and(Wake::has_news)
     }
 }
 

@@ -118,3 +118,16 @@ pub(crate) fn assert_childless() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// The time that everything else may take, beyond what a test waits for on purpose: the promised 100 ms, ten times over.
+pub(crate) const SLACK: Duration = Duration::from_secs(1);
+
+/// Runs `each` on all items at once, a thread for each: most of what is bounded in time is waiting.
+pub(crate) fn all_at_once<T: Sync>(items: &[T], each: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| each(item))).collect();
+        // The panic's own text was printed by its thread.
+        let failed = threads.into_iter().filter_map(|thread| thread.join().err()).count();
+        assert_eq!(failed, 0, "so many of {} failed", items.len());
+    });
+}

@@ -1,0 +1,120 @@
+//! What a process left behind holds open is waited for as long as was asked, and no longer.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use pipewright::{Pipeline, Redirect, Stream};
+
+use super::{SLACK, TIMEOUT, captured};
+use crate::harness::*;
+use crate::support::*;
+use crate::verbs::*;
+
+const EOF_GRACE: Duration = Duration::from_millis(100);
+
+/// Every verb comes back well, with what was there.
+fn every_verb_is_cut(pipeline: Pipeline, check: impl Fn(&str, &[u8]) + Sync) {
+    let pipeline = captured(pipeline).eof_grace(EOF_GRACE);
+    for _ in 0..count(1, 20) {
+        all_at_once(&VERBS, |(name, verb)| {
+            let ran = within(EOF_GRACE + SLACK, || verb(&pipeline));
+            assert!(ran.result.is_ok(), "{name}: {:?}", ran.result);
+            check(name, &ran.seen);
+        });
+        progress();
+    }
+}
+
+fn ends_with_its_pid(name: &str, seen: &[u8]) {
+    // `status` and `wait` show nothing, and the run of `read` was stripped of nothing that is looked at here.
+    let text = String::from_utf8_lossy(seen);
+    if !matches!(name, "status" | "spawn, wait" | "read" | "read_bytes") {
+        let (pid, _) = text.split_once('\n').expect("a line");
+        kill_stranger(pid);
+    }
+}
+
+#[test]
+fn a_grandchild_that_holds_stdout_is_not_waited_for() {
+    isolated(|| every_verb_is_cut(role("fork-and-hold").arg("3000").into(), ends_with_its_pid));
+}
+
+#[test]
+fn a_grandchild_that_keeps_talking_does_not_extend_it() {
+    isolated(|| every_verb_is_cut(role("fork-and-yes").into(), ends_with_its_pid));
+}
+
+#[test]
+fn the_streams_that_were_cut_are_named() {
+    isolated(|| {
+        let hold = role("fork-and-hold").arg("30000").eof_grace(EOF_GRACE);
+        let leaked = |hold: pipewright::Cmd| {
+            let output = within(EOF_GRACE + SLACK, || hold.output()).expect("its own status is good");
+            kill_stranger(output.stdout_str().expect("a pid"));
+            output.leaked.map(|leak| leak.streams)
+        };
+        assert_eq!(leaked(hold.clone()), Some(vec![Stream::Stdout, Stream::Stderr]));
+        assert_eq!(leaked(hold.clone().stderr(Redirect::null())), Some(vec![Stream::Stdout]));
+        assert_eq!(
+            leaked(hold.clone().stdin(Redirect::bytes("in")).stderr(Redirect::null())),
+            Some(vec![Stream::Stdout])
+        );
+        // More than a pipe takes, and nobody who reads it.
+        let bytes = Redirect::bytes(vec![b'x'; 1 << 20]);
+        assert_eq!(
+            leaked(hold.clone().stdin(bytes).stderr(Redirect::null())),
+            Some(vec![Stream::Stdin, Stream::Stdout])
+        );
+        assert_eq!(role("echo").eof_grace(EOF_GRACE).output().expect("it ends well").leaked, None);
+    });
+}
+
+#[test]
+fn with_no_grace_at_all_what_is_there_is_taken() {
+    isolated(|| {
+        for _ in 0..count(5, 200) {
+            let hold = role("fork-and-hold").arg("30000").stderr(Redirect::null()).eof_grace(Duration::ZERO);
+            let output = within(SLACK, || hold.output()).expect("its own status is good");
+            assert!(output.stdout.ends_with(b"\n"), "{output:?}");
+            kill_stranger(output.stdout_str().expect("a pid"));
+            // 100,000 bytes are in the pipe or on their way when the writer ends, and all of them are its own.
+            let much = role("both").arg("100000").eof_grace(Duration::ZERO).output().expect("it ends well");
+            assert_eq!((much.stdout.len(), much.stderr.len(), much.leaked), (100_000, 100_000, None));
+        }
+    });
+}
+
+#[test]
+fn the_grace_counts_from_the_last_end() {
+    isolated(|| {
+        // The first stage is long gone when the last one ends; its stderr is held by its child all the while.
+        let first = role("fork-and-hold").arg("30000").stderr(Redirect::capture()).stdin(Redirect::null());
+        let job = (first | role("head") | role("hang")).stdout(Redirect::piped()).eof_grace(EOF_GRACE);
+        let job = job.spawn().expect("it starts");
+        let mut lines = BufReader::new(job.take_stdout().expect("piped"));
+        lines.read_line(&mut String::new()).expect("ready");
+        job.processes()[0].wait().expect("ours");
+        job.processes()[1].wait().expect("ours");
+        assert_eq!(job.wait_timeout(EOF_GRACE * 2).expect("it goes on"), None);
+        job.processes()[2].kill().expect("it is there");
+        let status = within(EOF_GRACE + SLACK, || job.wait()).expect("a status");
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    });
+}
+
+#[test]
+fn a_timeout_that_cut_a_held_stream_names_it() {
+    isolated(|| {
+        for name in ["fork-and-hold", "fork-and-yes"] {
+            let hold = role(name).arg("30000").stderr(Redirect::null()).timeout(4 * TIMEOUT);
+            let error = within(4 * TIMEOUT + SLACK, || hold.output()).expect_err("its child holds on");
+            let output = error.output().expect("there is one");
+            kill_stranger(output.stdout_lossy().lines().next().expect("a pid"));
+            let leak = output.leaked.as_ref().expect("it is held");
+            assert_eq!(leak.streams, [Stream::Stdout]);
+            assert!(error.full().to_string().contains("still held by another process: stdout"), "{error:?}");
+        }
+        let error = role("hang").timeout(TIMEOUT).output().expect_err("it hangs");
+        assert_eq!(error.output().expect("there is one").leaked, None, "nobody but the child itself held it");
+    });
+}
