@@ -8,10 +8,9 @@ mod tests;
 
 /// A word for any POSIX shell to read back as exactly `bytes` (which hold no NUL).
 ///
-/// Plain words stay as they are and other text goes between single quotes. What a terminal would act on or
-/// could not show (controls, format characters such as the bidirectional ones, bytes that are not UTF-8) is written
-/// as an octal escape in a command substitution. That drops newlines at its end, so a newline is
-/// escaped together with the character behind it, and only newlines at the end of the word are left raw, in quotes.
+/// Plain words stay as they are and other text goes between single quotes, newlines and tabs included: a script of several
+/// lines is best read as several lines. What a terminal would act on or could not show (other controls, format characters
+/// such as the bidirectional ones, bytes that are not UTF-8) is written as an octal escape in a command substitution.
 pub(crate) fn quote(bytes: &[u8]) -> Cow<'_, str> {
     match plain(bytes) {
         // `=ls` is a path to zsh.
@@ -88,12 +87,10 @@ fn quoted(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "''".into();
     }
-    let mut quoter = Quoter { word: String::with_capacity(bytes.len() + 2), part: Part::Bare, newlines: 0 };
+    let mut quoter = Quoter { word: String::with_capacity(bytes.len() + 2), part: Part::Bare };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '\n' {
-                quoter.newlines += 1;
-            } else if is_printable(c) {
+            if matches!(c, '\n' | '\t') || is_printable(c) {
                 quoter.text(c);
             } else {
                 quoter.octal(c.encode_utf8(&mut [0; 4]).as_bytes());
@@ -107,8 +104,6 @@ fn quoted(bytes: &[u8]) -> String {
 struct Quoter {
     word: String,
     part: Part,
-    /// Newlines read but not yet written: how depends on whether anything follows.
-    newlines: usize,
 }
 
 /// The part of the word that is being written, still without its end.
@@ -123,9 +118,7 @@ enum Part {
 
 impl Quoter {
     fn text(&mut self, c: char) {
-        if self.newlines > 0 {
-            self.octal(c.encode_utf8(&mut [0; 4]).as_bytes());
-        } else if c != '\'' {
+        if c != '\'' {
             self.enter(Part::Single);
             self.word.push(c);
         } else {
@@ -140,9 +133,6 @@ impl Quoter {
             return;
         }
         self.enter(Part::Printf);
-        for _ in 0..std::mem::take(&mut self.newlines) {
-            self.word.push_str("\\012");
-        }
         for byte in bytes {
             push_escape(&mut self.word, format_args!("\\{byte:03o}"));
         }
@@ -166,10 +156,6 @@ impl Quoter {
     }
 
     fn finish(mut self) -> String {
-        if self.newlines > 0 {
-            self.enter(Part::Single);
-            self.word.extend(std::iter::repeat_n('\n', self.newlines));
-        }
         self.enter(Part::Bare);
         self.word
     }

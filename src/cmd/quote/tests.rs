@@ -20,10 +20,7 @@ fn read_back(shell: &str, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
 fn check(words: &[Vec<u8>]) {
     for word in words {
         let quoted = quote(word);
-        let raw = quoted.find(|c: char| c.is_control());
-        let newlines_at_end = word.iter().rev().take_while(|&&byte| byte == b'\n').count();
-        assert_eq!(quoted.matches('\n').count(), newlines_at_end, "{quoted:?}");
-        assert!(raw.is_none_or(|at| quoted[at..].trim_end_matches('\'').bytes().all(|b| b == b'\n')), "{quoted:?}");
+        assert!(quoted.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control()), "{quoted:?}");
     }
     // `sh` is the one that counts; the others where the system has them.
     for shell in ["sh", "dash", "bash", "ksh", "mksh", "zsh", "yash"] {
@@ -83,14 +80,12 @@ fn quotes_as_little_as_it_can() {
         ("it's", r"'it'\''s'"),
         ("''", r"\'\'"),
         ("é 中 🦀 e\u{301}", "'é 中 🦀 e\u{301}'"),
-        ("\t", r#""$(printf '\011')""#),
+        ("\t", "'\t'"),
         ("a\u{1b}[31mb", r#"'a'"$(printf '\033')"'[31mb'"#),
         ("a\u{202e}b", r#"'a'"$(printf '\342\200\256')"'b'"#),
-        ("a\nb", r#"'a'"$(printf '\012\142')""#),
-        ("\n\n'x", r#""$(printf '\012\012\047')"'x'"#),
-        ("a\n\n", "'a\n\n'"),
-        ("\n", "'\n'"),
-        ("\t\n", "\"$(printf '\\011')\"'\n'"),
+        ("a\nb\n", "'a\nb\n'"),
+        ("\n'x", "'\n'\\''x'"),
+        ("\r\n", "\"$(printf '\\015')\"'\n'"),
     ] {
         assert_eq!(quote(word.as_bytes()), quoted);
         check(&[word.into()]);
