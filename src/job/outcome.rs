@@ -27,7 +27,7 @@ pub(crate) struct Over {
 /// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, flows, cut, failure, leaked } = finished;
+    let Finished { stages: ended, flows, cut, running_at_cut, failure, leaked } = finished;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
@@ -56,7 +56,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
-        Some(cut) => return Err(cut_short(plan, cut, &output).with_output(output)),
+        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &output).with_output(output)),
         None => {
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
@@ -147,21 +147,34 @@ fn stderr_stage(plan: &Plan) -> Option<usize> {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, output: &Output) -> Error {
-    let alive: Vec<&str> =
-        output.stages.iter().filter(|stage| stage.status.is_unknown()).map(|stage| stage.label.as_str()).collect();
-    let rest = if alive.is_empty() { String::new() } else { format!("; still not dead: {}", alive.join(", ")) };
+fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error {
     let (kind, what) = match cut {
         Cut::TimedOut => {
             let timeout = plan.settings.timeout.unwrap_or_default();
-            (ErrorKind::Timeout, format!("timed out after {timeout:?}{rest}"))
+            (ErrorKind::Timeout, format!("timed out after {timeout:?}"))
         }
-        Cut::Cancelled => (ErrorKind::Cancelled, format!("was cancelled{rest}")),
-        Cut::Aborted => (ErrorKind::Cancelled, format!("was dropped while it ran{rest}")),
+        Cut::Cancelled => (ErrorKind::Cancelled, "was cancelled".to_owned()),
+        Cut::Aborted => (ErrorKind::Cancelled, "was dropped while it ran".to_owned()),
     };
-    match plan.stages.len() {
-        1 => Error::new(kind, what).at(plan.stage_name(0)),
-        count => Error::new(kind, format!("the pipeline of {count} stages {what}")),
+    let names = |indexes: &[usize]| {
+        let name = |index: &usize| format!("`{}` (stage {index})", output.stages[*index].label);
+        indexes.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    let count = plan.stages.len();
+    let undead: Vec<usize> = (0..count).filter(|&index| output.stages[index].status.is_unknown()).collect();
+    let mut rest = String::new();
+    if count > 1 && !running.is_empty() {
+        rest = format!("; still running: {}", names(running));
+    } else if let (true, Some(leak)) = (running.is_empty(), &output.leaked) {
+        let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
+        rest = format!("; every process had ended, but another one held {}", streams.join(" and "));
+    }
+    if !undead.is_empty() {
+        rest.push_str(&format!("; killed, but not dead yet: {}", names(&undead)));
+    }
+    match count {
+        1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
+        count => Error::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
 }
 

@@ -115,6 +115,8 @@ pub(crate) struct Pump {
     wake: Option<Wake>,
     last_end: Option<Instant>,
     cut: Option<Cut>,
+    /// The stages that ran when the run was cut.
+    running_at_cut: Vec<usize>,
     failure: Option<FlowFailure>,
     leaked: Vec<Stream>,
 }
@@ -125,6 +127,8 @@ pub(crate) struct Finished {
     pub(crate) stages: Vec<Option<Ended>>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) cut: Option<Cut>,
+    /// The stages that still ran when it was cut.
+    pub(crate) running_at_cut: Vec<usize>,
     pub(crate) failure: Option<FlowFailure>,
     /// The streams that somebody else still held when they were given up.
     pub(crate) leaked: Vec<Stream>,
@@ -141,6 +145,7 @@ impl Pump {
             wake,
             last_end: None,
             cut: None,
+            running_at_cut: Vec::new(),
             failure: None,
             leaked: Vec::new(),
         }
@@ -270,6 +275,7 @@ impl Pump {
             stages: self.stages.iter().map(|stage| stage.ended).collect(),
             flows: std::mem::take(&mut self.flows),
             cut: self.cut,
+            running_at_cut: std::mem::take(&mut self.running_at_cut),
             failure: self.failure.take(),
             leaked: std::mem::take(&mut self.leaked),
         }
@@ -349,6 +355,8 @@ impl Pump {
         if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
             self.cut.get_or_insert(cut);
             self.terminate();
+            let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
+            self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
         }
     }
 
