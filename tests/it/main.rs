@@ -1,6 +1,7 @@
 //! The test-suite of pipewright: one binary, a module a subject.
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
+mod bytes;
 mod child_code;
 mod children;
 mod conformance;
@@ -10,7 +11,10 @@ mod fixture;
 mod harness;
 mod harness_self;
 mod layers;
+mod names;
 mod plan;
 mod readme;
+mod stolen;
+mod streams;
 mod support;
 mod words;

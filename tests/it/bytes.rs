@@ -1,0 +1,1 @@
+//! Bytes get where they should, whoever is slow, full, gone or broken.
