@@ -102,16 +102,17 @@ pub(super) fn build(
                 if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
                     let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
-                    run.pump.add(Flow::Helper(tether.map_err(|error| failed(Step::Thread, error))?));
+                    let tether = tether.map_err(|error| failed(Step::Thread, error))?;
+                    run.pump.add(Flow::Helper(tether.numbered(number)));
                     continue;
                 }
                 let mut made = Vec::with_capacity(sinks.len());
                 for plan_sink in sinks {
-                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream };
+                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream, number };
                     made.push(making.sink(plan_sink)?.map_err(|error| failed(Step::Pipe, error))?);
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
-                run.pump.add(Flow::Drain(drain));
+                run.pump.add(Flow::Drain(drain.numbered(number)));
             }
         }
     }
@@ -142,6 +143,7 @@ struct Making<'a, 'b> {
     files: &'a Files,
     wants: &'a mut Wants<'b>,
     stream: Stream,
+    number: usize,
 }
 
 impl Making<'_, '_> {
@@ -175,7 +177,7 @@ impl Making<'_, '_> {
         let (theirs, ours) = crate::pipe::kernel()?;
         let sink = FdSink::ours(ours.into())?;
         let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.pump.add(Flow::Helper(tether));
+        self.run.pump.add(Flow::Helper(tether.numbered(self.number)));
         Ok(Sink::Fd(sink))
     }
 

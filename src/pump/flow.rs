@@ -134,7 +134,7 @@ impl Feed {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
             Err(error) => {
                 self.pipe = None;
-                return Err(FlowFailure { stream: Stream::Stdin, what: FlowError::Io(error) });
+                return Err(FlowFailure { stream: Stream::Stdin, pipe: None, what: FlowError::Io(error) });
             }
         }
         Ok(())
@@ -145,6 +145,7 @@ impl Feed {
 pub(crate) struct Drain {
     source: Option<OwnedFd>,
     stream: Stream,
+    number: Option<usize>,
     sinks: Vec<Sink>,
     /// What the sinks have not all taken yet.
     chunk: Vec<u8>,
@@ -164,6 +165,7 @@ impl Drain {
         Ok(Drain {
             source: Some(source),
             stream,
+            number: None,
             sinks,
             chunk: Vec::new(),
             stopped: false,
@@ -172,12 +174,18 @@ impl Drain {
         })
     }
 
+    /// With the number of its pipe in the plan, for what is said of it later.
+    pub(crate) fn numbered(self, number: usize) -> Drain {
+        Drain { number: Some(number), ..self }
+    }
+
     pub(crate) fn stream(&self) -> Stream {
         self.stream
     }
 
-    pub(crate) fn stopped_reading(&self) -> bool {
-        self.stopped
+    /// The number of the pipe, if we stopped reading it before its end.
+    pub(crate) fn stopped_reading(&self) -> Option<usize> {
+        self.number.filter(|_| self.stopped)
     }
 
     pub(crate) fn into_sinks(self) -> Vec<Sink> {
@@ -301,7 +309,7 @@ impl Drain {
     }
 
     fn failure(&self, what: FlowError) -> FlowFailure {
-        FlowFailure { stream: self.stream, what }
+        FlowFailure { stream: self.stream, pipe: self.number, what }
     }
 }
 

@@ -26,10 +26,16 @@ pub(crate) struct Tether {
     line: Option<OwnedFd>,
     slot: Slot,
     stream: Stream,
+    number: Option<usize>,
     moved: u64,
 }
 
 impl Tether {
+    /// With the number of its stream's pipe in the plan, for what is said of it later.
+    pub(crate) fn numbered(self, number: usize) -> Tether {
+        Tether { number: Some(number), ..self }
+    }
+
     pub(crate) fn stream(&self) -> Stream {
         self.stream
     }
@@ -64,7 +70,7 @@ impl Tether {
                 self.moved = moved;
                 Ok(())
             }
-            Some(Err(what)) => Err(FlowFailure { stream: self.stream, what }),
+            Some(Err(what)) => Err(FlowFailure { stream: self.stream, pipe: self.number, what }),
         }
     }
 
@@ -102,7 +108,7 @@ impl Helper {
         let slot = Slot::default();
         let line = fds::clear_of_stdio(ours.into())?;
         let post = Post { line: fds::clear_of_stdio(theirs.into())?, slot: Arc::clone(&slot) };
-        Ok(Helper { tether: Tether { line: Some(line), slot, stream, moved: 0 }, post })
+        Ok(Helper { tether: Tether { line: Some(line), slot, stream, number: None, moved: 0 }, post })
     }
 
     /// Starts the thread that reads from the caller's reader into `pipe`.
