@@ -91,7 +91,7 @@ fn collect(flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     for flow in flows {
         match flow {
             Flow::Feed(feed) => output.stdin_taken = Some(feed.taken()),
-            Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.moved()),
+            Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.fed()),
             Flow::Helper(_) => {}
             Flow::Drain(drain) => {
                 let stream = drain.stream();

@@ -112,6 +112,12 @@ impl Feed {
         Ok(Feed { pipe, bytes, taken: 0, busy: Busy::default() })
     }
 
+    /// With a pipe whose capacity is not to be touched, when `fixed`.
+    pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
+        self.busy.settled = fixed;
+        self
+    }
+
     /// How many bytes the pipe took.
     pub(crate) fn taken(&self) -> u64 {
         self.taken as u64
@@ -172,6 +178,12 @@ impl Drain {
             blocking,
             busy: Busy::default(),
         })
+    }
+
+    /// With a pipe whose capacity is not to be touched, when `fixed`.
+    pub(crate) fn of_capacity(mut self, fixed: bool) -> Drain {
+        self.busy.settled = fixed;
+        self
     }
 
     /// With the number of its pipe in the plan, for what is said of it later.
@@ -313,7 +325,7 @@ impl Drain {
     }
 }
 
-/// How busy one of our own pipe ends is; one that proves busy is grown, once.
+/// How busy one of our own pipe ends is; one that proves busy is grown, once, unless its capacity was asked for.
 #[derive(Default)]
 struct Busy {
     full: u32,
