@@ -5,3 +5,4 @@ mod failing;
 mod flow;
 mod memory;
 mod order;
+mod stuck;

@@ -1,6 +1,7 @@
 //! Where streams may come from and go to, and what readers of them see.
 
 mod buffer;
+mod inherit;
 mod limits;
 mod lines;
 mod one_shot;

@@ -139,3 +139,28 @@ fn a_reader_and_a_writer_are_dropped_with_the_run() {
         assert_eq!(tell.read(&mut [0]).expect("the reader is gone"), 0);
     });
 }
+
+#[test]
+fn one_writer_for_two_streams_is_refused_before_anything_runs() {
+    isolated(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let trace = dir.path().join("trace");
+        let say = || cmd!(fixture(), "say", "1", "o", "2", "e");
+        let first = || Cmd::sh("echo ran > \"$0\"").arg(&trace);
+        let to = || Redirect::to_writer(Sheet::default());
+        let (twice, teed, staged) = (to(), to(), to());
+        let cases = [
+            first() | say().stdout(twice.clone()).stderr(twice),
+            first() | say().stdout(Redirect::tee([teed.clone(), Redirect::null(), teed])),
+            first().stderr(staged.clone()) | say().stderr(staged),
+        ];
+        for pipeline in cases {
+            let error = pipeline.run().expect_err("one writer cannot be two");
+            assert_eq!(error.kind(), ErrorKind::AlreadyUsed, "{error:?}");
+            assert_eq!(error.stage(), Some(1), "{error:?}");
+            assert!(!trace.exists(), "the first stage ran");
+        }
+        let shared = (say() | say()).stderr(to());
+        shared.run().expect("what a pipeline says of every stderr is one stream");
+    });
+}
