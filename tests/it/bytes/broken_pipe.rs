@@ -57,6 +57,7 @@ fn a_pipeline_that_stops_reading_at_any_stage_is_no_error() {
                 let three = (stage(0) | stage(1) | stage(2)).stdin(Redirect::bytes(vec![b'x'; 16 * MIB]));
                 for _ in 0..count(5, 1000) {
                     assert_eq!(three.read().expect("it ends well"), "xxx");
+                    progress();
                 }
                 let job = three.clone().stdout(Redirect::capture()).spawn().expect("it starts");
                 assert_eq!(job.output().expect("it ends well").stdout, "xxx");
@@ -74,6 +75,7 @@ fn a_reader_whose_child_stops_reading_is_no_error() {
             for _ in 0..count(10, 1000) {
                 let output = cmd.output().expect("it ends well");
                 assert_eq!(output.stdout.len(), 200_000);
+                progress();
                 let taken = output.stdin_taken.expect("it was fed");
                 assert!((200_000..200_000 + PIPES).contains(&taken), "{taken}");
             }

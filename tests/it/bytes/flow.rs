@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use pipewright::{Cmd, Job, Redirect, cmd, pipe};
 
+use super::PATIENT;
 use crate::harness::*;
 
 const KIB: usize = 1024;
@@ -19,7 +20,7 @@ const NOISE: usize = 300_000;
 
 #[test]
 fn three_noisy_copies_deliver_everything_at_any_capacity() {
-    isolated(|| {
+    isolated_with(PATIENT, || {
         let size = count(4, 256) * MIB;
         for capacity in [4 * KIB, 8 * KIB, 64 * KIB] {
             let copies = cmd!(fixture(), "blocks", size.to_string()) | noisy_cat() | noisy_cat() | noisy_cat();

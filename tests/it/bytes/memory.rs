@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use pipewright::{Cmd, Limit, Redirect, cmd};
 
+use super::PATIENT;
 use crate::harness::*;
 
 /// About a MiB, in whole lines.
@@ -29,7 +30,7 @@ fn lines(bytes: usize) -> Cmd {
 
 #[test]
 fn lines_are_not_kept() {
-    isolated(|| {
+    isolated_with(PATIENT, || {
         let each = || Redirect::each_line(|line: &[u8]| assert_eq!(line.len(), 999));
         stays_small("each_line", |bytes| drop(lines(bytes).stdout(each()).run().expect("it runs")));
         stays_small("for_each_line", |bytes| drop(lines(bytes).for_each_line(|_| ()).expect("it runs")));
@@ -45,7 +46,7 @@ fn lines_are_not_kept() {
 
 #[test]
 fn what_is_passed_on_is_not_kept() {
-    isolated(|| {
+    isolated_with(PATIENT, || {
         /// Looks at nothing and keeps nothing.
         struct Nowhere;
         impl Write for Nowhere {
@@ -85,7 +86,7 @@ fn what_is_passed_on_is_not_kept() {
 
 #[test]
 fn a_file_in_a_tee_gets_all_and_memory_none() {
-    isolated(|| {
+    isolated_with(PATIENT, || {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("all");
         stays_small("a file", |bytes| {
@@ -99,7 +100,7 @@ fn a_file_in_a_tee_gets_all_and_memory_none() {
 
 #[test]
 fn a_limit_bounds_what_a_capture_takes() {
-    isolated(|| {
+    isolated_with(PATIENT, || {
         let keep = 10_000;
         for limit in [Limit::Head(keep), Limit::Tail(keep), Limit::HeadTail { head: keep / 2, tail: keep / 2 }] {
             stays_small(&format!("{limit:?}"), |bytes| {

@@ -138,6 +138,7 @@ fn one_builder_serves_many_threads_at_once() {
                     for _ in 0..count(5, 200) {
                         let output = cmd.output().expect("it runs");
                         assert!(output.stdout == input && output.stderr.len() == 100_000);
+                        progress();
                     }
                 });
             }

@@ -101,6 +101,7 @@ fn a_wait_drains_also_while_another_thread_only_looks() {
                 over.store(true, SeqCst);
                 assert!(status.success(), "{status}: what it wrote was thrown away, not refused");
             });
+            progress();
         }
     });
 }
@@ -117,6 +118,7 @@ fn many_threads_may_wait_for_what_nobody_took() {
                     assert!(status.success(), "{status}");
                 }
             });
+            progress();
         }
     });
 }
