@@ -1,10 +1,12 @@
 //! `output_into`: appended to the caller's buffer, which no failure empties.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use pipewright::{Cmd, ErrorKind, Limit, Redirect, cmd};
 
 use crate::harness::*;
+use crate::support::timed_out;
 
 #[test]
 fn what_is_captured_is_appended_and_the_capacity_is_used() {
@@ -57,17 +59,20 @@ fn no_failure_loses_what_was_in_the_buffer() {
             ("a bad status, captured nothing", cmd!(fixture(), "exit", "3").into(), ""),
             ("a bad status, stdout elsewhere", cmd!(fixture(), "exit", "3").stdout(Redirect::null()).into(), ""),
             ("a callback", fails().stderr(Redirect::each_line(failing)).into(), "said\n"),
-            (
-                "a timeout",
-                cmd!(fixture(), "hang").timeout(Duration::from_millis(100)).grace(Duration::from_millis(50)).into(),
-                "ready\n",
-            ),
         ];
         for (name, pipeline, said) in cases {
             let mut buffer = b"before ".to_vec();
             pipeline.output_into(&mut buffer).expect_err(name);
             assert_eq!(String::from_utf8_lossy(&buffer), format!("before {said}"), "{name}");
         }
+        let buffer = RefCell::default();
+        let hang = |time| {
+            buffer.replace(b"before ".to_vec());
+            let cmd = cmd!(fixture(), "hang").timeout(time).grace(Duration::from_millis(50));
+            cmd.output_into(&mut buffer.borrow_mut()).expect_err("a timeout")
+        };
+        timed_out(hang, |_| *buffer.borrow() != b"before ");
+        assert_eq!(String::from_utf8_lossy(&buffer.borrow()), "before ready\n");
     });
 }
 

@@ -1,11 +1,13 @@
 //! A run's stdout, line by line and as a reader.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::time::Duration;
 
 use pipewright::{Cmd, Error, ErrorKind, Lines, Redirect, cmd};
 
 use crate::harness::*;
+use crate::support::{no_child_is_left, timed_out};
 
 fn say(text: &str) -> Cmd {
     cmd!(fixture(), "say", "1", text)
@@ -139,30 +141,40 @@ fn dropping_them_ends_an_endless_child() {
                 let mut lines = cmd.lines().expect("it starts");
                 assert!(lines.by_ref().take(taken).all(|line| line.is_ok()));
                 drop(lines);
-                assert_eq!(children(), [0; 0], "{cmd}");
+                no_child_is_left();
                 let mut reader = cmd.reader().expect("it starts");
                 reader.read_exact(&mut vec![0; taken]).expect("so much comes");
                 drop(reader);
-                assert_eq!(children(), [0; 0], "{cmd}");
+                no_child_is_left();
             }
         }
         let pipeline = cmd!(fixture(), "yes") | cmd!(fixture(), "cat") | cmd!(fixture(), "cat");
         assert_eq!(pipeline.lines().expect("it starts").take(2).filter(Result::is_ok).count(), 2);
-        assert_eq!(children(), [0; 0]);
+        no_child_is_left();
     });
 }
 
 #[test]
 fn a_timeout_ends_the_lines_with_its_error() {
     isolated(|| {
-        let short = |cmd: Cmd| cmd.timeout(Duration::from_millis(100)).grace(Duration::from_millis(50));
-        for cmd in [short(cmd!(fixture(), "hang")), short(cmd!(fixture(), "ignore-term"))] {
-            let mut lines = cmd.lines().expect("it starts");
-            assert_eq!(lines.next().expect("a line").expect("no error"), "ready");
-            let error = lines.next().expect("the error").expect_err("the error");
+        let grace = Duration::from_millis(50);
+        for role in ["hang", "ignore-term"] {
+            let came = Cell::new(0);
+            let run = |time| {
+                let mut lines = cmd!(fixture(), role).timeout(time).grace(grace).lines().expect("it starts");
+                came.set(lines.by_ref().take_while(Result::is_ok).count());
+                assert!(lines.next().is_none(), "nothing comes behind the error");
+                let mut reader = cmd!(fixture(), role).timeout(time).grace(grace).reader().expect("it starts");
+                let error = reader.read_to_end(&mut Vec::new()).expect_err("it hangs");
+                error
+                    .into_inner()
+                    .and_then(|inner| inner.downcast().ok())
+                    .map_or_else(|| panic!("ours"), |error| *error)
+            };
+            let (error, _) = timed_out(run, |_| came.get() == 1);
             assert_eq!(error.kind(), ErrorKind::Timeout);
-            assert!(lines.next().is_none());
         }
+        let short = |cmd: Cmd| cmd.timeout(Duration::from_millis(100)).grace(grace);
         let mut last = None;
         for item in short(cmd!(fixture(), "stubborn-yes")).lines().expect("it starts") {
             assert!(last.is_none(), "nothing comes behind the error");
