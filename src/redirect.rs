@@ -140,8 +140,8 @@ impl<D: Direction> Redirect<D> {
         Redirect::of(D::common(Common::Fd(OneShot::new(fd.into()))))
     }
 
-    /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, or the `Arc`
-    /// lives: a reader at the other end of a pipe sees no end until then.
+    /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, a
+    /// [`Job`](crate::Job) it started, or the `Arc` lives: a reader at the other end of a pipe sees no end until then.
     pub fn shared_fd(fd: Arc<OwnedFd>) -> Self {
         Redirect::of(D::common(Common::SharedFd(fd)))
     }

@@ -121,9 +121,9 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
-    /// Takes the captured stdout out, for a caller who brought the buffer.
+    /// Takes the captured stdout out, for a caller who brought the buffer; `None` when it was not captured.
     pub(crate) fn take_stdout(&mut self) -> Option<Vec<u8>> {
-        let output = self.inner().output.as_mut()?;
+        let output = self.inner().output.as_mut().filter(|output| output.stdout.is_captured())?;
         Some(std::mem::take(&mut output.stdout).into_vec())
     }
 

@@ -128,14 +128,18 @@ fn check_unused(plan: &Plan) -> Result<(), Error> {
             }
         }
     }
+    let mut writers = Vec::new();
     for (number, pipe) in plan.pipes.iter().enumerate() {
-        let (stream, used_up, reading) = match pipe {
-            PipePlan::Feed(Input::Reader(slot)) => (Stream::Stdin, slot.is_used(), true),
-            PipePlan::Drain(stream, sinks) => (*stream, sinks.iter().any(is_used), false),
+        let (error, reading) = match pipe {
+            PipePlan::Feed(Input::Reader(slot)) => (slot.is_used().then(|| used(Stream::Stdin)), true),
+            PipePlan::Drain(stream, sinks) if sinks.iter().any(is_used) => (Some(used(*stream)), false),
+            PipePlan::Drain(stream, sinks) => {
+                let twice = sinks.iter().any(|sink| is_another(sink, &mut writers));
+                (twice.then(|| used_twice(*stream)), false)
+            }
             _ => continue,
         };
-        if used_up {
-            let error = used(stream);
+        if let Some(error) = error {
             return Err(match plan.users(number, reading).next() {
                 Some((stage, _)) => error.at(plan.stage_name(stage)),
                 None => error,
@@ -151,6 +155,19 @@ fn is_used(sink: &SinkPlan) -> bool {
         SinkPlan::Place(Place::Fd(slot)) => slot.is_used(),
         _ => false,
     }
+}
+
+/// Whether the sink's writer is one of those already seen; a descriptor may be shared, a writer may not.
+fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io::Write + Send>>>) -> bool {
+    let SinkPlan::Writer(slot) = sink else { return false };
+    let found = seen.iter().any(|other| other.same(slot));
+    seen.push(slot);
+    found
+}
+
+fn used_twice(stream: Stream) -> Error {
+    let what = format!("has a one-shot {stream} that another stream of the same run takes; a writer serves one stream");
+    Error::new(ErrorKind::AlreadyUsed, what)
 }
 
 pub(super) fn used(stream: Stream) -> Error {

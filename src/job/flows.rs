@@ -63,6 +63,8 @@ pub(super) fn build(
     mut wants: Wants<'_>,
 ) -> Result<(), Error> {
     let plan = Arc::clone(&run.plan);
+    let fixed = plan.settings.capacity.is_some();
+    run.untaken.fixed = fixed;
     let lone = drive == Drive::ByCaller && is_lone(&plan, run);
     // Plain captures last: one may take the caller's buffer, which no failure must lose.
     let is_capture = |pipe: &&(usize, &PipePlan)| matches!(pipe.1, PipePlan::Drain(_, sinks) if matches!(sinks.as_slice(), [SinkPlan::Capture]));
@@ -84,7 +86,7 @@ pub(super) fn build(
             PipePlan::TakeOutput(_) => run.untaken.stdout = ends.take(number, true),
             PipePlan::Feed(source) => {
                 let Some(writer) = ends.take(number, false) else { continue };
-                let flow = feed(source, writer)?;
+                let flow = feed(source, writer, fixed)?;
                 run.pump.add(flow.map_err(|error| failed(Step::Thread, error))?);
             }
             PipePlan::Drain(stream, sinks) => {
@@ -102,16 +104,17 @@ pub(super) fn build(
                 if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
                     let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
-                    run.pump.add(Flow::Helper(tether.map_err(|error| failed(Step::Thread, error))?));
+                    let tether = tether.map_err(|error| failed(Step::Thread, error))?;
+                    run.pump.add(Flow::Helper(tether.numbered(number)));
                     continue;
                 }
                 let mut made = Vec::with_capacity(sinks.len());
                 for plan_sink in sinks {
-                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream };
+                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream, number };
                     made.push(making.sink(plan_sink)?.map_err(|error| failed(Step::Pipe, error))?);
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
-                run.pump.add(Flow::Drain(drain));
+                run.pump.add(Flow::Drain(drain.numbered(number).of_capacity(fixed)));
             }
         }
     }
@@ -124,9 +127,12 @@ fn is_lone(plan: &Plan, run: &Run) -> bool {
     flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace.is_none()
 }
 
-fn feed(source: &Input, writer: OwnedFd) -> Result<io::Result<Flow>, Error> {
+fn feed(source: &Input, writer: OwnedFd, fixed: bool) -> Result<io::Result<Flow>, Error> {
     let reader = match source {
-        Input::Bytes(bytes) => return Ok(Feed::new(writer, Arc::clone(bytes)).map(Flow::Feed)),
+        Input::Bytes(bytes) => {
+            let feed = Feed::new(writer, Arc::clone(bytes));
+            return Ok(feed.map(|feed| Flow::Feed(feed.of_capacity(fixed))));
+        }
         Input::Reader(slot) => slot.take().ok_or_else(|| used(Stream::Stdin))?,
         Input::ReaderWith(make) => make(),
         // Has no pipe of its own.
@@ -142,6 +148,7 @@ struct Making<'a, 'b> {
     files: &'a Files,
     wants: &'a mut Wants<'b>,
     stream: Stream,
+    number: usize,
 }
 
 impl Making<'_, '_> {
@@ -175,7 +182,7 @@ impl Making<'_, '_> {
         let (theirs, ours) = crate::pipe::kernel()?;
         let sink = FdSink::ours(ours.into())?;
         let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.pump.add(Flow::Helper(tether));
+        self.run.pump.add(Flow::Helper(tether.numbered(self.number)));
         Ok(Sink::Fd(sink))
     }
 

@@ -6,7 +6,7 @@ use crate::cmd::Spec;
 use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::output::{Leak, Output, Stage};
-use crate::plan::{PipePlan, Plan};
+use crate::plan::Plan;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -44,7 +44,9 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             wall: ended.map_or_else(|| began.elapsed(), |ended| ended.wall),
         });
     }
-    let stopped_reading = collect(flows, &mut output);
+    let unread = collect(flows, &mut output);
+    let last = plan.stages.len().saturating_sub(1);
+    let stopped_reading = unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
     let policy = plan.settings.policy.unwrap_or_default();
     let checks: Vec<Check<'_>> =
@@ -83,17 +85,17 @@ impl Over {
     }
 }
 
-/// Gathers what the flows hold; says whether we stopped reading the run's stdout before its end.
-fn collect(flows: Vec<Flow>, output: &mut Output) -> bool {
-    let mut stopped_reading = false;
+/// Gathers what the flows hold; gives the pipes that we stopped reading before their end.
+fn collect(flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
+    let mut unread = Vec::new();
     for flow in flows {
         match flow {
             Flow::Feed(feed) => output.stdin_taken = Some(feed.taken()),
-            Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.moved()),
+            Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.fed()),
             Flow::Helper(_) => {}
             Flow::Drain(drain) => {
                 let stream = drain.stream();
-                stopped_reading |= stream == Stream::Stdout && drain.stopped_reading();
+                unread.extend(drain.stopped_reading());
                 for sink in drain.into_sinks() {
                     let (Sink::Capture(capture) | Sink::Full(capture)) = sink else { continue };
                     let place = if stream == Stream::Stderr { &mut output.stderr } else { &mut output.stdout };
@@ -102,11 +104,11 @@ fn collect(flows: Vec<Flow>, output: &mut Output) -> bool {
             }
         }
     }
-    stopped_reading
+    unread
 }
 
 fn failed(plan: &Plan, failure: FlowFailure) -> Error {
-    let stream = failure.stream;
+    let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
         FlowError::Io(error) => {
             let doing = if stream == Stream::Stdin { "fed" } else { "passed on" };
@@ -123,11 +125,11 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
             Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
     };
-    // The stage whose stream it is: the first for stdin, the last for stdout; a shared stderr is everybody's.
-    let stage = match stream {
-        Stream::Stdin => Some(0),
-        Stream::Stdout => plan.stages.len().checked_sub(1),
-        Stream::Stderr => stderr_stage(plan),
+    // The stage whose stream it is: the first for stdin, else the one that writes it; a shared one is everybody's.
+    let stage = match (stream, pipe) {
+        (Stream::Stdin, _) => Some(0),
+        (_, Some(pipe)) => only_writer(plan, pipe),
+        (_, None) => None,
     };
     match stage {
         Some(stage) => error.at(plan.stage_name(stage)),
@@ -135,11 +137,9 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
     }
 }
 
-/// The stage that alone writes a drained stderr.
-fn stderr_stage(plan: &Plan) -> Option<usize> {
-    let drained = plan.pipes.iter().enumerate().filter(|(_, pipe)| matches!(pipe, PipePlan::Drain(Stream::Stderr, _)));
-    let mut stages: Vec<usize> =
-        drained.flat_map(|(pipe, _)| plan.users(pipe, false).map(|(stage, _)| stage)).collect();
+/// The stage that alone writes a pipe.
+fn only_writer(plan: &Plan, pipe: usize) -> Option<usize> {
+    let mut stages: Vec<usize> = plan.users(pipe, false).map(|(stage, _)| stage).collect();
     stages.dedup();
     match stages.as_slice() {
         [only] => Some(*only),

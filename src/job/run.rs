@@ -36,6 +36,8 @@ pub(crate) struct Untaken {
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: Option<OwnedFd>,
     pub(crate) stderr: Option<OwnedFd>,
+    /// Whether the builder asked for a capacity, which is then not to be touched.
+    pub(crate) fixed: bool,
     /// What ties a reader of stdout to a run that has a driver.
     pub(crate) leash: Option<Leash>,
 }
@@ -48,7 +50,8 @@ impl Untaken {
         self.stdin = None;
         let outputs = [(Stream::Stdout, self.stdout.take()), (Stream::Stderr, self.stderr.take())];
         let drains = outputs.into_iter().filter_map(|(stream, end)| {
-            end.and_then(|end| Drain::new(end, stream, vec![Sink::Discard], false).ok()).map(Flow::Drain)
+            let drain = end.and_then(|end| Drain::new(end, stream, vec![Sink::Discard], false).ok());
+            drain.map(|drain| Flow::Drain(drain.of_capacity(self.fixed)))
         });
         drains.collect()
     }

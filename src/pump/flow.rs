@@ -121,6 +121,12 @@ impl Feed {
         Ok(Feed { pipe, bytes, taken: 0, busy: Busy::default() })
     }
 
+    /// With a pipe whose capacity is not to be touched, when `fixed`.
+    pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
+        self.busy.settled = fixed;
+        self
+    }
+
     /// How many bytes the pipe took.
     pub(crate) fn taken(&self) -> u64 {
         self.taken as u64
@@ -143,7 +149,7 @@ impl Feed {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
             Err(error) => {
                 self.pipe = None;
-                return Err(FlowFailure { stream: Stream::Stdin, what: FlowError::Io(error) });
+                return Err(FlowFailure { stream: Stream::Stdin, pipe: None, what: FlowError::Io(error) });
             }
         }
         Ok(())
@@ -154,6 +160,7 @@ impl Feed {
 pub(crate) struct Drain {
     source: Option<OwnedFd>,
     stream: Stream,
+    number: Option<usize>,
     sinks: Vec<Sink>,
     /// What the sinks have not all taken yet.
     chunk: Vec<u8>,
@@ -173,6 +180,7 @@ impl Drain {
         Ok(Drain {
             source: Some(source),
             stream,
+            number: None,
             sinks,
             chunk: Vec::new(),
             stopped: false,
@@ -181,12 +189,24 @@ impl Drain {
         })
     }
 
+    /// With a pipe whose capacity is not to be touched, when `fixed`.
+    pub(crate) fn of_capacity(mut self, fixed: bool) -> Drain {
+        self.busy.settled = fixed;
+        self
+    }
+
+    /// With the number of its pipe in the plan, for what is said of it later.
+    pub(crate) fn numbered(self, number: usize) -> Drain {
+        Drain { number: Some(number), ..self }
+    }
+
     pub(crate) fn stream(&self) -> Stream {
         self.stream
     }
 
-    pub(crate) fn stopped_reading(&self) -> bool {
-        self.stopped
+    /// The number of the pipe, if we stopped reading it before its end.
+    pub(crate) fn stopped_reading(&self) -> Option<usize> {
+        self.number.filter(|_| self.stopped)
     }
 
     pub(crate) fn into_sinks(self) -> Vec<Sink> {
@@ -319,11 +339,11 @@ impl Drain {
     }
 
     fn failure(&self, what: FlowError) -> FlowFailure {
-        FlowFailure { stream: self.stream, what }
+        FlowFailure { stream: self.stream, pipe: self.number, what }
     }
 }
 
-/// How busy one of our own pipe ends is; one that proves busy is grown, once.
+/// How busy one of our own pipe ends is; one that proves busy is grown, once, unless its capacity was asked for.
 #[derive(Default)]
 struct Busy {
     full: u32,

@@ -18,7 +18,9 @@ use crate::sys::{fds, signals, stream};
 
 const BUFFER: usize = 64 * 1024;
 
-type Slot = Arc<Mutex<Option<Result<u64, FlowError>>>>;
+type Slot = Arc<Mutex<Option<Result<(), FlowError>>>>;
+/// How many bytes a feed has written; locked during a write, which does not block, so that a child that saw bytes has them counted.
+type Count = Arc<Mutex<u64>>;
 
 /// The run's side of a helper.
 pub(crate) struct Tether {
@@ -26,10 +28,16 @@ pub(crate) struct Tether {
     line: Option<OwnedFd>,
     slot: Slot,
     stream: Stream,
-    moved: u64,
+    number: Option<usize>,
+    fed: Count,
 }
 
 impl Tether {
+    /// With the number of its stream's pipe in the plan, for what is said of it later.
+    pub(crate) fn numbered(self, number: usize) -> Tether {
+        Tether { number: Some(number), ..self }
+    }
+
     pub(crate) fn stream(&self) -> Stream {
         self.stream
     }
@@ -44,9 +52,9 @@ impl Tether {
         self.line.as_ref().map(AsFd::as_fd)
     }
 
-    /// The bytes that a finished helper moved.
-    pub(crate) fn moved(&self) -> u64 {
-        self.moved
+    /// The bytes that a feed has put into its pipe so far.
+    pub(crate) fn fed(&self) -> u64 {
+        *self.fed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn result(&mut self) -> Result<(), FlowFailure> {
@@ -59,12 +67,8 @@ impl Tether {
     pub(super) fn late_result(&mut self) -> Result<(), FlowFailure> {
         let left = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         match left {
-            None => Ok(()),
-            Some(Ok(moved)) => {
-                self.moved = moved;
-                Ok(())
-            }
-            Some(Err(what)) => Err(FlowFailure { stream: self.stream, what }),
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(what)) => Err(FlowFailure { stream: self.stream, pipe: self.number, what }),
         }
     }
 
@@ -102,14 +106,15 @@ impl Helper {
         let slot = Slot::default();
         let line = fds::clear_of_stdio(ours.into())?;
         let post = Post { line: fds::clear_of_stdio(theirs.into())?, slot: Arc::clone(&slot) };
-        Ok(Helper { tether: Tether { line: Some(line), slot, stream, moved: 0 }, post })
+        Ok(Helper { tether: Tether { line: Some(line), slot, stream, number: None, fed: Count::default() }, post })
     }
 
     /// Starts the thread that reads from the caller's reader into `pipe`.
     pub(crate) fn feed(self, mut reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<Tether> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
+        let count = Arc::clone(&self.tether.fed);
         self.start("pipewright-feed", move |line| {
-            let fed = guarded(|| feed(&mut *reader, pipe.as_fd(), line));
+            let fed = guarded(|| feed(&mut *reader, pipe.as_fd(), line, &count));
             (fed, pipe)
         })
     }
@@ -132,7 +137,7 @@ impl Helper {
     fn start(
         self,
         name: &str,
-        work: impl FnOnce(BorrowedFd<'_>) -> (Result<u64, FlowError>, OwnedFd) + Send + 'static,
+        work: impl FnOnce(BorrowedFd<'_>) -> (Result<(), FlowError>, OwnedFd) + Send + 'static,
     ) -> io::Result<Tether> {
         let Helper { tether, post } = self;
         thread::Builder::new().name(name.into()).spawn(move || {
@@ -147,7 +152,7 @@ impl Helper {
     }
 }
 
-fn guarded(work: impl FnOnce() -> io::Result<u64>) -> Result<u64, FlowError> {
+fn guarded(work: impl FnOnce() -> io::Result<()>) -> Result<(), FlowError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(FlowError::Io),
         Err(panic) => Err(FlowError::Panic(panic_text(&*panic))),
@@ -161,52 +166,47 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("(a panic without text)").to_owned()
 }
 
-fn feed(reader: &mut dyn Read, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<u64> {
+fn feed(reader: &mut dyn Read, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>, count: &Count) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
-    let mut moved = 0;
     loop {
         let read = match reader.read(&mut buffer) {
-            Ok(0) => return Ok(moved),
+            Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
         let mut rest = &buffer[..read];
         while !rest.is_empty() {
-            match stream::write(pipe, rest) {
-                Ok(written) => {
-                    moved += written as u64;
-                    rest = &rest[written..];
-                }
+            let mut fed = count.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = stream::write(pipe, rest).inspect(|written| *fed += *written as u64);
+            drop(fed);
+            match result {
+                Ok(written) => rest = &rest[written..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if !ready_before_cut(pipe, Interest::Writable, line)? {
-                        return Ok(moved);
+                        return Ok(());
                     }
                 }
                 // The child had enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(moved),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
     }
 }
 
-fn drain(writer: &mut dyn Write, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<u64> {
+fn drain(writer: &mut dyn Write, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
-    let mut moved = 0;
     loop {
         match stream::read(pipe, &mut buffer) {
             Ok(0) => {
                 writer.flush()?;
-                return Ok(moved);
+                return Ok(());
             }
-            Ok(read) => {
-                writer.write_all(&buffer[..read])?;
-                moved += read as u64;
-            }
+            Ok(read) => writer.write_all(&buffer[..read])?,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if !ready_before_cut(pipe, Interest::Readable, line)? {
-                    return Ok(moved);
+                    return Ok(());
                 }
             }
             Err(error) => return Err(error),

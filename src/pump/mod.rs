@@ -39,6 +39,8 @@ pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxErro
 #[derive(Debug)]
 pub(crate) struct FlowFailure {
     pub(crate) stream: Stream,
+    /// The number of the stream's pipe in the plan, where the stream alone does not tell whose it is.
+    pub(crate) pipe: Option<usize>,
     pub(crate) what: FlowError,
 }
 

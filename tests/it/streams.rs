@@ -1,0 +1,40 @@
+//! Where streams may come from and go to, and what readers of them see.
+
+mod buffer;
+mod inherit;
+mod limits;
+mod lines;
+mod one_shot;
+mod piped;
+mod redirects;
+mod tee;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+/// A writer whose bytes can be looked at.
+#[derive(Clone, Default)]
+struct Sheet(Arc<Mutex<Vec<u8>>>);
+
+impl Sheet {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().expect("no writer panics").clone()
+    }
+
+    /// A line callback that writes each line and a `|`.
+    fn lines(&self) -> impl FnMut(&[u8]) + Send + use<> {
+        let mut sheet = self.clone();
+        move |line: &[u8]| sheet.write_all(&[line, b"|"].concat()).expect("memory takes all")
+    }
+}
+
+impl Write for Sheet {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no writer panics").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
