@@ -154,7 +154,7 @@ fn a_stage_that_fails_is_named_though_the_last_one_is_well() {
         for _ in 0..count(20, 1000) {
             let error = (role("exit").arg("1").label("false") | role("cat")).read().expect_err("the first one failed");
             assert_eq!((error.stage(), error.label()), (FIRST, Some("false")));
-            assert_eq!(error.to_string(), "`false` (stage 0 of 2) exited with code 1");
+            assert!(error.to_string().ends_with("stage 0 of 2) exited with code 1"), "{error}");
             progress();
         }
     });
@@ -169,7 +169,7 @@ fn a_last_stage_that_we_stop_reading_did_not_fail() {
         assert_eq!(error.status().and_then(|status| status.signal()), Some(libc::SIGPIPE));
         // One that dies of it by itself is another matter.
         let error = role("signal").arg("13").output().expect_err("nobody stopped reading");
-        assert_eq!(error.to_string(), format!("`{}` killed by SIGPIPE", fixture()));
+        assert_eq!(error.to_string(), format!("`{}` was killed by SIGPIPE", fixture()));
     });
 }
 

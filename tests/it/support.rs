@@ -22,6 +22,11 @@ pub(crate) fn role(name: &str) -> Cmd {
 pub(crate) fn kill_stranger(pid: &str) {
     let pid: i32 = pid.trim().parse().expect("a pid");
     assert!(pid > 1, "{pid} means many");
+    // One that has ended already may have left its number to a real stranger.
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if !name.starts_with("pipewright-fixt") {
+        return;
+    }
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
 

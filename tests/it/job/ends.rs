@@ -136,24 +136,39 @@ fn signals_after_the_end_reach_nobody() {
     });
 }
 
-/// The next process gets this number; false where that cannot be had.
-fn next_pid(pid: u32) -> bool {
-    std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).is_ok()
+/// Sets back which number the next process gets, until it is dropped; `None` where that cannot be done.
+struct NextPid(String);
+
+impl NextPid {
+    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+
+    fn is(pid: u32) -> Option<NextPid> {
+        let old = std::fs::read_to_string(Self::LAST).ok()?;
+        std::fs::write(Self::LAST, (pid - 1).to_string()).ok()?;
+        Some(NextPid(old))
+    }
+}
+
+impl Drop for NextPid {
+    fn drop(&mut self) {
+        let _ = std::fs::write(Self::LAST, &self.0);
+    }
 }
 
 #[test]
 fn a_stranger_with_the_same_number_is_never_signalled() {
     isolated(|| {
         let mut met = 0;
-        for _ in 0..count(20, 1000) {
+        for _ in 0..count(10, 1000) {
             let job = role("exit").arg("0").stdin(Redirect::null()).spawn().expect("it starts");
             job.wait().expect("a status");
             let pid = job.pids()[0];
-            if !next_pid(pid) {
+            let Some(next) = NextPid::is(pid) else {
                 return skip("the numbers of processes cannot be chosen here");
-            }
+            };
             // Somebody else on this machine may be faster; then this is an ordinary run.
             let (stranger, _stdout) = ready(role("hang"));
+            drop(next);
             met += usize::from(stranger.pids()[0] == pid);
             job.kill().expect("no error");
             job.send_signal(libc::SIGTERM).expect("no error");
