@@ -202,7 +202,7 @@ fn a_timeout_holds_under_constant_data() {
         }
     }
     isolated(|| {
-        let yes = || role("yes").timeout(SHORT);
+        let yes = || role("yes").timeout(3 * SHORT);
         for error in [
             within(SOON, || yes().stdout(Redirect::to_writer(Slow)).run().unwrap_err()),
             within(SOON, || yes().stdout(Redirect::tee([Redirect::to_writer(Slow)])).run().unwrap_err()),
@@ -248,7 +248,7 @@ fn a_grandchild_on_the_pipe_bounds_nothing() {
         let out = within(SOON, || hold().eof_grace(SHORT).output().unwrap());
         assert_eq!(out.leaked.unwrap().streams, [Stream::Stdout, Stream::Stderr]);
         kill_stranger(out.stdout.to_str().unwrap());
-        let error = within(SOON, || hold().timeout(SHORT).output().unwrap_err());
+        let error = timed_out_after(|timeout| hold().timeout(timeout), |out| out.stdout.ends_with(b"\n"));
         assert_eq!(error.kind(), ErrorKind::Timeout);
         kill_stranger(error.output().unwrap().stdout.to_str().unwrap());
         let dir = tempfile::tempdir().unwrap();
@@ -368,7 +368,8 @@ fn a_wait_reaps_its_own_child_alone() {
 fn a_timeout_holds_while_stdin_is_not_read() {
     isolated(|| {
         let input = Redirect::bytes(vec![0; 1 << 20]);
-        let error = within(SOON, || role("hang").stdin(input).timeout(SHORT).output().unwrap_err());
+        let hang = role("hang").stdin(input);
+        let error = timed_out_after(|timeout| hang.clone().timeout(timeout), |_| true);
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert!(error.output().unwrap().stdin_taken.unwrap() < 1 << 20);
     });
