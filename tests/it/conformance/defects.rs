@@ -34,6 +34,7 @@
 //! | assert_cmd, snapbox: unread stdin defeats the timeout | `a_timeout_holds_while_stdin_is_not_read` |
 //! | cargo-util: stdin written before anything is read; insta-cmd: EPIPE panics | `subprocess_feeding::much_in_out_and_err_…`, `duct` |
 //! | wait-timeout, std: a full pipe that nobody reads holds up the wait | `waiting_drains_what_nobody_took` |
+//! | std, os_pipe: an end that is forgotten here keeps a child waiting | `waiting_closes_a_stdin_that_nobody_took` |
 //! | gag and kin: capture of this process's own stdout | not in this part of the library |
 
 use std::fs;
@@ -202,7 +203,7 @@ fn a_timeout_holds_under_constant_data() {
         }
     }
     isolated(|| {
-        let yes = || role("yes").timeout(SHORT);
+        let yes = || role("yes").timeout(3 * SHORT);
         for error in [
             within(SOON, || yes().stdout(Redirect::to_writer(Slow)).run().unwrap_err()),
             within(SOON, || yes().stdout(Redirect::tee([Redirect::to_writer(Slow)])).run().unwrap_err()),
@@ -248,7 +249,7 @@ fn a_grandchild_on_the_pipe_bounds_nothing() {
         let out = within(SOON, || hold().eof_grace(SHORT).output().unwrap());
         assert_eq!(out.leaked.unwrap().streams, [Stream::Stdout, Stream::Stderr]);
         kill_stranger(out.stdout.to_str().unwrap());
-        let error = within(SOON, || hold().timeout(SHORT).output().unwrap_err());
+        let error = timed_out_after(|timeout| hold().timeout(timeout), |out| out.stdout.ends_with(b"\n"));
         assert_eq!(error.kind(), ErrorKind::Timeout);
         kill_stranger(error.output().unwrap().stdout.to_str().unwrap());
         let dir = tempfile::tempdir().unwrap();
@@ -368,7 +369,8 @@ fn a_wait_reaps_its_own_child_alone() {
 fn a_timeout_holds_while_stdin_is_not_read() {
     isolated(|| {
         let input = Redirect::bytes(vec![0; 1 << 20]);
-        let error = within(SOON, || role("hang").stdin(input).timeout(SHORT).output().unwrap_err());
+        let hang = role("hang").stdin(input);
+        let error = timed_out_after(|timeout| hang.clone().timeout(timeout), |_| true);
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert!(error.output().unwrap().stdin_taken.unwrap() < 1 << 20);
     });
@@ -386,5 +388,20 @@ fn waiting_drains_what_nobody_took() {
         assert!(both().wait_timeout(Duration::from_secs(60)).unwrap().unwrap().success());
         assert!(both().output().unwrap().status.success());
         assert!(role("both").arg("500000").stdout(Redirect::piped()).stderr_to_stdout().status().unwrap().success());
+    });
+}
+
+/// Waiting closes a piped stdin that nobody took, so that no child waits for input that cannot come; a mere look leaves it to be taken.
+#[test]
+fn waiting_closes_a_stdin_that_nobody_took() {
+    isolated(|| {
+        let cat = || role("cat").stdin(Redirect::piped()).stdout(Redirect::capture()).spawn().unwrap();
+        let looked_at = cat();
+        assert_eq!(looked_at.try_wait().unwrap(), None);
+        assert!(looked_at.take_stdin().is_some());
+        assert!(cat().wait().unwrap().success());
+        assert!(cat().wait_timeout(Duration::from_secs(60)).unwrap().unwrap().success());
+        assert_eq!(cat().output().unwrap().stdout, "");
+        assert_eq!(role("count").stdin(Redirect::piped()).read().unwrap(), "0");
     });
 }

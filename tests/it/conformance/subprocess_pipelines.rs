@@ -306,7 +306,7 @@ fn a_detached_pipeline_lives_on() {
 #[test]
 fn a_timeout_ends_every_stage() {
     isolated(|| {
-        let slow = (role("hang") | role("hang")).stdout(Redirect::null()).timeout(Duration::from_millis(50));
+        let slow = (role("hang") | role("hang")).stdout(Redirect::null()).timeout(Duration::from_millis(500));
         for error in [
             within(SOON, || slow.run().unwrap_err()),
             within(SOON, || slow.output().unwrap_err()),

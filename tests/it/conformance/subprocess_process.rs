@@ -197,7 +197,7 @@ fn a_detached_job_returns_at_once_and_lives() {
 #[test]
 fn timeouts_of_run_and_output() {
     isolated(|| {
-        let short = role("hang").stdout(Redirect::null()).timeout(Duration::from_millis(50));
+        let short = role("hang").stdout(Redirect::null()).timeout(Duration::from_millis(400));
         for error in [
             within(SOON, || short.run().unwrap_err()),
             within(SOON, || short.output().unwrap_err()),
