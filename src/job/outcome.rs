@@ -6,7 +6,7 @@ use crate::cmd::Spec;
 use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::output::{Leak, Output, Stage};
-use crate::plan::Plan;
+use crate::plan::{Plan, Verb};
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -45,6 +45,11 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         });
     }
     let unread = collect(flows, &mut output);
+    if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
+        // Nobody to write anything, all of it captured.
+        output.stdout = Captured::from_bytes(Vec::new());
+        output.stderr = Captured::from_bytes(Vec::new());
+    }
     let last = plan.stages.len().saturating_sub(1);
     let stopped_reading = unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
