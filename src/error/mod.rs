@@ -27,6 +27,8 @@ pub use kind::ErrorKind;
 /// assert_eq!(error.status().unwrap().code(), Some(3));
 /// assert_eq!(error.output().unwrap().stdout, "half\n");
 /// assert_eq!(error.to_string(), "`sh` exited with code 3");
+/// let error = cmd!("sh", "-c", "echo why >&2; exit 3").output().unwrap_err();
+/// assert_eq!(error.stderr_tail().unwrap(), "why");
 /// ```
 ///
 /// Cloning is cheap: clones share what is in it.
@@ -160,6 +162,14 @@ impl Error {
     /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
     pub fn output(&self) -> Option<&Output> {
         self.0.output.as_ref()
+    }
+
+    /// The last lines of the captured stderr as the long text shows them: at most twenty, without secrets, with control
+    /// characters escaped. `None` when none was captured, or nothing was written. The bytes themselves are in
+    /// [`output`](Error::output).
+    pub fn stderr_tail(&self) -> Option<String> {
+        let stderr = self.0.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
+        Some(render::stderr_tail(stderr, &self.0.secrets).0)
     }
 
     /// The same, by value.

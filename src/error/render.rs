@@ -98,40 +98,44 @@ fn write_tail(f: &mut fmt::Formatter<'_>, output: &Output, secrets: &[Vec<u8>]) 
     if output.stderr.is_empty() {
         return Ok(());
     }
-    // Hidden before it is cut: a cut through a secret would leave a piece of it.
-    let hidden = hide(&output.stderr, secrets);
-    let (tail, whole) = tail_of(&hidden);
+    let (tail, whole) = stderr_tail(&output.stderr, secrets);
     f.write_str(if whole { "\n  stderr:" } else { "\n  stderr, its last lines:" })?;
-    for line in tail.split(|&byte| byte == b'\n') {
-        // A tab harms nobody.
-        let columns: Vec<String> = line.split(|&byte| byte == b'\t').map(escape_text).collect();
-        write!(f, "\n    {}", columns.join("\t"))?;
+    for line in tail.split('\n') {
+        write!(f, "\n    {line}")?;
     }
     Ok(())
 }
 
-/// The last lines, and whether that is all.
-fn tail_of(text: &[u8]) -> (&[u8], bool) {
+/// The last lines of a captured stderr as they may be shown, and whether that is all of it.
+pub(super) fn stderr_tail(text: &[u8], secrets: &[Vec<u8>]) -> (String, bool) {
     let body = text.strip_suffix(b"\n").unwrap_or(text);
     let by_lines = memchr::memrchr_iter(b'\n', body).nth(TAIL_LINES - 1).map_or(0, |newline| newline + 1);
     let start = by_lines.max(body.len().saturating_sub(TAIL_BYTES));
-    (&body[start..], start == 0)
+    let shown = hide(body, start, secrets);
+    // A tab harms nobody.
+    let columns: Vec<String> = shown.split(|&byte| byte == b'\t').map(escape_text).collect();
+    (columns.join("\t"), start == 0)
 }
 
-/// `text` with every occurrence of a secret replaced. The longest first, so that one secret inside another leaves no rest.
-pub(super) fn hide(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
+/// What is to be shown of `text`, from `start` on, with every occurrence of a secret replaced: the longest first, so that one secret
+/// inside another leaves no rest. A secret that begins before `start` and reaches beyond is replaced, too.
+pub(super) fn hide(text: &[u8], start: usize, secrets: &[Vec<u8>]) -> Vec<u8> {
     let mut secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).filter(|secret| !secret.is_empty()).collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
+    let mut out = Vec::with_capacity(text.len() - start);
+    let mut at = start.saturating_sub(secrets.first().map_or(0, |longest| longest.len()));
     while at < text.len() {
         match secrets.iter().find(|secret| text[at..].starts_with(secret)) {
             Some(secret) => {
-                out.extend_from_slice(b"***");
                 at += secret.len();
+                if at > start {
+                    out.extend_from_slice(b"***");
+                }
             }
             None => {
-                out.push(text[at]);
+                if at >= start {
+                    out.push(text[at]);
+                }
                 at += 1;
             }
         }
@@ -155,15 +159,24 @@ mod tests {
     #[test]
     fn secrets_are_hidden_the_longest_first() {
         let secrets = [b"pass".to_vec(), b"password1".to_vec(), Vec::new()];
-        assert_eq!(hide(b"a password1 b pass c", &secrets), b"a *** b *** c");
-        assert_eq!(hide(b"", &secrets), b"");
+        assert_eq!(hide(b"a password1 b pass c", 0, &secrets), b"a *** b *** c");
+        assert_eq!(hide(b"", 0, &secrets), b"");
+    }
+
+    #[test]
+    fn a_cut_through_a_secret_leaves_no_piece_of_it() {
+        let secrets = [b"0123456789".to_vec()];
+        for start in 3..13 {
+            assert_eq!(hide(b"xyz0123456789 end", start, &secrets), b"*** end");
+        }
+        assert_eq!(hide(b"xyz0123456789 end", 13, &secrets), b" end");
     }
 
     #[test]
     fn the_tail_is_cut_at_a_line() {
         let text: String = (0..30).map(|n| format!("line {n}\n")).collect();
-        let (tail, whole) = tail_of(text.as_bytes());
-        assert!(!whole && tail.starts_with(b"line 10\n") && tail.ends_with(b"line 29"));
-        assert_eq!(tail_of(b"one\n"), (&b"one"[..], true));
+        let (tail, whole) = stderr_tail(text.as_bytes(), &[]);
+        assert!(!whole && tail.starts_with("line 10\n") && tail.ends_with("line 29"));
+        assert_eq!(stderr_tail(b"one\ttwo\x1b\n", &[]), ("one\ttwo\\x1b".to_owned(), true));
     }
 }
