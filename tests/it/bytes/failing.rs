@@ -207,12 +207,16 @@ fn a_child_that_does_not_mind_is_ended_after_the_grace() {
     isolated(|| {
         let grace = Duration::from_millis(50);
         for how in [How::Errs, How::Panics] {
-            for (role, signal) in [("hang", nix::libc::SIGTERM), ("ignore-term", nix::libc::SIGKILL)] {
+            // On a busy machine the grace may be over before the first has died of its SIGTERM.
+            for (role, signals) in
+                [("hang", &[nix::libc::SIGTERM, nix::libc::SIGKILL][..]), ("ignore-term", &[nix::libc::SIGKILL])]
+            {
                 by_each_verb(
                     || cmd!(fixture(), role).stdout(callback(how)).grace(grace).into(),
                     |error| {
                         tells(&error, how, ErrorKind::Callback, "stdout");
-                        assert_eq!(error.output().expect("it ran").stages[0].status.signal(), Some(signal));
+                        let status = error.output().expect("it ran").stages[0].status;
+                        assert!(status.signal().is_some_and(|signal| signals.contains(&signal)), "{role}: {status}");
                     },
                 );
             }
