@@ -11,9 +11,10 @@ use crate::spawn::EnvChange;
 /// For APIs that take std's type. Carried over: program, arguments, `arg0`, environment, working directory, process group, uid and gid,
 /// and streams that are inherited, null, piped, or a file.
 ///
-/// What std has no word for (a callback, bytes, a merge, a timeout, a limit, …) is not dropped in silence: the resulting command
-/// then fails at spawn with `InvalidInput`, and its program's name says what could not be carried. A file that cannot be opened does the
-/// same.
+/// What std has no word for (a callback, bytes, a merge, a timeout, a limit, a `secret_arg`, …) is not dropped in silence: the resulting
+/// command then fails at spawn with `InvalidInput`, and its program's name says what could not be carried. A file that cannot
+/// be opened does the same. From there on std's rules hold: its children get every descriptor that is not close-on-exec, and this
+/// process's signal mask, and nobody checks the status.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -60,6 +61,7 @@ fn lost(spec: &Spec) -> Option<String> {
         (attributes.kill_on_parent_death, "kill_on_parent_death"),
         (attributes.inherit_signals, "inherit_signals"),
         (!spec.allowed_codes.is_empty(), "allow_codes"),
+        (spec.args.iter().any(|arg| arg.secret), "secret_arg"),
         (spec.env_changes().iter().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
     ];
     named.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned())
