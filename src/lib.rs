@@ -67,7 +67,7 @@
 //! ```
 //! use pipewright::{Cmd, cmd};
 //! let error = (cmd!("echo", "x") | Cmd::sh("cat; echo 'no space left' >&2; exit 3").label("pack")).output().unwrap_err();
-//! assert_eq!(error.to_string(), "`pack` (stage 1 of 2) exited with code 3");
+//! assert_eq!(error.to_string(), "`pack` (/bin/sh, stage 1 of 2) exited with code 3");
 //! assert_eq!(error.output().unwrap().stdout, "x\n");
 //! assert!(format!("{error:#}").ends_with("stderr:\n    no space left"));
 //! ```
