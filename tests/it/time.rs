@@ -29,7 +29,7 @@ fn captured(pipeline: impl Into<Pipeline>) -> Pipeline {
 fn assert_timeout(name: &str, result: Result<(), Error>) -> Error {
     let error = result.expect_err(name);
     assert_eq!(error.kind(), ErrorKind::Timeout, "{name}: {error}");
-    let what = if error.output().is_some() { "timed out after " } else { "was not started: the time was up" };
+    let what = if error.output().is_some() { "timed out after " } else { "was not started: the timeout of " };
     assert!(error.to_string().contains(what), "{name}: {error}");
     error
 }
