@@ -50,11 +50,12 @@ fn drive_all(mut runs: Vec<Run>) -> Vec<Result<Over, crate::error::Error>> {
 
 #[test]
 fn a_hundred_runs_are_driven_by_one_thread() {
-    // More than a pipe takes, so that feeding and draining take turns, and each its own.
-    let text = |index: usize| format!("{index} ").repeat(40_000);
+    // More than a pipe takes, so that feeding and draining take turns, and each its own; less than makes a pipe a busy one, and
+    // no pipe grown at birth: other tests of this process have the budget for themselves.
+    let text = |index: usize| format!("{index:03} ").repeat(25_000);
     let cat = |index: usize| Cmd::new("/bin/cat").stdin(Redirect::bytes(text(index)));
-    let runs =
-        (0..100).map(|index| if index % 2 == 0 { run(cat(index)) } else { run(cat(index) | Cmd::new("/bin/cat")) });
+    let both = |index: usize| (cat(index) | Cmd::new("/bin/cat")).capacity(64 * 1024);
+    let runs = (0..100).map(|index| if index % 2 == 0 { run(cat(index)) } else { run(both(index)) });
     let ended = drive_all(runs.collect());
     assert_eq!(ended.len(), 100);
     for (index, ended) in ended.into_iter().enumerate() {
@@ -91,7 +92,7 @@ fn each_run_keeps_its_own_time() {
 #[test]
 fn runs_that_are_let_go_of_halfway_are_ended() {
     let mut runs: Vec<Run> =
-        (0..20).map(|_| run(Cmd::new("/bin/cat").stdin(Redirect::bytes(vec![b'x'; 1 << 20])))).collect();
+        (0..20).map(|_| run(Cmd::new("/bin/cat").stdin(Redirect::bytes(vec![b'x'; 100_000])))).collect();
     for run in &mut runs {
         let mut tokens = Vec::new();
         run.pump.interests(|_, _, token| tokens.push(token));
