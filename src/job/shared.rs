@@ -69,10 +69,22 @@ impl Shared {
 
     /// The run's thread.
     pub(super) fn drive(&self) {
-        self.wait_until(Deadline::NEVER, Keep);
+        let mut turn = self.turn();
+        match std::mem::replace(&mut *turn, Turn::Driven) {
+            Turn::Idle(run) => {
+                drop(turn);
+                let over = drive(run, Deadline::NEVER);
+                *self.turn() = over;
+                self.changed.notify_all();
+            }
+            // Ended or let go of before this thread began.
+            other => *turn = other,
+        }
     }
 
-    /// Waits, and drives if nobody else does; `None` when `until` comes first.
+    /// Waits, and drives if nobody else does or will; `None` when `until` comes first.
+    ///
+    /// A run with a thread is that thread's, also while the thread has not begun: the caller's callbacks must not run here.
     ///
     /// What nobody took is let go of under the turn's lock, by whoever is to drive or to a driver that hears of it. A driver without
     /// a waker that has not done so only looks, and leaves at once: then the turn is ours.
@@ -92,6 +104,11 @@ impl Shared {
                 }
                 Turn::Idle(mut run) => {
                     let_go().into_iter().for_each(|flow| run.pump.add(flow));
+                    if self.waker.is_some() {
+                        *turn = Turn::Idle(run);
+                        turn = self.sleep(turn, until)?;
+                        continue;
+                    }
                     drop(turn);
                     let next = drive(run, until);
                     turn = self.turn();
@@ -105,17 +122,22 @@ impl Shared {
                     if let Some(waker) = &self.waker {
                         let_go().into_iter().for_each(|flow| waker.add(flow));
                     }
-                    turn = match until.remaining() {
-                        None => self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner),
-                        Some(Duration::ZERO) => return None,
-                        Some(left) => self.changed.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0,
-                    };
+                    turn = self.sleep(turn, until)?;
                 }
                 Turn::Detached => {
                     *turn = Turn::Detached;
                     return None;
                 }
             }
+        }
+    }
+
+    /// Until something changes; `None` when `until` has come.
+    fn sleep<'a>(&self, turn: MutexGuard<'a, Turn>, until: Deadline) -> Option<MutexGuard<'a, Turn>> {
+        match until.remaining() {
+            None => Some(self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner)),
+            Some(Duration::ZERO) => None,
+            Some(left) => Some(self.changed.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0),
         }
     }
 

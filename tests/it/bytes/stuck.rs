@@ -117,6 +117,21 @@ fn a_stuck_callback_holds_up_no_other_run() {
 }
 
 #[test]
+fn a_jobs_callback_never_runs_on_a_thread_that_waits() {
+    isolated(|| {
+        let here = std::thread::current().id();
+        for _ in 0..count(100, 5000) {
+            let each = move |_: &[u8]| assert_ne!(std::thread::current().id(), here);
+            let job = cmd!(fixture(), "echo", "x").stdout(Redirect::each_line(each)).spawn().expect("it starts");
+            // At once, and again: before the job's own thread is there, and beside it.
+            while job.try_wait().expect("the callback did not fail").is_none() {
+                std::thread::yield_now();
+            }
+        }
+    });
+}
+
+#[test]
 fn a_callback_may_run_commands_itself() {
     isolated(|| {
         let mut answers = Vec::new();
