@@ -75,8 +75,10 @@ pub(crate) struct Timing {
     pub(crate) eof_grace: Option<Duration>,
 }
 
-/// How long after SIGKILL a process may take to be gone before it is left to the reaper.
-const KILL_PATIENCE: Duration = Duration::from_millis(50);
+/// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
+/// a drop.
+const KILL_PATIENCE: Duration = Duration::from_millis(90);
+const DROP_PATIENCE: Duration = Duration::from_millis(50);
 
 /// How long callbacks may keep a run that is being ended from looking at its processes, beyond the call in progress.
 const CALLBACKS_WHILE_ENDING: Duration = Duration::from_millis(10);
@@ -252,7 +254,7 @@ impl Pump {
         // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
         for _ in 0..2 {
             self.signal(libc::SIGKILL);
-            let until = Deadline::after(KILL_PATIENCE / 2);
+            let until = Deadline::after(DROP_PATIENCE / 2);
             for index in 0..self.stages.len() {
                 let process = &self.stages[index].process;
                 let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
