@@ -204,7 +204,8 @@ impl Redirect<Out> {
     }
 
     /// To all of these at once: to the terminal and a capture, to a file and a callback. Order and bytes are the same for
-    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too.
+    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too,
+    /// and when that has enough, the stream ends for all, as with `tee(1)`.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};

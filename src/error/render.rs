@@ -19,6 +19,8 @@ pub(super) struct Full<'a>(pub(super) &'a Inner);
 /// How much of a captured stderr is shown.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 4096;
+/// How much of a command line is shown.
+const COMMAND_BYTES: usize = 4096;
 
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +73,11 @@ impl fmt::Display for Full<'_> {
             }
         }
         if let Some(command) = command {
-            write!(f, "\n  command: {command}")?;
+            let shown = head_of(command, COMMAND_BYTES);
+            write!(f, "\n  command: {shown}")?;
+            if shown.len() < command.len() {
+                write!(f, "… ({} bytes more)", command.len() - shown.len())?;
+            }
         }
         for note in notes {
             write!(f, "\n  note: {note}")?;
@@ -92,6 +98,12 @@ impl fmt::Display for Full<'_> {
         }
         write_tail(f, output, secrets)
     }
+}
+
+/// At most so many bytes of a text, cut between characters.
+fn head_of(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 fn write_tail(f: &mut fmt::Formatter<'_>, output: &Output, secrets: &[Vec<u8>]) -> fmt::Result {
@@ -170,6 +182,13 @@ mod tests {
             assert_eq!(hide(b"xyz0123456789 end", start, &secrets), b"*** end");
         }
         assert_eq!(hide(b"xyz0123456789 end", 13, &secrets), b" end");
+    }
+
+    #[test]
+    fn a_head_ends_between_characters() {
+        assert_eq!(head_of("aé", 3), "aé");
+        assert_eq!(head_of("aé", 2), "a");
+        assert_eq!(head_of("", 2), "");
     }
 
     #[test]
