@@ -190,9 +190,9 @@ impl From<Cmd> for Pipeline {
 /// assert_eq!((cmd!("echo", "a") | three).read()?, "axxx");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
-impl FromIterator<Cmd> for Pipeline {
-    fn from_iter<I: IntoIterator<Item = Cmd>>(commands: I) -> Pipeline {
-        commands.into_iter().map(Pipeline::from).reduce(|all, next| all.joined(Link::Stdout, next)).unwrap_or_default()
+impl<P: Into<Pipeline>> FromIterator<P> for Pipeline {
+    fn from_iter<I: IntoIterator<Item = P>>(parts: I) -> Pipeline {
+        parts.into_iter().map(Into::into).reduce(|all, next| all.joined(Link::Stdout, next)).unwrap_or_default()
     }
 }
 

@@ -57,7 +57,7 @@ mod sealed {
 }
 
 /// What both directions have.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Common {
     Inherit,
     Null,
@@ -204,8 +204,8 @@ impl Redirect<Out> {
     }
 
     /// To all of these at once: to the terminal and a capture, to a file and a callback. Order and bytes are the same for
-    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too,
-    /// and when that has enough, the stream ends for all, as with `tee(1)`.
+    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too.
+    /// When that has enough, the others still get the rest, as with `tee -p`: an endless program then goes on until a timeout.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -234,13 +234,28 @@ impl<D: Direction> fmt::Debug for Redirect<D> {
     }
 }
 
+/// In words: it stands in errors and in plans.
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Common::Inherit => f.write_str("inherited"),
+            Common::Null => f.write_str("/dev/null"),
+            Common::Piped => f.write_str("piped"),
+            Common::File(path) => write!(f, "file {path:?}"),
+            Common::Fd(slot) => write!(f, "{slot:?} descriptor"),
+            Common::SharedFd(_) => f.write_str("shared descriptor"),
+        }
+    }
+}
+
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Common(common) => common.fmt(f),
-            Input::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
-            Input::Reader(_) => f.write_str("Reader"),
-            Input::ReaderWith(_) => f.write_str("ReaderWith"),
+            Input::Bytes(bytes) if bytes.len() == 1 => f.write_str("1 byte"),
+            Input::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Input::Reader(slot) => write!(f, "{slot:?} reader"),
+            Input::ReaderWith(_) => f.write_str("a reader for each start"),
         }
     }
 }
@@ -249,11 +264,11 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Common(common) => common.fmt(f),
-            Target::Capture => f.write_str("Capture"),
-            Target::Append(path) => write!(f, "Append({path:?})"),
-            Target::Writer(_) => f.write_str("Writer"),
-            Target::EachLine(_) => f.write_str("EachLine"),
-            Target::Tee(targets) => f.debug_tuple("Tee").field(targets).finish(),
+            Target::Capture => f.write_str("captured"),
+            Target::Append(path) => write!(f, "end of file {path:?}"),
+            Target::Writer(slot) => write!(f, "{slot:?} writer"),
+            Target::EachLine(_) => f.write_str("line callback"),
+            Target::Tee(targets) => write!(f, "tee of {targets:?}"),
         }
     }
 }

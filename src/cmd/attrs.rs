@@ -64,9 +64,7 @@ impl Cmd {
     /// Makes the terminal on the child's stdin the controlling one of a new session, which this implies (`TIOCSCTTY`).
     #[doc(alias = "TIOCSCTTY")]
     pub fn controlling_tty(mut self, on: bool) -> Cmd {
-        let attributes = &mut self.spec_mut().attributes;
-        attributes.controlling_tty = on;
-        attributes.new_session |= on;
+        self.spec_mut().attributes.controlling_tty = on;
         self
     }
 

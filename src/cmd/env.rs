@@ -14,7 +14,8 @@ macro_rules! env_methods {
             #[doc = concat!("Sets a variable in the environment of ", $what, ".")]
             ///
             /// The environment is inherited at each start, with the builder's changes in the order of the calls. No value set
-            /// here is ever shown by the library, but for PATH and PWD.
+            /// here is in any command line that the library shows, but for PATH and PWD; a value of four bytes or more is hidden also where
+            /// a stderr that an error shows repeats it. [`secret_env`](Self::secret_env) hides any.
             pub fn env(mut self, key: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> $builder {
                 let (key, value) = (key.as_ref(), value.as_ref());
                 self.$each(|changes, _| {
@@ -31,9 +32,18 @@ macro_rules! env_methods {
                 variables.into_iter().fold(self, |builder, (key, value)| builder.env(key, value))
             }
 
-            /// As [`env`](Self::env): no value set by the builder is ever shown, so this only says so where it is written.
-            pub fn secret_env(self, key: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> $builder {
-                self.env(key, value)
+            /// As [`env`](Self::env), for a value that no text of this library may hold: also where the child printed it to its
+            /// stderr, whatever its length, and under whatever name.
+            pub fn secret_env(
+                mut self,
+                key: impl AsRef<std::ffi::OsStr>,
+                value: impl AsRef<std::ffi::OsStr>,
+            ) -> $builder {
+                let (key, value) = (key.as_ref(), value.as_ref());
+                self.$each(|changes, _| {
+                    changes.push(crate::spawn::EnvChange::SetSecret(key.to_owned(), value.to_owned()));
+                });
+                self
             }
 
             /// Takes a variable out.

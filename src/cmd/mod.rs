@@ -189,6 +189,9 @@ impl Cmd {
     }
 }
 
+/// A value of a variable that is this long is hidden also where a child printed it.
+const LONG: usize = 4;
+
 impl Spec {
     /// The name that errors and results use.
     pub(crate) fn name(&self) -> String {
@@ -212,8 +215,9 @@ impl Spec {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &OsStr> {
         let args = self.args.iter().filter(|arg| arg.secret).map(|arg| arg.text.as_os_str());
         let values = self.outer.env.iter().chain(&self.env).filter_map(|change| match change {
-            // A value like `1` is no secret, and hiding it would make every message unreadable.
-            EnvChange::Set(key, value) if !env::is_public(key) && value.len() >= 4 => Some(value.as_os_str()),
+            EnvChange::SetSecret(_, value) => Some(value.as_os_str()),
+            // Hiding a value like `1` or `debug` wherever it stands would make a message unreadable.
+            EnvChange::Set(key, value) if !env::is_public(key) && value.len() >= LONG => Some(value.as_os_str()),
             _ => None,
         });
         args.chain(values)

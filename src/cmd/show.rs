@@ -35,16 +35,25 @@ pub(crate) fn linked_line(spec: &Spec, link: &str) -> String {
     line
 }
 
+/// A variable's value, and whether it may be shown.
+struct Value<'a> {
+    text: &'a OsStr,
+    shown: bool,
+}
+
 /// `KEY="${KEY:?}" ` for what is set; through `env` for what a prefix cannot say.
 fn environment(spec: &Spec) -> String {
     let mut cleared = false;
     let mut kept: Vec<&OsStr> = Vec::new();
     // The last word on each variable; `None`: taken out.
-    let mut variables: BTreeMap<&OsStr, Option<&OsStr>> = BTreeMap::new();
+    let mut variables: BTreeMap<&OsStr, Option<Value<'_>>> = BTreeMap::new();
     for change in spec.outer.env.iter().chain(&spec.env) {
         match change {
             EnvChange::Set(key, value) => {
-                variables.insert(key, Some(value));
+                variables.insert(key, Some(Value { text: value, shown: is_public(key) }));
+            }
+            EnvChange::SetSecret(key, value) => {
+                variables.insert(key, Some(Value { text: value, shown: false }));
             }
             EnvChange::Remove(key) => {
                 variables.insert(key, None);
@@ -79,8 +88,8 @@ fn environment(spec: &Spec) -> String {
             None => {
                 let _ = write!(line, "-u {word} ");
             }
-            Some(value) if is_public(key) => {
-                let _ = write!(line, "{word}={} ", quote(value.as_bytes()));
+            Some(value) if value.shown => {
+                let _ = write!(line, "{word}={} ", quote(value.text.as_bytes()));
             }
             Some(_) if is_identifier(key) => {
                 let _ = write!(line, "{word}=\"${{{word}:?}}\" ");

@@ -54,6 +54,7 @@ fn lost(spec: &Spec) -> Option<String> {
         (spec.merge.stderr_to_stdout, "stderr_to_stdout"),
         (spec.merge.stdout_to_stderr, "stdout_to_stderr"),
         (attributes.new_session, "new_session"),
+        (attributes.controlling_tty, "controlling_tty"),
         (attributes.umask.is_some(), "umask"),
         (!attributes.rlimits.is_empty(), "rlimit"),
         (attributes.nice.is_some(), "nice"),
@@ -75,7 +76,7 @@ fn convert(spec: &Spec) -> Result<Command, String> {
     }
     for change in spec.env_changes() {
         match change {
-            EnvChange::Set(key, value) => command.env(key, value),
+            EnvChange::Set(key, value) | EnvChange::SetSecret(key, value) => command.env(key, value),
             EnvChange::Remove(key) => command.env_remove(key),
             EnvChange::Clear | EnvChange::Only(_) => command.env_clear(),
         };

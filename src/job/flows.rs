@@ -166,7 +166,7 @@ impl Making<'_, '_> {
                 None => Sink::Discard,
             },
             SinkPlan::Relay(pipe) => match self.ends.take(*pipe, false) {
-                Some(writer) => return Ok(FdSink::relay(writer).map(Sink::Fd)),
+                Some(writer) => return Ok(FdSink::ours(writer).map(Sink::Fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Writer(slot) => {

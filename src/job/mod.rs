@@ -12,6 +12,7 @@ mod spawn_error;
 pub(crate) mod start;
 mod verbs;
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,7 +51,6 @@ pub use reader::{Lines, LinesBytes, Reader};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a job that is dropped is killed; `detach` lets it live"]
-#[derive(Debug)]
 pub struct Job {
     shared: Arc<Shared>,
     processes: Vec<Process>,
@@ -264,6 +264,12 @@ impl Job {
 
 /// How long `shutdown` waits for processes that were killed.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("state", &self.shared).field("pids", &self.pids()).finish()
+    }
+}
 
 impl Drop for Job {
     fn drop(&mut self) {

@@ -136,6 +136,13 @@ impl LinesBytes {
     }
 }
 
+impl LinesBytes {
+    /// The job behind it, until the end was reported; see [`Lines::job`].
+    pub fn job(&self) -> Option<&Job> {
+        self.reader.job()
+    }
+}
+
 impl Iterator for LinesBytes {
     type Item = Result<Vec<u8>, Error>;
 
@@ -188,6 +195,23 @@ impl Iterator for LinesBytes {
 /// ```
 #[derive(Debug)]
 pub struct Lines(pub(super) LinesBytes);
+
+impl Lines {
+    /// The job behind it, until the end was reported: to know its processes, or to signal one of them from another thread.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let mut lines = cmd!("yes").lines()?;
+    /// let process = lines.job().unwrap().processes()[0].clone();
+    /// std::thread::spawn(move || process.terminate());
+    /// let error = lines.find_map(Result::err).unwrap();
+    /// assert_eq!(error.status().unwrap().signal(), Some(15));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn job(&self) -> Option<&Job> {
+        self.0.job()
+    }
+}
 
 impl Iterator for Lines {
     type Item = Result<String, Error>;

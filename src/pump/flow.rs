@@ -282,27 +282,22 @@ impl Drain {
                 first = first.and(Err(error));
             }
         }
-        first = first.and(self.close_if_unheard());
+        self.close_if_unheard();
         first.map_err(|error| self.failure(error))
     }
 
     fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
         let sink = &mut self.sinks[sink];
         let result = sink.push_on(&self.chunk).inspect_err(|_| sink.fail());
-        let result = result.and(self.close_if_unheard());
+        self.close_if_unheard();
         result.map_err(|error| self.failure(error))
     }
 
-    /// Stops reading when nobody listens any more, or when the next stage has had enough and the others have what there is.
-    fn close_if_unheard(&mut self) -> Result<(), FlowError> {
-        let satisfied = self.sinks.iter().any(Sink::is_satisfied) && !self.pending();
-        if !satisfied && !self.sinks.iter().all(Sink::is_dead) {
-            return Ok(());
+    fn close_if_unheard(&mut self) {
+        if self.sinks.iter().all(Sink::is_dead) {
+            self.source = None;
+            self.stopped = true;
         }
-        self.source = None;
-        self.stopped = true;
-        // Those that still listen see the end.
-        self.sinks.iter_mut().map(|sink| sink.finish(&mut None)).fold(Ok(()), Result::and)
     }
 
     fn finish_sinks(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {

@@ -26,18 +26,11 @@ pub(crate) enum Sink {
     Full(Capture),
     /// One that failed, or whose reader is gone.
     Dead,
-    /// The next stage of a pipeline, which had enough.
-    Satisfied,
 }
 
 impl Sink {
     pub(super) fn is_dead(&self) -> bool {
-        matches!(self, Sink::Dead | Sink::Full(_) | Sink::Satisfied)
-    }
-
-    /// Whether the next stage had enough, which ends the stream for all: `tee(1)` would die of SIGPIPE.
-    pub(super) fn is_satisfied(&self) -> bool {
-        matches!(self, Sink::Satisfied)
+        matches!(self, Sink::Dead | Sink::Full(_))
     }
 
     pub(super) fn discards(&self) -> bool {
@@ -78,10 +71,10 @@ impl Sink {
                 match sink.kind {
                     // Whether these take anything is to be asked first.
                     FdKind::MayBlock => Ok(()),
-                    FdKind::Relay | FdKind::Ours | FdKind::NeverBlocks => self.push_on(chunk),
+                    FdKind::Ours | FdKind::NeverBlocks => self.push_on(chunk),
                 }
             }
-            Sink::Discard | Sink::Full(_) | Sink::Dead | Sink::Satisfied => Ok(()),
+            Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
         }
     }
 
@@ -90,11 +83,7 @@ impl Sink {
         let Sink::Fd(sink) = self else { return Ok(()) };
         match sink.push_on(chunk) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && sink.kind == FdKind::Relay => {
-                *self = Sink::Satisfied;
-                Ok(())
-            }
-            // A writer inside a tee that gave up: it says why itself, and the others go on.
+            // A reader of a tee that had enough: the others go on.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && sink.kind == FdKind::Ours => {
                 *self = Sink::Dead;
                 Ok(())
@@ -113,7 +102,7 @@ impl Sink {
                 *self = Sink::Dead;
                 Ok(())
             }
-            Sink::Capture(_) | Sink::Discard | Sink::Full(_) | Sink::Dead | Sink::Satisfied => Ok(()),
+            Sink::Capture(_) | Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
         }
     }
 
@@ -127,7 +116,7 @@ impl Sink {
                 self.finish(&mut None)
             }
             Sink::Fd(_) => self.finish(&mut None),
-            Sink::LentLines(_) | Sink::Discard | Sink::Full(_) | Sink::Dead | Sink::Satisfied => Ok(()),
+            Sink::LentLines(_) | Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
         }
     }
 
@@ -175,9 +164,7 @@ fn call_lent(lent: &mut Lent<'_>, line: &[u8]) -> Result<(), FlowError> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FdKind {
-    /// Our own end of the pipe to the next stage, set not to block.
-    Relay,
-    /// Our own end of another pipe that we made, set not to block.
+    /// Our own end of a pipe that we made, set not to block.
     Ours,
     /// A regular file.
     NeverBlocks,
@@ -210,19 +197,10 @@ impl AsFd for SinkFd {
 }
 
 impl FdSink {
-    /// Our own end of the pipe to the next stage; it is set not to block.
-    pub(crate) fn relay(pipe: OwnedFd) -> io::Result<FdSink> {
-        FdSink::pipe(pipe, FdKind::Relay)
-    }
-
-    /// Our own end of another pipe that we made; it is set not to block.
+    /// Our own end of a pipe that we made; it is set not to block.
     pub(crate) fn ours(pipe: OwnedFd) -> io::Result<FdSink> {
-        FdSink::pipe(pipe, FdKind::Ours)
-    }
-
-    fn pipe(pipe: OwnedFd, kind: FdKind) -> io::Result<FdSink> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
-        Ok(FdSink { to: SinkFd::Owned(pipe), kind, taken: usize::MAX })
+        Ok(FdSink { to: SinkFd::Owned(pipe), kind: FdKind::Ours, taken: usize::MAX })
     }
 
     pub(crate) fn shared(fd: Arc<OwnedFd>) -> FdSink {
@@ -246,7 +224,7 @@ impl FdSink {
                 stream::write_all(self.to.as_fd(), rest)?;
                 rest.len()
             }
-            FdKind::Relay | FdKind::Ours => write_some(self.to.as_fd(), rest)?,
+            FdKind::Ours => write_some(self.to.as_fd(), rest)?,
             // After a readiness, so many bytes go without blocking (PIPE_BUF, pipe(7)).
             FdKind::MayBlock => write_some(self.to.as_fd(), &rest[..rest.len().min(libc::PIPE_BUF)])?,
         };

@@ -13,6 +13,8 @@ use crate::sys::carray::{CArray, CStrings};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EnvChange {
     Set(OsString, OsString),
+    /// The same, with a value that no rendered text may hold.
+    SetSecret(OsString, OsString),
     Remove(OsString),
     Clear,
     Only(Vec<OsString>),
@@ -162,7 +164,7 @@ pub(crate) fn environment(changes: &[EnvChange]) -> Result<BTreeMap<OsString, Os
     };
     for change in changes {
         match change {
-            EnvChange::Set(key, value) => {
+            EnvChange::Set(key, value) | EnvChange::SetSecret(key, value) => {
                 check_key(key)?;
                 variables.insert(key.clone(), value.clone());
             }

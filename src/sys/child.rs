@@ -167,7 +167,8 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
 
 fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     let attributes = plan.attributes;
-    if attributes.new_session {
+    // Only the leader of a session without a terminal can take one.
+    if attributes.new_session || attributes.controlling_tty {
         // SAFETY: no memory involved.
         step(Step::Session, 0, unsafe { libc::setsid() })?;
     }

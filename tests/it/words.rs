@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use pipewright::{Cmd, cmd};
+use pipewright::{Cmd, Pipeline, cmd};
 
 use crate::harness::{fixture, isolated};
 
@@ -98,5 +98,40 @@ fn a_program_alone_and_a_trailing_comma_are_fine() {
     isolated(|| {
         assert!(cmd!("true").run().unwrap().status.success());
         assert!(cmd!("true",).run().unwrap().status.success());
+    });
+}
+
+#[test]
+fn the_last_call_counts_also_for_what_implies_something_else() {
+    isolated(|| {
+        let session = |cmd: Cmd| cmd.read().unwrap().split(' ').nth(3).unwrap().to_owned();
+        let own = session(cmd!(fixture(), "ids"));
+        assert_eq!(session(cmd!(fixture(), "ids").controlling_tty(true).controlling_tty(false)), own);
+        assert_eq!(session(cmd!(fixture(), "ids").new_session(true).new_session(false)), own);
+        assert_ne!(session(cmd!(fixture(), "ids").new_session(true)), own);
+    });
+}
+
+#[test]
+fn pipelines_are_collected_from_pipelines_too() {
+    isolated(|| {
+        let pair = || cmd!(fixture(), "cat") | cmd!(fixture(), "upper");
+        let all: Pipeline = [cmd!(fixture(), "echo", "a").into(), pair(), pair()].into_iter().collect();
+        let output = all.output().unwrap();
+        assert_eq!(output.stdout, "A\n");
+        assert_eq!(output.stages.len(), 5);
+    });
+}
+
+#[test]
+fn a_secret_variable_is_hidden_whatever_its_length() {
+    isolated(|| {
+        let tell = |cmd: Cmd| format!("{:#}", cmd.args(["1", "pin 4711 of 47"]).output().unwrap_err());
+        let shown = tell(cmd!(fixture(), "fail-with").env("PIN", "47"));
+        assert!(shown.contains("pin 4711 of 47"), "{shown}");
+        let text = format!("{:#}", cmd!(fixture(), "fail-with", "1").secret_env("PIN", "47").output().unwrap_err());
+        assert!(!text.contains("=47") && text.contains("PIN=\"${PIN:?}\""), "{text}");
+        let said = Cmd::sh("echo pin $PIN >&2; exit 1").secret_env("PIN", "47").output().unwrap_err();
+        assert_eq!(said.stderr_tail().unwrap(), "pin ***");
     });
 }

@@ -55,7 +55,7 @@ fn what_std_has_no_word_for_is_refused_by_name() {
             (role("cat").stdout_to_stderr(), "stdout_to_stderr"),
             (role("cat").new_session(true), "new_session"),
             (role("cat").secret_arg("hidden"), "secret_arg"),
-            (role("cat").controlling_tty(true), "new_session"),
+            (role("cat").controlling_tty(true), "controlling_tty"),
             (role("cat").umask(0), "umask"),
             (role("cat").rlimit(Resource::Core, 0, 0), "rlimit"),
             (role("cat").nice(1), "nice"),
@@ -66,9 +66,9 @@ fn what_std_has_no_word_for_is_refused_by_name() {
             (role("cat").env_only(["PATH"]), "env_only"),
             (role("cat").timeout(second), "timeout"),
             (role("cat").stdout_limit(pipewright::Limit::Head(1)), "stdout_limit"),
-            (role("cat").stdin(Redirect::bytes("x")), "Bytes"),
-            (role("cat").stdout(Redirect::each_line(|_: &[u8]| ())), "EachLine"),
-            (role("cat").stdout(Redirect::tee([Redirect::capture(), Redirect::null()])), "Tee"),
+            (role("cat").stdin(Redirect::bytes("x")), "1 byte"),
+            (role("cat").stdout(Redirect::each_line(|_: &[u8]| ())), "line callback"),
+            (role("cat").stdout(Redirect::tee([Redirect::capture(), Redirect::null()])), "tee of"),
             (role("cat").stdout(Redirect::file("/no/such/directory/file")), "/no/such/directory/file"),
         ];
         for (cmd, word) in cases {
