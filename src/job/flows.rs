@@ -82,6 +82,7 @@ pub(super) fn build(
         match pipe {
             PipePlan::Link | PipePlan::Relay => {}
             PipePlan::TakeStdin => run.untaken.stdin = ends.take(number, false),
+            // One a stream: the plan sees to it.
             PipePlan::TakeOutput(Stream::Stderr) => run.untaken.stderr = ends.take(number, true),
             PipePlan::TakeOutput(_) => run.untaken.stdout = ends.take(number, true),
             PipePlan::Feed(source) => {
@@ -123,7 +124,8 @@ pub(super) fn build(
 
 /// Whether the run has one single stream and nothing to be in time for: it is then read without asking first.
 fn is_lone(plan: &Plan, run: &Run) -> bool {
-    let flows = plan.pipes.iter().filter(|pipe| matches!(pipe, PipePlan::Feed(_) | PipePlan::Drain(..))).count();
+    let moves = |pipe: &PipePlan| matches!(pipe, PipePlan::Feed(_) | PipePlan::Drain(..));
+    let flows = plan.pipes.iter().enumerate().filter(|(number, pipe)| moves(pipe) && plan.is_used(*number)).count();
     flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace.is_none()
 }
 

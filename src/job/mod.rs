@@ -207,7 +207,8 @@ impl Job {
         // A refusal is seen below: such a process is still there after the grace.
         let _ = self.terminate();
         let deadline = Deadline::after(grace);
-        self.wait_for_processes(deadline)?;
+        // Killed also when the waiting fails; a second wait that fails says why.
+        let _ = self.wait_for_processes(deadline);
         let report = self.kill()?;
         self.wait_for_processes(Deadline::after(KILLED_WITHIN))?;
         Ok(report)

@@ -72,6 +72,17 @@ impl Run {
         outcome::conclude(&plan, pump.finish(), &began).map_err(|error| plan.tell(error))
     }
 
+    /// Ends a run that cannot be driven any more. What it captured goes into the error, the caller's buffer with it.
+    pub(crate) fn give_up(self, error: Error) -> Error {
+        match self.conclude() {
+            Ok(over) => error.with_output(over.output),
+            Err(ended) => match ended.into_output() {
+                Some(output) => error.with_output(output),
+                None => error,
+            },
+        }
+    }
+
     /// Lets the processes live.
     pub(crate) fn detach(self) {
         self.pump.detach();
@@ -85,6 +96,8 @@ pub(crate) fn run_to_end(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: L
     for flow in run.untaken.let_go() {
         run.pump.add(flow);
     }
-    run.drive(Deadline::NEVER, lent)?;
-    run.conclude()
+    match run.drive(Deadline::NEVER, lent) {
+        Ok(_) => run.conclude(),
+        Err(error) => Err(run.give_up(error)),
+    }
 }

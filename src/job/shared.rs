@@ -230,7 +230,7 @@ fn drive(mut run: Box<Run>, until: Deadline) -> Turn {
     match driven {
         Ok(Ok(false)) => Turn::Idle(run),
         Ok(Ok(true)) => Turn::Over(run.conclude()),
-        Ok(Err(error)) => Turn::Over(Err(error)),
+        Ok(Err(error)) => Turn::Over(Err(run.give_up(error))),
         Err(panic) => {
             let what = format!("the run's driver panicked: {}", panic_text(&*panic));
             Turn::Over(Err(Error::new(ErrorKind::Panic, what)))

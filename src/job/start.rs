@@ -52,6 +52,11 @@ pub(crate) struct Wants<'a> {
 pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<Run, Error> {
     let timing = plan.settings.timing();
     let images = images(&plan)?;
+    // Before a file is emptied or a one-shot taken.
+    check_cancelled(&plan)?;
+    if timing.deadline.passed() && !plan.stages.is_empty() {
+        return Err(too_late(&plan, 0));
+    }
     let mut files = Files::open(&plan)?;
     let cancel = plan.settings.cancel.get();
     let (wake, waker) = match wants.wake || cancel.is_some() {
@@ -61,9 +66,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<R
         false => (None, None),
     };
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
-    if cancel.is_some_and(|cancel| cancel.is_cancelled()) {
-        return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled before it started"));
-    }
+    check_cancelled(&plan)?;
 
     let mut starting = Starting {
         ends: Ends::new(plan.pipes.len()),
@@ -126,12 +129,25 @@ struct Starting<'a> {
     timing: Timing,
 }
 
+fn check_cancelled(plan: &Plan) -> Result<(), Error> {
+    match plan.settings.cancel.get() {
+        Some(cancel) if cancel.is_cancelled() => {
+            Err(Error::new(ErrorKind::Cancelled, "the run was cancelled before it started"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_late(plan: &Plan, stage: usize) -> Error {
+    let timeout = plan.settings.timeout.unwrap_or_default();
+    let what = format!("was not started: the timeout of {timeout:?} passed before");
+    Error::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
+}
+
 impl Starting<'_> {
     fn stage(&mut self, index: usize, image: Image, files: &Files) -> Result<(), Error> {
         if self.timing.deadline.passed() {
-            let timeout = self.plan.settings.timeout.unwrap_or_default();
-            let what = format!("was not started: the timeout of {timeout:?} passed before");
-            return Err(Error::new(ErrorKind::Timeout, what).at(self.plan.stage_name(index)));
+            return Err(too_late(self.plan, index));
         }
         self.make_pipes(index)?;
         let spec = &self.plan.stages[index].spec;

@@ -195,8 +195,11 @@ impl Lowering<'_> {
     fn output(&mut self, stream: Stream, target: Option<&Target>) -> Place {
         match target {
             None => Place::Inherit(stream.number()),
+            // One pipe a stream, whichever stages write it: there is one end to take.
             Some(Target::Common(Common::Piped)) if self.verb == Verb::Spawn => {
-                Place::Pipe(self.add(PipePlan::TakeOutput(stream)))
+                let same = |pipe: &PipePlan| matches!(pipe, PipePlan::TakeOutput(other) if *other == stream);
+                let made = self.pipes.iter().position(same);
+                Place::Pipe(made.unwrap_or_else(|| self.add(PipePlan::TakeOutput(stream))))
             }
             // Nobody can take it: it is read and thrown away.
             Some(Target::Common(Common::Piped)) => {

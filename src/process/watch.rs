@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::{Inner, Process, State};
@@ -16,6 +16,9 @@ pub(super) enum Watch {
     Thread { ended: OwnedFd },
 }
 
+/// How long after a refused wait the thread asks again.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Starts the watching thread. It first waits *without* reaping, so that while it blocks the number stays the child's and can be
 /// signalled; then, under the lock, it reaps and says so. A signal thus meets the child, its zombie, or nobody.
 pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
@@ -26,14 +29,26 @@ pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
     let inner = Arc::new(Inner { pid, started, watch, state: Mutex::new(State::Running) });
     let shared = Arc::clone(&inner);
     thread::Builder::new().name("pipewright-wait".into()).spawn(move || {
-        // ECHILD and the like: reaped elsewhere; the reap below says the same.
-        let _ = wait::wait_without_reaping(pid);
-        let mut state = shared.state();
-        let (status, usage) = match wait::reap(wait::Child::Pid(pid), true) {
-            Ok(Some((status, usage))) => (status, Some(usage)),
-            Ok(None) | Err(_) => (Status::UNKNOWN, None),
+        let state = loop {
+            let waited = wait::wait_without_reaping(pid);
+            let mut state = shared.state();
+            // Not blocking: the lock is also for those who want to kill.
+            let (status, usage) = match wait::reap(wait::Child::Pid(pid), false) {
+                Ok(Some((status, usage))) => (status, Some(usage)),
+                Ok(None) => {
+                    drop(state);
+                    if waited.is_err() {
+                        // Refused for a passing reason.
+                        thread::sleep(AGAIN);
+                    }
+                    continue;
+                }
+                // ECHILD: reaped elsewhere.
+                Err(_) => (Status::UNKNOWN, None),
+            };
+            *state = State::Ended(shared.ended(status, usage));
+            break state;
         };
-        *state = State::Ended(shared.ended(status, usage));
         drop(state);
         drop(writer);
     })?;

@@ -179,6 +179,16 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     for op in plan.fd_ops {
         apply(op, plan.temps)?;
     }
+    // Before a limit on descriptors, which would leave the fallbacks without one to look with.
+    if let Some(ranges) = plan.close {
+        for &(first, last) in ranges {
+            close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {
+                step: Step::Close,
+                errno,
+                detail: 0,
+            })?;
+        }
+    }
     if attributes.controlling_tty {
         // SAFETY: TIOCSCTTY takes a number.
         step(Step::ControllingTty, 0, unsafe { libc::ioctl(0, libc::TIOCSCTTY as _, 0) })?;
@@ -188,9 +198,7 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
         step(Step::Nice, 0, unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
     }
     for spec in &attributes.rlimits {
-        let limit = libc::rlimit { rlim_cur: spec.soft as _, rlim_max: spec.hard as _ };
-        // SAFETY: `limit` lives on this stack.
-        step(Step::Rlimit, spec.resource, unsafe { libc::setrlimit(spec.resource as _, &raw const limit) })?;
+        step(Step::Rlimit, spec.resource, set_limit(spec))?;
     }
     if let Some(mask) = attributes.umask {
         // SAFETY: no memory involved.
@@ -204,16 +212,22 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     if attributes.kill_on_parent_death {
         die_with_parent(plan.parent)?;
     }
-    if let Some(ranges) = plan.close {
-        for &(first, last) in ranges {
-            close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {
-                step: Step::Close,
-                errno,
-                detail: 0,
-            })?;
-        }
-    }
     Ok(())
+}
+
+/// By the call that takes 64 bits everywhere: glibc's older one has 32 on some platforms.
+#[cfg(target_os = "linux")]
+fn set_limit(spec: &RlimitSpec) -> c_int {
+    let limit = [spec.soft, spec.hard];
+    let old = std::ptr::null_mut::<[u64; 2]>();
+    // SAFETY: the two numbers live on this stack and are the kernel's `struct rlimit64`.
+    unsafe { libc::syscall(libc::SYS_prlimit64, 0, spec.resource, limit.as_ptr(), old) as c_int }
+}
+#[cfg(not(target_os = "linux"))]
+fn set_limit(spec: &RlimitSpec) -> c_int {
+    let limit = libc::rlimit { rlim_cur: spec.soft as _, rlim_max: spec.hard as _ };
+    // SAFETY: `limit` lives on this stack.
+    unsafe { libc::setrlimit(spec.resource as _, &raw const limit) }
 }
 
 fn apply(op: &FdOp, temps: &[AtomicI32]) -> Result<(), Failure> {

@@ -117,9 +117,11 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
         super::check(pid)
     };
     let pid = made.map_err(|error| Failure::new(Step::Clone, &error))?;
+    // While the child is busy with itself, its number is its own.
+    let pidfd = open_pidfd(pid);
     drop(writer);
     let outcome = read_report(&reader);
-    conclude(Launched { pid, pidfd: open_pidfd(pid) }, outcome)
+    conclude(Launched { pid, pidfd }, outcome)
 }
 
 fn highest_target(plan: &ChildPlan<'_>) -> i32 {
@@ -148,7 +150,9 @@ pub(super) fn open_pidfd(pid: i32) -> Option<OwnedFd> {
     if !pidfds_work() {
         return None;
     }
-    pidfd::open(pid).and_then(fds::clear_of_stdio).ok()
+    let pidfd = pidfd::open(pid).and_then(fds::clear_of_stdio).ok()?;
+    // A child that was reaped behind our back may have left its number to a stranger: that one cannot be waited for.
+    wait::is_child(pidfd.as_fd()).then_some(pidfd)
 }
 
 /// Whether process descriptors can be had here and do all that is asked of them (Linux 5.4, no seccomp filter against them).
@@ -161,11 +165,14 @@ pub(super) fn pidfds_work() -> bool {
 /// else reaped it first is as good.
 pub(super) fn conclude(child: Launched, outcome: Result<(), Failure>) -> Result<Launched, Failure> {
     if let Err(failure) = outcome {
-        // Ends a child that lives on behind a broken status pipe, so that the wait below is short; a dead one does not mind.
-        let _ = match &child.pidfd {
-            Some(pidfd) => pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL),
-            None => wait::kill(child.pid, libc::SIGKILL),
-        };
+        if failure.step == Step::Pipe {
+            // The status pipe broke, so the child may live; any other failure was its last word. Only then: the number of a
+            // child that is gone may be a stranger's.
+            let _ = match &child.pidfd {
+                Some(pidfd) => pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL),
+                None => wait::kill(child.pid, libc::SIGKILL),
+            };
+        }
         let which = match &child.pidfd {
             Some(pidfd) => wait::Child::Pidfd(pidfd.as_fd()),
             None => wait::Child::Pid(child.pid),

@@ -126,6 +126,21 @@ pub(crate) fn wait_without_reaping(pid: i32) -> io::Result<()> {
     .map(drop)
 }
 
+/// Whether the process is a child of ours that has not been reaped.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_child(pidfd: BorrowedFd<'_>) -> bool {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let id = libc::id_t::try_from(pidfd.as_raw_fd()).unwrap_or(0);
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the structure lives on this stack; nothing is reaped.
+    let asked = super::check(unsafe { libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options) });
+    !matches!(asked, Err(error) if error.raw_os_error() == Some(libc::ECHILD))
+}
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_child(_pidfd: BorrowedFd<'_>) -> bool {
+    false
+}
+
 /// `kill(2)`: only while the child is known to be unreaped.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes numbers.
