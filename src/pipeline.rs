@@ -20,6 +20,8 @@ use crate::redirect::{In, Out, Redirect};
 ///
 /// Errors and [`Output::stages`](crate::Output::stages) count stages from 0.
 ///
+/// Only verbs block, and only they fail. Dropping a pipeline drops what its redirects hold, and no process.
+///
 /// ```
 /// use pipewright::cmd;
 /// use std::time::Duration;

@@ -19,6 +19,8 @@ use crate::pump::{BoxError, LineCallback};
 /// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed), and a builder that lives on holds nothing open. All others can be used any
 /// number of times.
 ///
+/// Making one neither blocks nor opens anything, and cannot fail: errors come at the start.
+///
 /// ```
 /// use pipewright::{cmd, Redirect};
 /// let shout = cmd!("tr", "a-z", "A-Z").stdin(Redirect::bytes("quiet")).read()?;

@@ -37,6 +37,10 @@ pub(crate) use show::{command_line, linked_line};
 ///
 /// Usually written with [`cmd!`](crate::cmd!):
 ///
+/// Only verbs block. The methods that build touch nothing outside the value, cannot fail, and panic only where an
+/// iterator given to them does; what is wrong with a value is an error of the verb. Dropping a command drops what its
+/// redirects hold, and no process.
+///
 /// ```
 /// use pipewright::{cmd, Cmd};
 /// let built = Cmd::new("printf").arg("%s-%s").args(["a", "b"]);

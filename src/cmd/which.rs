@@ -14,6 +14,8 @@ use crate::spawn::path::candidates;
 /// It is this process's PATH that counts, not one that a `Cmd` sets for its child by [`env`](crate::Cmd::env), nor its
 /// [`current_dir`](crate::Cmd::current_dir).
 ///
+/// Blocks as the file system does, and starts nothing.
+///
 /// # Errors
 /// [`ProgramNotFound`](ErrorKind::ProgramNotFound); [`RelativePath`](ErrorKind::RelativePath) when it is only found through an empty or
 /// relative element of PATH.
