@@ -18,6 +18,10 @@ use crate::redirect::{In, Out, Redirect};
 /// A method call binds tighter than `|`: `a | b.timeout(d)` would give the timeout to `b` alone. A stage that carries a setting of the whole
 /// run is therefore a [`Conflict`](crate::ErrorKind::Conflict) that says so; `(a | b).timeout(d)` is meant.
 ///
+/// Errors and [`Output::stages`](crate::Output::stages) count stages from 0.
+///
+/// Only verbs block, and only they fail. Dropping a pipeline drops what its redirects hold, and no process.
+///
 /// ```
 /// use pipewright::cmd;
 /// use std::time::Duration;
@@ -80,6 +84,15 @@ impl Pipeline {
     }
 
     /// Where the first stage's stdin comes from.
+    ///
+    /// Replaces what that stage set itself. Nothing on an empty pipeline.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// let sorted = (cmd!("sort") | cmd!("head", "-n", "1")).stdin(Redirect::bytes("b\na\n"));
+    /// assert_eq!(sorted.read()?, "a");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stdin(mut self, from: Redirect<In>) -> Pipeline {
         if let Some(first) = self.stages.first_mut() {
             Arc::make_mut(first).stdin = Some(from.into_kind());
@@ -88,6 +101,15 @@ impl Pipeline {
     }
 
     /// Where the last stage's stdout goes.
+    ///
+    /// Replaces what that stage set itself. Verbs like `read` then give empty text. Nothing on an empty pipeline.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// let lost = (cmd!("echo", "a") | cmd!("cat")).stdout(Redirect::null());
+    /// assert_eq!(lost.read()?, "");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stdout(mut self, to: Redirect<Out>) -> Pipeline {
         if let Some(last) = self.stages.last_mut() {
             Arc::make_mut(last).stdout = Some(to.into_kind());
@@ -96,6 +118,13 @@ impl Pipeline {
     }
 
     /// Where stderr goes, for every present stage that did not set its own: one place for all of them.
+    ///
+    /// ```
+    /// use pipewright::{Cmd, Redirect};
+    /// let noisy = (Cmd::sh("echo a >&2") | Cmd::sh("cat; echo b >&2")).stderr(Redirect::capture());
+    /// assert_eq!(noisy.run()?.stderr, "a\nb\n");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stderr(mut self, to: Redirect<Out>) -> Pipeline {
         let target = Arc::new(to.into_kind());
         self.each_stage(|spec| spec.outer.stderr = Some(Arc::clone(&target)));
@@ -103,18 +132,41 @@ impl Pipeline {
     }
 
     /// Every present stage's stderr goes where its stdout goes: into the next stage, and from the last one to the output.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Cmd};
+    /// let both = (Cmd::sh("echo a >&2; echo b") | cmd!("cat")).stderr_to_stdout();
+    /// assert_eq!(both.read()?, "a\nb");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stderr_to_stdout(mut self) -> Pipeline {
         self.each_stage(|spec| spec.merge.stderr_to_stdout = true);
         self
     }
 
     /// No stage's bad status is an error, as [`Cmd::unchecked`].
+    ///
+    /// Concerns the present stages, not ones that are added later.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Cmd};
+    /// let out = (Cmd::sh("exit 3") | cmd!("cat")).unchecked().output()?;
+    /// assert_eq!(out.stages[0].status.code(), Some(3));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn unchecked(mut self) -> Pipeline {
         self.each_stage(|spec| spec.unchecked = true);
         self
     }
 
     /// [`Cmd::sigpipe_codes`] for every present stage.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Cmd};
+    /// let first = (Cmd::sh("yes; exit $?") | cmd!("head", "-n", "1")).sigpipe_codes(true);
+    /// assert_eq!(first.read()?, "y");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Pipeline {
         self.each_stage(|spec| spec.sigpipe_codes = on);
         self
@@ -138,6 +190,15 @@ macro_rules! pipe_methods {
     ($builder:ident) => {
         impl $builder {
             /// Feeds stdout to `next`, as `|`.
+            ///
+            /// A setting of a whole run on either side is a [`Conflict`](crate::ErrorKind::Conflict) error of the verb.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let upper = cmd!("echo", "a").pipe(cmd!("cat")).pipe(cmd!("tr", "a-z", "A-Z"));
+            /// assert_eq!(upper.read()?, "A");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn pipe(self, next: impl Into<Pipeline>) -> Pipeline {
                 Pipeline::from(self).joined(Link::Stdout, next.into())
             }
@@ -156,6 +217,13 @@ macro_rules! pipe_methods {
             }
 
             /// Feeds stdout and stderr to `next`, in the order of the writes, as `|&` of some shells.
+            ///
+            /// ```
+            /// use pipewright::{cmd, Cmd};
+            /// let both = Cmd::sh("echo out; echo err >&2").pipe_both(cmd!("tr", "a-z", "A-Z"));
+            /// assert_eq!(both.read()?, "OUT\nERR");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             #[doc(alias = "|&")]
             pub fn pipe_both(self, next: impl Into<Pipeline>) -> Pipeline {
                 Pipeline::from(self).joined(Link::Both, next.into())

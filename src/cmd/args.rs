@@ -7,6 +7,10 @@ use super::{ArgText, Cmd};
 impl Cmd {
     /// One more argument, exactly as it is: no shell sees it, spaces and quotes are part of it.
     ///
+    /// Errors count arguments from 1, as the program's `$1`, and stages from 0. An argument with a NUL byte in it is an
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) error at the start, one over the system's limit (`execve(2)`)
+    /// [`TooLong`](crate::ErrorKind::TooLong).
+    ///
     /// ```
     /// use pipewright::cmd;
     /// assert_eq!(cmd!("echo").arg("a  'b'").read()?, "a  'b'");
@@ -18,6 +22,14 @@ impl Cmd {
     }
 
     /// More arguments.
+    ///
+    /// Each is one argument, as with [`arg`](Cmd::arg); they come after those of earlier calls.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// assert_eq!(cmd!("echo").args(["a b", "c"]).args(Some("d")).read()?, "a b c d");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cmd {
         let args = args.into_iter().map(|arg| ArgText { text: arg.as_ref().to_owned(), secret: false });
         self.spec_mut().args.extend(args);
@@ -38,6 +50,16 @@ impl Cmd {
     }
 
     /// What the program sees as its own name, `argv[0]`; unset, it is the program as given.
+    ///
+    /// Which file is run does not follow from it (`execve(2)`), nor does the name in errors: that is
+    /// [`label`](Cmd::label). A NUL byte in it is an [`InvalidInput`](crate::ErrorKind::InvalidInput) error at the
+    /// start.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// assert_eq!(Cmd::new("/bin/sh").arg0("myself").args(["-c", "echo $0"]).read()?, "myself");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Cmd {
         self.spec_mut().arg0 = Some(name.as_ref().to_owned());
         self

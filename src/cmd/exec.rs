@@ -14,6 +14,13 @@ impl Cmd {
     /// null, a file, a descriptor; anything else is a [`Conflict`](ErrorKind::Conflict), found before anything is
     /// changed. After a failure further on, this process's streams, directory and signals may have been changed already, as with
     /// std's `exec`.
+    ///
+    /// ```
+    /// use pipewright::{cmd, ErrorKind, Redirect};
+    /// let error = cmd!("cat").stdin(Redirect::bytes("who would feed it?")).exec();
+    /// assert_eq!(error.kind(), ErrorKind::Conflict);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[doc(alias = "execve")]
     #[must_use = "it returned, so it failed"]
     pub fn exec(&self) -> Error {

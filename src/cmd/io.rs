@@ -6,18 +6,41 @@ use crate::redirect::{In, Out, Redirect};
 impl Cmd {
     /// Where stdin comes from. Unset: `/dev/null` for `output`, `read`, `lines` and `reader`; this process's own for `run`, `status` and
     /// `spawn`.
+    ///
+    /// A file is opened at the start, not here.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// assert_eq!(cmd!("wc", "-c").stdin(Redirect::bytes("four")).read()?.trim(), "4");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stdin(mut self, from: Redirect<In>) -> Cmd {
         self.spec_mut().stdin = Some(from.into_kind());
         self
     }
 
     /// Where stdout goes. Unset: captured by `output` and `read`, read by `lines` and `reader`, this process's own for the others.
+    ///
+    /// `output`, `read` and `read_bytes` with a stdout that was sent elsewhere succeed and give empty text or bytes.
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// assert_eq!(cmd!("echo", "lost").stdout(Redirect::null()).read()?, "");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stdout(mut self, to: Redirect<Out>) -> Cmd {
         self.spec_mut().stdout = Some(to.into_kind());
         self
     }
 
     /// Where stderr goes. Unset: captured by `output`, this process's own for the others.
+    ///
+    /// ```
+    /// use pipewright::{Cmd, Redirect};
+    /// let out = Cmd::sh("echo warning >&2").stderr(Redirect::capture()).run()?;
+    /// assert_eq!(out.stderr, "warning\n");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stderr(mut self, to: Redirect<Out>) -> Cmd {
         self.spec_mut().stderr = Some(to.into_kind());
         self
@@ -40,6 +63,13 @@ impl Cmd {
 
     /// `1>&2`: stdout goes where stderr goes. Resolved after the redirections. Together with
     /// [`stderr_to_stdout`](Cmd::stderr_to_stdout) the two change places.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let out = Cmd::sh("echo one; echo two >&2").stdout_to_stderr().output()?;
+    /// assert_eq!(out.stderr, "one\ntwo\n");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[doc(alias = "1>&2")]
     pub fn stdout_to_stderr(mut self) -> Cmd {
         self.spec_mut().merge.stdout_to_stderr = true;

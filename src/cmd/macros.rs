@@ -10,6 +10,10 @@ use super::Cmd;
 /// Every word is an expression of anything that is `AsRef<OsStr>`: a literal, a `String`, a `Path`, an `OsStr`, borrowed or owned. A
 /// string with spaces is one argument; nothing is ever split. `x..` spreads: an array, a `Vec`, an iterator, an `Option`.
 ///
+/// The words are evaluated once, in their order. Nothing is run or looked up; the first word is what [`Cmd::new`]
+/// takes, the others are what [`Cmd::arg`] and, spread, [`Cmd::args`] take. Errors count arguments from 1, after
+/// spreading.
+///
 /// ```
 /// use pipewright::cmd;
 /// use std::path::Path;

@@ -37,6 +37,10 @@ pub(crate) use show::{command_line, linked_line};
 ///
 /// Usually written with [`cmd!`](crate::cmd!):
 ///
+/// Only verbs block. The methods that build touch nothing outside the value, cannot fail, and panic only where an
+/// iterator given to them does; what is wrong with a value is an error of the verb. Dropping a command drops what its
+/// redirects hold, and no process.
+///
 /// ```
 /// use pipewright::{cmd, Cmd};
 /// let built = Cmd::new("printf").arg("%s-%s").args(["a", "b"]);
@@ -101,6 +105,17 @@ impl Cmd {
     /// name to look for in the child's PATH (`/bin:/usr/bin` when it has none). An empty or relative element of PATH is refused unless
     /// [`allow_relative_path`](Cmd::allow_relative_path) allows it. A file without `#!` line is an error; no shell is ever started
     /// behind your back.
+    ///
+    /// Nothing is looked up or checked here: a program that does not exist is a
+    /// [`ProgramNotFound`](crate::ErrorKind::ProgramNotFound) error of the verb.
+    ///
+    /// ```
+    /// use pipewright::{Cmd, ErrorKind};
+    /// assert_eq!(Cmd::new("echo").arg("hi").read()?, "hi");
+    /// let error = Cmd::new("no-such-program-here").run().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ProgramNotFound);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Cmd {
         Cmd {
             spec: Arc::new(Spec {
@@ -129,6 +144,8 @@ impl Cmd {
     /// `/bin/sh -c text`: the one door to a shell. What comes from elsewhere does not belong in the text, but in
     /// arguments: `Cmd::sh("grep -- \"$1\" log | wc -l").args(["sh", pattern])`.
     ///
+    /// The first argument after the text is the shell's `$0`.
+    ///
     /// ```
     /// use pipewright::Cmd;
     /// assert_eq!(Cmd::sh("echo $((6 * 7))").read()?, "42");
@@ -140,6 +157,14 @@ impl Cmd {
     }
 
     /// A name for this command in errors and results, instead of the program's.
+    ///
+    /// The program sees nothing of it.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let error = cmd!("false").label("check").run().unwrap_err();
+    /// assert_eq!(error.label(), Some("check"));
+    /// ```
     pub fn label(mut self, name: impl Into<String>) -> Cmd {
         self.spec_mut().label = Some(name.into());
         self
@@ -174,6 +199,17 @@ impl Cmd {
 
     /// Whether this command's exit code 141 counts as a death of SIGPIPE: for a shell or a wrapper that reports its own child's
     /// so. Off unless asked: a program may mean its 141.
+    ///
+    /// It then is no failure where a death of SIGPIPE is none: when the next stage had enough, under
+    /// [`Pipefail`](crate::StatusPolicy::Pipefail).
+    ///
+    /// ```
+    /// use pipewright::{cmd, Cmd};
+    /// let wrapped = Cmd::sh("yes; exit $?"); // The shell says 141 for its `yes`.
+    /// let first = wrapped.sigpipe_codes(true) | cmd!("head", "-n", "1");
+    /// assert_eq!(first.read()?, "y");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Cmd {
         self.spec_mut().sigpipe_codes = on;
         self

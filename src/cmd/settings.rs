@@ -8,6 +8,16 @@ use crate::pump::wake::{Order, Waker};
 use crate::pump::{Limit, Timing};
 
 /// Which stages' statuses count.
+///
+/// An [`unchecked`](crate::Cmd::unchecked) stage and an allowed code are no failure under any of them.
+///
+/// ```
+/// use pipewright::{Cmd, StatusPolicy, cmd};
+/// let pipeline = Cmd::sh("exit 3") | cmd!("cat");
+/// assert_eq!(pipeline.run().unwrap_err().stage(), Some(0));
+/// assert!(pipeline.status_policy(StatusPolicy::Last).run()?.status.success());
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum StatusPolicy {
@@ -71,6 +81,8 @@ impl Settings {
 /// Taken by [`Cmd::cancel_handle`](crate::Cmd::cancel_handle). The processes are asked to end (TERM), and killed after the
 /// builder's `grace`; the verb returns [`Cancelled`](crate::ErrorKind::Cancelled) with what was captured.
 ///
+/// A cancel is for good: to run the same thing again, build it anew. Dropping a handle does nothing.
+///
 /// ```
 /// use pipewright::{cmd, ErrorKind};
 /// let endless = cmd!("sleep", "60");
@@ -90,6 +102,15 @@ struct Cancel {
 
 impl CancelHandle {
     /// Ends the runs. Does not wait for them. For good: a later run of the builder fails at once.
+    ///
+    /// A second call does nothing.
+    ///
+    /// ```
+    /// use pipewright::{cmd, ErrorKind};
+    /// let cmd = cmd!("true");
+    /// cmd.cancel_handle().cancel();
+    /// assert_eq!(cmd.run().unwrap_err().kind(), ErrorKind::Cancelled);
+    /// ```
     pub fn cancel(&self) {
         let mut cancel = self.lock();
         cancel.cancelled = true;
@@ -99,6 +120,14 @@ impl CancelHandle {
     }
 
     /// Whether [`cancel`](Self::cancel) was called.
+    ///
+    /// Does not say whether the runs have ended.
+    ///
+    /// ```
+    /// let cancel = pipewright::cmd!("true").cancel_handle();
+    /// cancel.cancel();
+    /// assert!(cancel.is_cancelled());
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.lock().cancelled
     }
@@ -164,6 +193,16 @@ macro_rules! settings_methods {
 
             /// How long processes get between being asked to end and being killed: one second, unless set. Zero kills almost
             /// at once.
+            ///
+            /// Counts after a [`timeout`](Self::timeout) or a cancel.
+            ///
+            /// ```
+            /// use pipewright::{Cmd, ErrorKind};
+            /// use std::time::Duration;
+            /// let deaf = Cmd::sh("trap '' TERM; while :; do :; done").timeout(Duration::from_millis(50));
+            /// let error = deaf.grace(Duration::ZERO).run().unwrap_err();
+            /// assert_eq!(error.kind(), ErrorKind::Timeout);
+            /// ```
             #[doc(alias = "kill_after")]
             pub fn grace(mut self, grace: std::time::Duration) -> $builder {
                 self.settings.grace = Some(grace);
@@ -189,12 +228,21 @@ macro_rules! settings_methods {
             }
 
             /// Which stages' statuses count; [`Pipefail`](crate::StatusPolicy::Pipefail) unless set.
+            ///
+            /// ```
+            /// use pipewright::{Cmd, Pipeline, StatusPolicy, cmd};
+            /// let pipeline: Pipeline = [Cmd::sh("exit 3"), cmd!("cat")].into_iter().collect();
+            /// assert!(pipeline.status_policy(StatusPolicy::Last).run().is_ok());
+            /// ```
             pub fn status_policy(mut self, policy: crate::cmd::settings::StatusPolicy) -> $builder {
                 self.settings.policy = Some(policy);
                 self
             }
 
             /// How much of a captured stdout is kept, or at which size the run fails. All of it, unless set.
+            ///
+            /// In bytes. Only captures are limited: a file, a writer or a callback gets everything. Too much under
+            /// [`Limit::Fail`](crate::Limit::Fail) is [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
             ///
             /// ```
             /// use pipewright::{cmd, Limit};
@@ -209,6 +257,15 @@ macro_rules! settings_methods {
             }
 
             /// The same for a captured stderr.
+            ///
+            /// In bytes, for captures only; in a pipeline for all stages together.
+            ///
+            /// ```
+            /// use pipewright::{Cmd, Limit};
+            /// let out = Cmd::sh("echo 1 22 333 >&2").stderr_limit(Limit::Tail(4)).output()?;
+            /// assert_eq!(out.stderr, "333\n");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn stderr_limit(mut self, limit: crate::pump::Limit) -> $builder {
                 self.settings.stderr_limit = Some(limit);
                 self
@@ -216,6 +273,13 @@ macro_rules! settings_methods {
 
             /// The capacity to ask for, in bytes, for every pipe of the run. A wish: the kernel rounds it, and may refuse, which is no
             /// error. Unset, busy pipes are grown to 256 KiB within a budget for the process (Linux).
+            ///
+            /// Linux only (`F_SETPIPE_SZ` of `fcntl(2)`); elsewhere it is ignored.
+            ///
+            /// ```
+            /// assert_eq!(pipewright::cmd!("echo", "wide").capacity(1 << 20).read()?, "wide");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             #[doc(alias = "F_SETPIPE_SZ")]
             pub fn capacity(mut self, bytes: usize) -> $builder {
                 self.settings.capacity = Some(bytes);
@@ -224,6 +288,16 @@ macro_rules! settings_methods {
 
             /// A handle that ends this builder's runs from another thread; see [`CancelHandle`](crate::CancelHandle). Every call
             /// gives the same one, and clones of the builder made afterwards share it.
+            ///
+            /// Does not block. A builder whose handle was used is cancelled for good.
+            ///
+            /// ```
+            /// let cmd = pipewright::cmd!("true");
+            /// let cancel = cmd.cancel_handle();
+            /// cmd.run()?;
+            /// assert!(!cancel.is_cancelled());
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn cancel_handle(&self) -> crate::cmd::CancelHandle {
                 self.settings.cancel.get_or_init(Default::default).clone()
             }

@@ -11,6 +11,11 @@ use crate::spawn::path::candidates;
 /// The file that a [`Cmd`](crate::Cmd) with this program would run, by this process's PATH and working directory, as `command -v` finds
 /// it. Does not follow links. Asks the file system, so the answer is as old as the call.
 ///
+/// It is this process's PATH that counts, not one that a `Cmd` sets for its child by [`env`](crate::Cmd::env), nor its
+/// [`current_dir`](crate::Cmd::current_dir).
+///
+/// Blocks as the file system does, and starts nothing.
+///
 /// # Errors
 /// [`ProgramNotFound`](ErrorKind::ProgramNotFound); [`RelativePath`](ErrorKind::RelativePath) when it is only found through an empty or
 /// relative element of PATH.

@@ -6,6 +6,18 @@ use super::captured::Captured;
 mod tests;
 
 /// How much of a captured stream is kept.
+///
+/// In bytes, for `stdout_limit` and `stderr_limit`. Memory is bounded by it too, but for `None`. How many bytes were
+/// left out, and where, say [`omitted`](crate::Captured::omitted) and [`omitted_at`](crate::Captured::omitted_at).
+///
+/// ```
+/// use pipewright::{cmd, ErrorKind, Limit};
+/// let ends = cmd!("printf", "0123456789").stdout_limit(Limit::HeadTail { head: 2, tail: 1 });
+/// assert_eq!(ends.output()?.stdout, "019");
+/// let error = cmd!("yes").stdout_limit(Limit::Fail(100)).output().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Limit {
