@@ -224,7 +224,7 @@ impl Job {
         self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
     }
 
-    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped, see signal(7). Does not wait.
+    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped, see kill(2). Does not wait.
     ///
     /// # Errors
     /// As [`send_signal`](Job::send_signal): a process that has ended is none.
@@ -241,7 +241,7 @@ impl Job {
         self.send_signal(libc::SIGCONT)
     }
 
-    /// Kills every process the run started: SIGKILL. Does not wait, and does not reach what they started in turn.
+    /// Kills every process the run started: SIGKILL, see kill(2). Does not wait, and does not reach what they started in turn.
     ///
     /// # Errors
     /// None so far: what could not be killed is in the report.

@@ -19,7 +19,7 @@ use crate::sys::{fds, stream};
 /// reads give 0.
 ///
 /// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
-/// handle, a feed of stdin, an `eof_grace`, or a stderr that is captured or otherwise passes through this process.
+/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
 ///
 /// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms.
 ///
@@ -196,7 +196,7 @@ impl Iterator for LinesBytes {
 /// [`NotUtf8`](ErrorKind::NotUtf8) item; the next ones still come.
 ///
 /// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
-/// handle, a feed of stdin, an `eof_grace`, or a stderr that is captured or otherwise passes through this process.
+/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
 ///
 /// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms. That the child then
 /// dies is nobody's failure.

@@ -65,7 +65,7 @@ pub(crate) struct Ended {
 }
 
 /// Somebody else in this process reaped the child (a `waitpid(-1)` loop, or SIGCHLD set to be ignored), and the kernel no longer
-/// knows its status. It is what the `io::Error` of [`Process::wait`] holds then.
+/// knows its status, see wait(2). It is what the `io::Error` of [`Process::wait`] holds then.
 ///
 /// ```
 /// use pipewright::{StatusStolen, cmd};
@@ -114,7 +114,8 @@ impl Process {
         self.0.pid.unsigned_abs()
     }
 
-    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end.
+    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end, see
+    /// waitid(2).
     ///
     /// # Errors
     /// [`StatusStolen`], inside the `io::Error`, when somebody else reaped the process.
@@ -177,7 +178,7 @@ impl Process {
         self.wait_until(Deadline::at(deadline))
     }
 
-    /// Asks the process to end: SIGTERM. Does not wait. A process that has ended already is no error.
+    /// Asks the process to end: SIGTERM, see signal(7). Does not wait. A process that has ended already is no error.
     ///
     /// # Errors
     /// What the system says, such as EPERM for a process that changed its user.
@@ -192,7 +193,7 @@ impl Process {
         self.send_signal(libc::SIGTERM)
     }
 
-    /// Ends the process: SIGKILL. Does not wait. This one process, not its descendants; [`Job::kill`](crate::Job::kill) ends
+    /// Ends the process: SIGKILL, see signal(7). Does not wait. This one process, not its descendants; [`Job::kill`](crate::Job::kill) ends
     /// more.
     ///
     /// # Errors
