@@ -5,6 +5,11 @@ use std::{fmt, io};
 /// The step at which starting a child process failed.
 ///
 /// The steps run in the order listed, `Pipe` to `Clone` in this process, the rest in the child.
+///
+/// ```
+/// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+/// assert_eq!(error.step(), Some(pipewright::Step::Chdir));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u32)]
@@ -75,6 +80,10 @@ impl Step {
     }
 
     /// The step's short name, as it stands in error texts: `chdir`, `exec`, `dup`, …
+    ///
+    /// ```
+    /// assert_eq!(pipewright::Step::ProcessGroup.name(), "setpgid");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Step::Pipe => "pipe",

@@ -23,7 +23,7 @@ use crate::stdio::Stream;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Output {
-    /// How the run ended: the rightmost stage that failed, or the last stage.
+    /// How the run ended: the rightmost stage that failed, or the last stage. A success for a pipeline without stages.
     pub status: Status,
     /// The captured stdout. What was not captured differs from what is empty: see [`Captured`].
     pub stdout: Captured,
@@ -40,6 +40,14 @@ pub struct Output {
 }
 
 /// How one stage ended.
+///
+/// ```
+/// use pipewright::cmd;
+/// let out = (cmd!("true") | cmd!("false").label("check").unchecked()).run()?;
+/// assert_eq!(out.stages[1].label, "check");
+/// assert_eq!(out.stages[1].status.code(), Some(1));
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Stage {
@@ -53,7 +61,15 @@ pub struct Stage {
     pub wall: Duration,
 }
 
-/// Streams that somebody else still held when the run was over.
+/// Streams that somebody else still held when the run was over. In this version the holder is not named.
+///
+/// ```
+/// use pipewright::{Stream, cmd};
+/// use std::time::Duration;
+/// let out = cmd!("sh", "-c", "sleep 1 & echo started").eof_grace(Duration::from_millis(20)).output()?;
+/// assert!(out.leaked.unwrap().streams.contains(&Stream::Stdout));
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Leak {
@@ -66,6 +82,12 @@ impl Output {
     ///
     /// # Errors
     /// When it is not UTF-8.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("sh", "-c", "echo text; echo note >&2").output()?;
+    /// assert_eq!(out.stdout_str()?, "text\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stdout_str(&self) -> Result<&str, Utf8Error> {
         self.stdout.to_str()
     }
@@ -74,16 +96,34 @@ impl Output {
     ///
     /// # Errors
     /// When it is not UTF-8.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("sh", "-c", "echo text; echo note >&2").output()?;
+    /// assert_eq!(out.stderr_str()?, "note\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stderr_str(&self) -> Result<&str, Utf8Error> {
         self.stderr.to_str()
     }
 
     /// The captured stdout as text, with U+FFFD for what is not UTF-8.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("printf", r"a\377").output()?;
+    /// assert_eq!(out.stdout_lossy(), "a\u{fffd}");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stdout_lossy(&self) -> Cow<'_, str> {
         self.stdout.to_string_lossy()
     }
 
     /// The captured stderr as text, with U+FFFD for what is not UTF-8.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("sh", "-c", "echo text; echo note >&2").output()?;
+    /// assert_eq!(out.stderr_lossy(), "note\n");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         self.stderr.to_string_lossy()
     }

@@ -47,11 +47,23 @@ impl Status {
     }
 
     /// Whether the process exited with code 0.
+    ///
+    /// ```
+    /// assert!(pipewright::cmd!("true").status()?.success());
+    /// assert!(!pipewright::cmd!("false").status()?.success());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn success(&self) -> bool {
         self.0 == State::Exited(0)
     }
 
     /// The exit code, if the process exited by itself.
+    ///
+    /// ```
+    /// let status = pipewright::cmd!("sh", "-c", "exit 3").status()?;
+    /// assert_eq!(status.code(), Some(3));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn code(&self) -> Option<i32> {
         match self.0 {
             State::Exited(code) => Some(code),
@@ -59,7 +71,13 @@ impl Status {
         }
     }
 
-    /// The number of the signal that ended the process, if one did.
+    /// The number of the signal that ended the process, if one did; see signal(7).
+    ///
+    /// ```
+    /// let status = pipewright::cmd!("sh", "-c", "kill -9 $$").status()?;
+    /// assert_eq!(status.signal(), Some(9));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn signal(&self) -> Option<i32> {
         match self.0 {
             State::Signaled { signal, .. } => Some(signal),
@@ -67,12 +85,24 @@ impl Status {
         }
     }
 
-    /// Whether the process left a core dump.
+    /// Whether the process left a core dump; see core(5).
+    ///
+    /// ```
+    /// let status = pipewright::cmd!("sh", "-c", "kill -9 $$").status()?;
+    /// assert!(!status.core_dumped());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn core_dumped(&self) -> bool {
         matches!(self.0, State::Signaled { core_dumped: true, .. })
     }
 
     /// Whether the status is unknown: reaped by somebody else, or not reaped yet.
+    ///
+    /// ```
+    /// let status = pipewright::cmd!("sh", "-c", "exit 3").status()?;
+    /// assert!(!status.is_unknown());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn is_unknown(&self) -> bool {
         self.0 == State::Unknown
     }
@@ -102,6 +132,13 @@ impl From<ExitStatus> for Status {
 }
 
 /// Why a [`Status`] has no [`ExitStatus`]: it is unknown.
+///
+/// ```
+/// use std::process::ExitStatus;
+/// let status = pipewright::cmd!("sh", "-c", "exit 3").status()?;
+/// assert_eq!(ExitStatus::try_from(status).map(|status| status.code()), Ok(Some(3)));
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the status is unknown: reaped elsewhere, or not yet dead")]
 pub struct StatusUnknown;

@@ -4,6 +4,10 @@ use std::fmt;
 use std::os::fd::RawFd;
 
 /// A standard stream.
+///
+/// ```
+/// assert_eq!(pipewright::Stream::Stderr.to_string(), "stderr");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
     /// Descriptor 0.

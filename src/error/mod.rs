@@ -31,6 +31,8 @@ pub use kind::ErrorKind;
 /// assert_eq!(error.stderr_tail().unwrap(), "why");
 /// ```
 ///
+/// `Display` includes the words of [`source`](StdError::source): print either the error or the chain, not both.
+///
 /// Cloning is cheap: clones share what is in it.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -130,36 +132,72 @@ impl Error {
     }
 
     /// What kind of thing happened.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "exit 3").run().unwrap_err();
+    /// assert_eq!(error.kind(), pipewright::ErrorKind::Status);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The stage it happened to, counted from 0 as in [`Output::stages`]; `None` when it concerns the run as a whole.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let error = (cmd!("true") | cmd!("false")).run().unwrap_err();
+    /// assert_eq!(error.stage(), Some(1));
+    /// ```
     pub fn stage(&self) -> Option<usize> {
         self.0.stage.as_ref().map(|stage| stage.index)
     }
 
     /// The stage's label, or its program's name where none was set.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("false").label("check").run().unwrap_err();
+    /// assert_eq!(error.label(), Some("check"));
+    /// ```
     pub fn label(&self) -> Option<&str> {
         self.0.stage.as_ref().map(|stage| stage.label.as_str())
     }
 
     /// The stage's program, as it was given.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("false").label("check").run().unwrap_err();
+    /// assert_eq!(error.program().unwrap(), "false");
+    /// ```
     pub fn program(&self) -> Option<&OsStr> {
         self.0.stage.as_ref().map(|stage| stage.program.as_os_str())
     }
 
     /// The step that failed, when a process could not be started.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// assert_eq!(error.step(), Some(pipewright::Step::Chdir));
+    /// ```
     pub fn step(&self) -> Option<Step> {
         self.0.step
     }
 
     /// The status that was an error.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "exit 3").run().unwrap_err();
+    /// assert_eq!(error.status().unwrap().code(), Some(3));
+    /// ```
     pub fn status(&self) -> Option<Status> {
         self.0.status
     }
 
     /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// assert_eq!(error.output().unwrap().stdout, "half\n");
+    /// ```
     pub fn output(&self) -> Option<&Output> {
         self.0.output.as_ref()
     }
@@ -167,27 +205,53 @@ impl Error {
     /// The last lines of the captured stderr as the long text shows them: at most twenty, without secrets, with control
     /// characters escaped. `None` when none was captured, or nothing was written. The bytes themselves are in
     /// [`output`](Error::output).
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// assert_eq!(error.stderr_tail().as_deref(), Some("oops"));
+    /// ```
     pub fn stderr_tail(&self) -> Option<String> {
         let stderr = self.0.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
         Some(render::stderr_tail(stderr, &self.0.secrets).0)
     }
 
-    /// The same, by value.
+    /// As [`output`](Error::output), by value: a copy where clones of the error live.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// assert_eq!(error.into_output().unwrap().stdout.into_vec(), b"half\n");
+    /// ```
     pub fn into_output(self) -> Option<Output> {
         Arc::unwrap_or_clone(self.0).output
     }
 
     /// What the system said, if it came to that.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
+    /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_deref().and_then(|source| source.downcast_ref())
     }
 
-    /// The errno, if the system gave one.
+    /// The errno of errno(3), if the system gave one.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// assert_eq!(error.raw_os_error(), Some(2)); // ENOENT
+    /// ```
     pub fn raw_os_error(&self) -> Option<i32> {
         self.io_error().and_then(io::Error::raw_os_error)
     }
 
     /// The long text: the short one, then the command, each stage's end and the last lines of the captured stderr.
+    ///
+    /// ```
+    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// assert!(error.full().to_string().ends_with("stderr:\n    oops"));
+    /// assert_eq!(error.full().to_string(), format!("{error:#}"));
+    /// ```
     pub fn full(&self) -> impl fmt::Display + '_ {
         render::Full(&self.0)
     }

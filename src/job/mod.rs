@@ -36,7 +36,7 @@ pub use reader::{Lines, LinesBytes, Reader};
 /// **Dropping it ends what it started**: every process that still runs is killed (SIGKILL) and reaped, within 50 ms; what does not
 /// die in that time is left to a reaper thread. [`detach`](Job::detach) lets them live instead. `std::process::exit` runs no drop.
 ///
-/// All methods but the last two take `&self`, and any number of threads may call them. Where the run has bytes to move (a capture,
+/// All methods but [`output`](Job::output) and [`detach`](Job::detach) take `&self`, and any number of threads may call them. Where the run has bytes to move (a capture,
 /// a feed, a callback) or a time to keep, one thread of its own does that; otherwise there is no thread.
 ///
 /// ```
@@ -57,7 +57,16 @@ pub struct Job {
     plan: Arc<Plan>,
 }
 
-/// What a kill came to.
+/// What a kill came to: from [`Job::kill`] and [`Job::shutdown`].
+///
+/// ```
+/// use pipewright::{Means, cmd};
+/// let job = cmd!("sleep", "60").spawn()?;
+/// let report = job.kill()?;
+/// assert_eq!((report.means, report.complete), (Means::Children, false));
+/// assert_eq!(report.killed, job.pids());
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KillReport {
@@ -67,11 +76,18 @@ pub struct KillReport {
     pub killed: Vec<u32>,
     /// The processes that could not be killed.
     pub survivors: Vec<Survivor>,
-    /// Whether it is proven that nothing of the run is left.
+    /// Whether it is proven that nothing of the run is left. Always false with [`Means::Children`], which does not look for what
+    /// the processes have started.
     pub complete: bool,
 }
 
 /// How the processes of a run are found in order to end them.
+///
+/// ```
+/// use pipewright::{Means, cmd};
+/// assert_eq!(cmd!("sleep", "60").spawn()?.kill()?.means, Means::Children);
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Means {
@@ -80,6 +96,13 @@ pub enum Means {
 }
 
 /// A process that a kill did not end.
+///
+/// ```
+/// for survivor in pipewright::cmd!("sleep", "60").spawn()?.kill()?.survivors {
+///     eprintln!("{} could not be killed: {}", survivor.pid, survivor.why);
+/// }
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survivor {
@@ -111,7 +134,18 @@ impl Job {
     /// is closed, and a piped output that nobody took is read and thrown away, so that no full pipe holds it up.
     ///
     /// # Errors
-    /// What no status can say: the timeout passed, a callback failed, a status was stolen. The same each time.
+    /// What no status can say: the timeout passed, a callback failed, a status was stolen. After a timeout or a cancel every
+    /// call gives the same error, with the output so far in it.
+    ///
+    /// ```
+    /// use pipewright::{ErrorKind, cmd};
+    /// use std::time::Duration;
+    /// assert_eq!(cmd!("sh", "-c", "exit 3").spawn()?.wait()?.code(), Some(3));
+    /// let late = cmd!("sleep", "60").timeout(Duration::from_millis(20)).spawn()?;
+    /// assert_eq!(late.wait().unwrap_err().kind(), ErrorKind::Timeout);
+    /// assert_eq!(late.wait().unwrap_err().kind(), ErrorKind::Timeout);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn wait(&self) -> Result<Status, Error> {
         loop {
             if let Some(status) = self.wait_until(Deadline::NEVER)? {
@@ -120,10 +154,19 @@ impl Job {
         }
     }
 
-    /// How the run ended, if it has. Does not block; an untaken stdin is left open.
+    /// How the run ended, if it has; `None` while it goes on. Does not block; an untaken stdin is left open.
     ///
     /// # Errors
-    /// As [`wait`](Job::wait).
+    /// As [`wait`](Job::wait). That the run has ended is none; what the system refuses is [`ErrorKind::Io`].
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let job = cmd!("cat").stdin(Redirect::piped()).spawn()?;
+    /// assert_eq!(job.try_wait()?, None);
+    /// job.wait()?;
+    /// assert!(job.try_wait()?.is_some_and(|status| status.success()));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn try_wait(&self) -> Result<Option<Status>, Error> {
         self.shared.wait_until(Deadline::after(Duration::ZERO), Leftovers::Keep).transpose()
     }
@@ -133,6 +176,14 @@ impl Job {
     ///
     /// # Errors
     /// As [`wait`](Job::wait).
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// use std::time::Duration;
+    /// let job = cmd!("sleep", "60").spawn()?;
+    /// assert_eq!(job.wait_timeout(Duration::from_millis(10))?, None);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<Status>, Error> {
         self.wait_until(Deadline::after(timeout))
     }
@@ -141,6 +192,14 @@ impl Job {
     ///
     /// # Errors
     /// As [`wait`](Job::wait).
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// use std::time::{Duration, Instant};
+    /// let job = cmd!("true").spawn()?;
+    /// assert!(job.wait_deadline(Instant::now() + Duration::from_secs(60))?.is_some());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn wait_deadline(&self, deadline: Instant) -> Result<Option<Status>, Error> {
         self.wait_until(Deadline::at(deadline))
     }
@@ -149,6 +208,13 @@ impl Job {
     ///
     /// # Errors
     /// As [`wait`](Job::wait), and a status that is an error.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let job = cmd!("echo", "text").stdout(Redirect::capture()).spawn()?;
+    /// assert_eq!(job.output()?.stdout, "text\n");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn output(self) -> Result<Output, Error> {
         self.wait()?;
         self.shared.take().and_then(|over| over.checked(&self.plan))
@@ -158,19 +224,34 @@ impl Job {
         self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
     }
 
-    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped. Does not wait.
+    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped, see kill(2). Does not wait.
     ///
     /// # Errors
-    /// The first refusal; the others got the signal all the same.
+    /// As [`send_signal`](Job::send_signal): a process that has ended is none.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// job.terminate()?;
+    /// assert_eq!(job.wait()?.signal(), Some(15));
+    /// job.terminate()?;
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn terminate(&self) -> Result<(), Error> {
         self.send_signal(libc::SIGTERM)?;
         self.send_signal(libc::SIGCONT)
     }
 
-    /// Kills every process the run started: SIGKILL. Does not wait.
+    /// Kills every process the run started: SIGKILL, see kill(2). Does not wait, and does not reach what they started in turn.
     ///
     /// # Errors
     /// None so far: what could not be killed is in the report.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// assert!(job.kill()?.survivors.is_empty());
+    /// assert_eq!(job.wait()?.signal(), Some(9));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
         let mut report =
             KillReport { means: Means::Children, killed: Vec::new(), survivors: Vec::new(), complete: false };
@@ -183,10 +264,17 @@ impl Job {
         Ok(report)
     }
 
-    /// Sends a signal to every process of the run that has not ended. Does not wait.
+    /// Sends a signal, by its number of signal(7), to every process of the run that has not ended. Does not wait.
     ///
     /// # Errors
-    /// The first refusal; the others got the signal all the same.
+    /// The first refusal, as [`ErrorKind::Io`]; the others got the signal all the same. A process that has ended is no error.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// job.send_signal(2)?; // SIGINT
+    /// assert_eq!(job.wait()?.signal(), Some(2));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
         let mut refused = None;
         for (index, process) in self.processes.iter().enumerate() {
@@ -199,10 +287,19 @@ impl Job {
     }
 
     /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`. Blocks until the processes are gone, which is as
-    /// a rule long before the grace is over.
+    /// a rule long before the grace is over, and at most a second longer. The status is then SIGTERM's or SIGKILL's, an error to
+    /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
     ///
     /// # Errors
     /// When waiting fails. What could not be killed is in the report.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// assert!(job.shutdown(Duration::from_secs(5))?.survivors.is_empty());
+    /// assert_eq!(job.wait()?.signal(), Some(15));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn shutdown(&self, grace: Duration) -> Result<KillReport, Error> {
         // A refusal is seen below: such a process is still there after the grace.
         let _ = self.terminate();
@@ -232,32 +329,82 @@ impl Job {
     }
 
     /// The processes' numbers, by stage. They stay what they were after the processes have ended.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let job = (cmd!("echo", "text") | cmd!("grep", "-q", "text")).spawn()?;
+    /// assert_eq!(job.pids().len(), 2);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(Process::pid).collect()
     }
 
     /// The processes, by stage.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("true").spawn()?;
+    /// assert!(job.processes()[0].wait()?.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn processes(&self) -> &[Process] {
         &self.processes
     }
 
-    /// Our end of a piped stdin, once. Dropping it is the end of the child's input.
+    /// Our end of a piped stdin, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
+    /// go of it. Does not block; a write to the end does while the pipe is full. Dropping the end is the end of the child's
+    /// input.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// use std::io::Write;
+    /// let job = cmd!("grep", "-q", "text").stdin(Redirect::piped()).spawn()?;
+    /// job.take_stdin().expect("the first to ask").write_all(b"text\n")?;
+    /// assert!(job.take_stdin().is_none());
+    /// assert!(job.wait()?.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_stdin(&self) -> Option<PipeWriter> {
         self.shared.take_end(Stream::Stdin).map(PipeWriter::from_fd)
     }
 
-    /// Our end of a piped stdout, once.
+    /// Our end of a piped stdout, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
+    /// go of it. Does not block; a read from the end does until there is something. Dropping the end breaks the child's pipe.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let job = cmd!("sh", "-c", "echo text").stdout(Redirect::piped()).spawn()?;
+    /// let stdout = job.take_stdout().expect("the first to ask");
+    /// assert_eq!(std::io::read_to_string(stdout)?, "text\n");
+    /// assert!(job.wait()?.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_stdout(&self) -> Option<PipeReader> {
         self.shared.take_end(Stream::Stdout).map(PipeReader::from_fd)
     }
 
-    /// Our end of a piped stderr, once.
+    /// Our end of a piped stderr, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
+    /// go of it. Does not block; a read from the end does until there is something. Dropping the end breaks the child's pipe.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let job = cmd!("sh", "-c", "echo text >&2").stderr(Redirect::piped()).spawn()?;
+    /// let stderr = job.take_stderr().expect("the first to ask");
+    /// assert_eq!(std::io::read_to_string(stderr)?, "text\n");
+    /// assert!(job.wait()?.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_stderr(&self) -> Option<PipeReader> {
         self.shared.take_end(Stream::Stderr).map(PipeReader::from_fd)
     }
 
     /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does
-    /// (feeding, capturing, keeping the timeout) goes on; a piped stream that nobody took is closed.
+    /// (feeding, capturing, keeping the timeout) goes on; a piped stream that nobody took is closed. Does not block.
+    ///
+    /// ```
+    /// pipewright::cmd!("true").spawn()?.detach();
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn detach(self) {
         self.shared.detach();
     }

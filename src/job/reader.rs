@@ -18,7 +18,10 @@ use crate::sys::{fds, stream};
 /// timeout or a failed feed is an `io::Error` with this library's [`Error`] inside, once; after it, and after a good end,
 /// reads give 0.
 ///
-/// Dropping it ends the run, as dropping a [`Job`] does.
+/// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
+/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
+///
+/// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -53,6 +56,12 @@ impl Reader {
     }
 
     /// The job behind it, until the end was reported: to signal it, or to know its processes.
+    ///
+    /// ```
+    /// let reader = pipewright::cmd!("sleep", "60").reader()?;
+    /// reader.job().expect("not at its end").terminate()?;
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn job(&self) -> Option<&Job> {
         self.job.as_ref()
     }
@@ -111,7 +120,16 @@ impl Read for Reader {
 
 /// A run's stdout line by line, as bytes, from [`Cmd::lines_bytes`](crate::Cmd::lines_bytes).
 ///
-/// As [`Lines`], without a claim to be text; only `\n` is cut.
+/// As [`Lines`], without a claim to be text; only `\n` is cut. Blocks, drives and drops as [`Lines`] does.
+///
+/// ```
+/// use pipewright::cmd;
+/// let mut lines = cmd!("printf", r"a\r\n\377").lines_bytes()?;
+/// assert_eq!(lines.next().transpose()?.as_deref(), Some(&b"a\r"[..]));
+/// assert_eq!(lines.next().transpose()?.as_deref(), Some(&b"\xff"[..]));
+/// assert!(lines.next().is_none());
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct LinesBytes {
     reader: Reader,
@@ -180,11 +198,15 @@ impl Iterator for LinesBytes {
 
 /// A run's stdout line by line, as text, from [`Cmd::lines`](crate::Cmd::lines).
 ///
-/// Each line comes when the child has written it, without its `\n` or `\r\n`. The iterator ends once: after the last line, with the run's
+/// Blocks until the next line is there: each comes when the child has written it, without its `\n` or `\r\n`. The iterator ends once: after the last line, with the run's
 /// error as its last item if there is one, then `None` for ever. A line that is not UTF-8 is a
 /// [`NotUtf8`](ErrorKind::NotUtf8) item; the next ones still come.
 ///
-/// Dropping it ends the run, as dropping a [`Job`] does; that the child then dies is nobody's failure.
+/// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
+/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
+///
+/// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms. That the child then
+/// dies is nobody's failure.
 ///
 /// ```
 /// use pipewright::cmd;

@@ -79,6 +79,13 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            ///
+            /// ```
+            /// use pipewright::{ErrorKind, cmd};
+            /// assert!(cmd!("true").run()?.status.success());
+            /// assert_eq!(cmd!("false").run().unwrap_err().kind(), ErrorKind::Status);
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn run(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Run)?, None, None)
             }
@@ -87,6 +94,12 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// What no status can say: it could not be started, the timeout passed, a callback failed, the status was stolen.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// assert_eq!((cmd!("echo", "text") | cmd!("grep", "-q", "no")).status()?.code(), Some(1));
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn status(&self) -> Result<Status, Error> {
                 execute(&self.plan(Verb::Run)?, None, None).map(|over| over.output.status)
             }
@@ -97,6 +110,14 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let out = cmd!("sh", "-c", "echo text; echo note >&2").output()?;
+            /// assert_eq!(out.stdout, "text\n");
+            /// assert_eq!(out.stderr, "note\n");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn output(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Output)?, None, None)
             }
@@ -106,6 +127,16 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// As [`output`](Self::output); what was captured by then is in `buffer`.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let mut buffer = Vec::with_capacity(1024);
+            /// for word in ["one", "two"] {
+            ///     cmd!("echo", word).output_into(&mut buffer)?;
+            /// }
+            /// assert_eq!(buffer, b"one\ntwo\n");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn output_into(&self, buffer: &mut Vec<u8>) -> Result<Output, Error> {
                 output_into(&self.plan(Verb::Output)?, buffer)
             }
@@ -115,6 +146,12 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// Anything: see [`ErrorKind`]. [`NotUtf8`](ErrorKind::NotUtf8) holds the bytes.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// assert_eq!((cmd!("echo", "a b") | cmd!("tr", " ", "-")).read()?, "a-b");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn read(&self) -> Result<String, Error> {
                 read(&self.plan(Verb::Read)?)
             }
@@ -123,14 +160,29 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// Anything: see [`ErrorKind`].
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// assert_eq!(cmd!("printf", r"\377\n").read_bytes()?, b"\xff\n");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn read_bytes(&self) -> Result<Vec<u8>, Error> {
                 checked(&self.plan(Verb::Read)?, None, None).map(|output| output.stdout.into_vec())
             }
 
-            /// Starts it and gives stdout line by line, as it is written; see [`Lines`].
+            /// Starts it and gives stdout line by line, as it is written; see [`Lines`]. Blocks until every process runs its
+            /// program, as [`spawn`](Self::spawn) does; the iterator blocks for each line. Dropping it ends the run.
             ///
             /// # Errors
             /// What keeps it from starting; the rest comes as the iterator's last item.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// for line in cmd!("printf", r"a\nb\n").lines()? {
+            ///     assert!(["a", "b"].contains(&line?.as_str()));
+            /// }
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn lines(&self) -> Result<Lines, Error> {
                 self.lines_bytes().map(Lines)
             }
@@ -139,6 +191,13 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// As [`lines`](Self::lines).
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let lines = cmd!("printf", r"a\n\377").lines_bytes()?.collect::<Result<Vec<_>, _>>()?;
+            /// assert_eq!(lines, [b"a", b"\xff"]);
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn lines_bytes(&self) -> Result<LinesBytes, Error> {
                 let plan = self.plan(Verb::Stream)?;
                 LinesBytes::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
@@ -151,6 +210,9 @@ macro_rules! verbs {
             /// # Errors
             /// Anything: see [`ErrorKind`].
             ///
+            /// # Panics
+            /// As the callback does, after the run was ended.
+            ///
             /// ```
             /// use pipewright::cmd;
             /// let mut longest = 0;
@@ -162,28 +224,54 @@ macro_rules! verbs {
                 for_each_line(&self.plan(Verb::Stream)?, callback)
             }
 
-            /// Starts it and gives stdout as a reader; see [`Reader`].
+            /// Starts it and gives stdout as a reader; see [`Reader`]. Blocks until every process runs its program, as
+            /// [`spawn`](Self::spawn) does; each read blocks until there is something. Dropping it ends the run.
             ///
             /// # Errors
             /// What keeps it from starting; the rest comes as the reader's.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let text = std::io::read_to_string((cmd!("echo", "ab") | cmd!("tr", "ab", "ba")).reader()?)?;
+            /// assert_eq!(text, "ba\n");
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn reader(&self) -> Result<Reader, Error> {
                 let plan = self.plan(Verb::Stream)?;
                 Reader::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
             }
 
-            /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program.
+            /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program. Dropping the job ends the
+            /// run.
             ///
             /// # Errors
             /// What keeps it from starting. Stages that were started before the one that failed are killed and reaped.
+            ///
+            /// ```
+            /// use pipewright::cmd;
+            /// let job = cmd!("true").spawn()?;
+            /// // … something else in the meantime …
+            /// assert!(job.wait()?.success());
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;
                 Job::start(Arc::clone(&plan), false).map_err(|error| plan.tell(error))
             }
 
-            /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches nothing.
+            /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches
+            /// nothing, and does not block. Streams that are unset are shown as `run` would wire them; for `output`, `read` and
+            /// `lines` they differ by the table on the [front page](crate).
             ///
             /// # Errors
             /// The conflicts that a run would find before it starts.
+            ///
+            /// ```
+            /// use pipewright::{Redirect, cmd};
+            /// let plan = cmd!("sort").stdin(Redirect::file("no-such-file")).dry_run()?;
+            /// assert!(plan.to_string().contains("no-such-file"));
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
             pub fn dry_run(&self) -> Result<Plan, Error> {
                 self.plan(Verb::Run).map(Arc::unwrap_or_clone)
             }

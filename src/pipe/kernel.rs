@@ -32,10 +32,25 @@ pub fn kernel() -> io::Result<(PipeReader, PipeWriter)> {
 }
 
 /// The reading end of a kernel pipe. Dropping it closes it: with the last reader gone, writers get `BrokenPipe` or SIGPIPE.
+///
+/// ```
+/// let (reader, writer) = pipewright::pipe::kernel()?;
+/// drop(writer);
+/// assert_eq!(std::io::read_to_string(reader)?, "");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PipeReader(OwnedFd);
 
 /// The writing end of a kernel pipe. Dropping it closes it: with the last writer gone, the reader sees the end.
+///
+/// ```
+/// use std::io::{ErrorKind, Write};
+/// let (reader, mut writer) = pipewright::pipe::kernel()?;
+/// drop(reader);
+/// assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PipeWriter(OwnedFd);
 
@@ -44,10 +59,21 @@ impl PipeReader {
         PipeReader(fd)
     }
 
-    /// A second handle to the same end, close-on-exec.
+    /// A second handle to the same end, close-on-exec, see dup(2). What one of them reads, the other does not. Does not block.
     ///
     /// # Errors
     /// EMFILE: no descriptor left.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// let (reader, mut writer) = pipewright::pipe::kernel()?;
+    /// writer.write_all(b"ab")?;
+    /// let mut byte = [0];
+    /// reader.try_clone()?.read_exact(&mut byte)?;
+    /// (&reader).read_exact(&mut byte)?;
+    /// assert_eq!(&byte, b"b");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<PipeReader> {
         fds::dup_above(self.0.as_fd(), 3).map(PipeReader)
     }
@@ -58,10 +84,21 @@ impl PipeWriter {
         PipeWriter(fd)
     }
 
-    /// A second handle to the same end, close-on-exec. The reader sees the end when all of them are gone.
+    /// A second handle to the same end, close-on-exec, see dup(2). The reader sees the end when all of them are gone. Does not
+    /// block.
     ///
     /// # Errors
     /// EMFILE: no descriptor left.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// let (reader, mut writer) = pipewright::pipe::kernel()?;
+    /// writer.try_clone()?.write_all(b"a")?;
+    /// writer.write_all(b"b")?;
+    /// drop(writer);
+    /// assert_eq!(std::io::read_to_string(reader)?, "ab");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<PipeWriter> {
         fds::dup_above(self.0.as_fd(), 3).map(PipeWriter)
     }

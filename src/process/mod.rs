@@ -24,6 +24,9 @@ use watch::Watch;
 /// number that the system has given to a stranger is never signalled. A process that has ended can be signalled without
 /// effect, like a zombie.
 ///
+/// Its methods give an [`io::Error`], not this library's, because a `Process` knows nothing of its run. Process descriptors are
+/// Linux's; elsewhere a thread waits for each process.
+///
 /// Dropping a `Process` does nothing; the [`Job`](crate::Job) ends what it started.
 ///
 /// ```
@@ -62,7 +65,17 @@ pub(crate) struct Ended {
 }
 
 /// Somebody else in this process reaped the child (a `waitpid(-1)` loop, or SIGCHLD set to be ignored), and the kernel no longer
-/// knows its status. It is what the `io::Error` of [`Process::wait`] holds then.
+/// knows its status, see wait(2). It is what the `io::Error` of [`Process::wait`] holds then.
+///
+/// ```
+/// use pipewright::{StatusStolen, cmd};
+/// let job = cmd!("true").spawn()?;
+/// match job.processes()[0].wait() {
+///     Ok(status) => assert!(status.success()),
+///     Err(error) => assert!(error.get_ref().is_some_and(|inner| inner.is::<StatusStolen>())),
+/// }
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the status of process {pid} was stolen: something else in this process reaped it")]
 #[non_exhaustive]
@@ -90,15 +103,28 @@ impl Process {
         }
     }
 
-    /// The process number.
+    /// The process number. It stays what it was after the process has ended, when the system may give it to a stranger.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("true").spawn()?;
+    /// assert_eq!(job.processes()[0].pid(), job.pids()[0]);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn pid(&self) -> u32 {
         self.0.pid.unsigned_abs()
     }
 
-    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end.
+    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end, see
+    /// waitid(2).
     ///
     /// # Errors
     /// [`StatusStolen`], inside the `io::Error`, when somebody else reaped the process.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sh", "-c", "exit 3").spawn()?;
+    /// assert_eq!(job.processes()[0].wait()?.code(), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&self) -> io::Result<Status> {
         loop {
             if let Some(status) = self.wait_until(Deadline::NEVER)? {
@@ -111,48 +137,90 @@ impl Process {
     ///
     /// # Errors
     /// As [`Process::wait`].
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// assert_eq!(job.processes()[0].try_wait()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_wait(&self) -> io::Result<Option<Status>> {
         self.try_ended()?.map(|ended| self.known(ended)).transpose()
     }
 
-    /// Waits at most `timeout`; `None` when the process still runs. Ends nothing, and may be repeated.
+    /// Blocks for at most `timeout`; `None` when the process still runs. Ends nothing, and may be repeated.
     ///
     /// # Errors
     /// As [`Process::wait`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// assert_eq!(job.processes()[0].wait_timeout(Duration::from_millis(10))?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<Status>> {
         self.wait_until(Deadline::after(timeout))
     }
 
-    /// Waits until `deadline` at most; `None` when the process still runs. Ends nothing, and may be repeated.
+    /// Blocks until `deadline` at most; `None` when the process still runs. Ends nothing, and may be repeated.
     ///
     /// # Errors
     /// As [`Process::wait`].
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// let job = pipewright::cmd!("true").spawn()?;
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// assert!(job.processes()[0].wait_deadline(deadline)?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_deadline(&self, deadline: Instant) -> io::Result<Option<Status>> {
         self.wait_until(Deadline::at(deadline))
     }
 
-    /// Asks the process to end: SIGTERM. Does not wait. A process that has ended already is no error.
+    /// Asks the process to end: SIGTERM, see signal(7). Does not wait. A process that has ended already is no error.
     ///
     /// # Errors
     /// What the system says, such as EPERM for a process that changed its user.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// job.processes()[0].terminate()?;
+    /// assert_eq!(job.wait()?.signal(), Some(15));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn terminate(&self) -> io::Result<()> {
         self.send_signal(libc::SIGTERM)
     }
 
-    /// Ends the process: SIGKILL. Does not wait. This one process, not its descendants; [`Job::kill`](crate::Job::kill) ends
+    /// Ends the process: SIGKILL, see signal(7). Does not wait. This one process, not its descendants; [`Job::kill`](crate::Job::kill) ends
     /// more.
     ///
     /// # Errors
     /// As [`Process::terminate`].
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// job.processes()[0].kill()?;
+    /// assert_eq!(job.wait()?.signal(), Some(9));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "SIGKILL")]
     pub fn kill(&self) -> io::Result<()> {
         self.send_signal(libc::SIGKILL)
     }
 
-    /// Sends a signal by number. A process that has ended already is no error.
+    /// Sends a signal by its number of signal(7). Does not wait. A process that has ended already is no error.
     ///
     /// # Errors
     /// What the system says: EINVAL for a number that is no signal, EPERM for a process that changed its user.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
+    /// job.processes()[0].send_signal(2)?; // SIGINT
+    /// assert_eq!(job.wait()?.signal(), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "pidfd_send_signal")]
     pub fn send_signal(&self, signal: i32) -> io::Result<()> {
         let sent = match &self.0.watch {
@@ -169,7 +237,16 @@ impl Process {
         }
     }
 
-    /// What the process used, once it has been seen to have ended. `None` before, and when its status was stolen.
+    /// What the process used, once a wait has seen that it ended. `None` before, and when its status was stolen. Does not
+    /// block.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("true").spawn()?;
+    /// assert!(job.processes()[0].usage().is_none());
+    /// job.wait()?;
+    /// assert!(job.processes()[0].usage().is_some());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn usage(&self) -> Option<Usage> {
         match *self.state() {
             State::Ended(ended) => ended.usage,
@@ -177,7 +254,15 @@ impl Process {
         }
     }
 
-    /// How long the process ran, until it was seen to have ended; `None` before.
+    /// How long the process ran, until a wait saw that it had ended; `None` before. Does not block.
+    ///
+    /// ```
+    /// let job = pipewright::cmd!("true").spawn()?;
+    /// assert!(job.processes()[0].wall().is_none());
+    /// job.wait()?;
+    /// assert!(job.processes()[0].wall().is_some());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn wall(&self) -> Option<Duration> {
         match *self.state() {
             State::Ended(ended) => Some(ended.wall),

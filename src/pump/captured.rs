@@ -12,6 +12,15 @@ mod tests;
 ///
 /// Dereferences to `[u8]`, empty when the stream was not captured. Comparing with bytes or text is stricter: what was
 /// not captured equals none of them, so that a check for empty output does not pass on output that went elsewhere.
+///
+/// ```
+/// let out = pipewright::cmd!("printf", "text").output()?;
+/// assert_eq!(out.stdout, "text");
+/// assert_eq!(out.stdout.len(), 4);
+/// let run = pipewright::cmd!("true").run()?;
+/// assert!(run.stdout.is_empty() && run.stdout != "");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Captured {
     /// None: not captured.
@@ -52,6 +61,12 @@ impl Captured {
     }
 
     /// Whether the stream was captured at all.
+    ///
+    /// ```
+    /// assert!(pipewright::cmd!("true").output()?.stdout.is_captured());
+    /// assert!(!pipewright::cmd!("true").run()?.stdout.is_captured());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[must_use]
     pub fn is_captured(&self) -> bool {
         self.bytes.is_some()
@@ -59,18 +74,39 @@ impl Captured {
 
     /// How many bytes a [`Limit`](crate::Limit) left out. Behind [`Limit::Head`](crate::Limit::Head), which stops reading, there may
     /// have been more.
+    ///
+    /// ```
+    /// use pipewright::{Limit, cmd};
+    /// let out = cmd!("printf", "0123456789").stdout_limit(Limit::HeadTail { head: 2, tail: 3 }).output()?;
+    /// assert_eq!(out.stdout.omitted(), 5);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[must_use]
     pub fn omitted(&self) -> u64 {
         self.omitted
     }
 
     /// The offset at which bytes were left out, if any were: the bytes before it came before them, the others after.
+    ///
+    /// ```
+    /// use pipewright::{Limit, cmd};
+    /// let out = cmd!("printf", "0123456789").stdout_limit(Limit::HeadTail { head: 2, tail: 3 }).output()?;
+    /// assert_eq!(out.stdout, "01789");
+    /// assert_eq!(out.stdout.omitted_at(), Some(2));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[must_use]
     pub fn omitted_at(&self) -> Option<usize> {
         (self.omitted > 0).then_some(self.omitted_at)
     }
 
     /// The bytes, empty when not captured.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("printf", "text").output()?;
+    /// assert_eq!(out.stdout.into_vec(), b"text");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         self.bytes.unwrap_or_default()
@@ -80,11 +116,23 @@ impl Captured {
     ///
     /// # Errors
     /// When they are not UTF-8, which includes a character that a [`Limit`](crate::Limit) cut in two.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("printf", "text").output()?;
+    /// assert_eq!(out.stdout.to_str()?, "text");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self)
     }
 
     /// The bytes as text, with U+FFFD for what is not UTF-8.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("printf", r"a\377").output()?;
+    /// assert_eq!(out.stdout.to_string_lossy(), "a\u{fffd}");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self)

@@ -9,6 +9,13 @@ use std::time::Duration;
 use crate::status::Status;
 
 /// What a process used, as `getrusage(2)` counts it: its own and that of the children it waited for.
+///
+/// ```
+/// let out = pipewright::cmd!("true").run()?;
+/// let usage = out.stages[0].usage.expect("the status was ours to read");
+/// assert!(usage.max_rss > 0);
+/// # Ok::<(), pipewright::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Usage {
@@ -31,6 +38,13 @@ pub struct Usage {
 
 impl Usage {
     /// User and system time together.
+    ///
+    /// ```
+    /// let out = pipewright::cmd!("true").run()?;
+    /// let usage = out.stages[0].usage.expect("the status was ours to read");
+    /// assert_eq!(usage.cpu_time(), usage.user_time + usage.system_time);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn cpu_time(&self) -> Duration {
         self.user_time + self.system_time
     }

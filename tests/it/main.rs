@@ -5,6 +5,7 @@ mod bytes;
 mod child_code;
 mod children;
 mod conformance;
+mod docs;
 mod error_texts;
 mod examples;
 mod fixture;
