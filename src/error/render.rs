@@ -39,18 +39,21 @@ impl fmt::Display for StageName {
 /// ran, "`cut` (stage 1 of 3) exited with code 1".
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, what, stage, source, says_all, .. } = self.0;
+        let Inner { kind, what, stage, source, says_all, secrets, .. } = self.0;
+        // A panic's text is the caller's, and may hold anything.
+        let hidden =
+            if *kind == ErrorKind::Panic { hide(what.as_bytes(), 0, secrets) } else { what.clone().into_bytes() };
         let mut parts = Vec::new();
         match stage {
             Some(stage) if kind.prevents_start() => {
                 parts.push(format!("cannot start {stage}"));
                 parts.extend(self.0.telling_step().map(|step| step.to_string()));
-                parts.extend((!what.is_empty()).then(|| one_line(what.as_bytes())));
+                parts.extend((!what.is_empty()).then(|| one_line(&hidden)));
             }
-            Some(stage) => parts.push(format!("{stage} {}", one_line(what.as_bytes()))),
-            None => parts.push(one_line(what.as_bytes())),
+            Some(stage) => parts.push(format!("{stage} {}", one_line(&hidden))),
+            None => parts.push(one_line(&hidden)),
         }
-        parts.extend(source.as_ref().filter(|_| !says_all).map(one_line_of));
+        parts.extend(source.as_ref().filter(|_| !says_all).map(|source| one_line_of(source, secrets)));
         f.write_str(&parts.join(": "))
     }
 }
@@ -69,7 +72,7 @@ impl fmt::Display for Full<'_> {
         if let (Some(step), None) = (step, self.0.telling_step()) {
             write!(f, "\n  failed at: {step}")?;
             if let Some(source) = source.as_ref().filter(|_| *says_all) {
-                write!(f, ": {}", one_line_of(source))?;
+                write!(f, ": {}", one_line_of(source, secrets))?;
             }
         }
         if let Some(command) = command {
@@ -155,8 +158,9 @@ pub(super) fn hide(text: &[u8], start: usize, secrets: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn one_line_of(source: &Arc<dyn StdError + Send + Sync>) -> String {
-    one_line(source.to_string().as_bytes())
+/// A source's text, which may be the caller's and hold anything.
+fn one_line_of(source: &Arc<dyn StdError + Send + Sync>, secrets: &[Vec<u8>]) -> String {
+    one_line(&hide(source.to_string().as_bytes(), 0, secrets))
 }
 
 /// Text that cannot break out of its line, whatever is in it.

@@ -1,3 +1,4 @@
 //! Descriptors and the numbers a child sees them under.
 
+pub(crate) mod jobserver;
 pub(crate) mod map;

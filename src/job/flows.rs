@@ -1,7 +1,7 @@
 //! The parent's side of a run's pipes: who feeds, who drains, what is left to be taken.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::files::{Files, own_stream, used};
@@ -47,6 +47,11 @@ impl Ends {
     pub(super) fn take(&mut self, pipe: usize, reading: bool) -> Option<OwnedFd> {
         let end = &mut self.0[pipe];
         if reading { end.reader.take() } else { end.writer.take() }
+    }
+
+    /// The numbers of all that is open.
+    pub(super) fn numbers(&self) -> Vec<RawFd> {
+        self.0.iter().flat_map(|end| [&end.reader, &end.writer]).flatten().map(AsRawFd::as_raw_fd).collect()
     }
 
     pub(super) fn close(&mut self) {

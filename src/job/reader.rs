@@ -156,6 +156,13 @@ impl LinesBytes {
 
 impl LinesBytes {
     /// The job behind it, until the end was reported; see [`Lines::job`].
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let lines = cmd!("echo", "x").lines_bytes()?;
+    /// assert_eq!(lines.job().unwrap().pids().len(), 1);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
     pub fn job(&self) -> Option<&Job> {
         self.reader.job()
     }

@@ -85,6 +85,9 @@ impl Run {
 
     /// Lets the processes live.
     pub(crate) fn detach(self) {
+        // Nobody will see when these pipes are gone, so their memory stays accounted for: too little left to grow is safe,
+        // too much is not.
+        self._grants.into_iter().for_each(std::mem::forget);
         self.pump.detach();
     }
 }

@@ -18,6 +18,7 @@ use super::spawn_error::{bad_input, setup_error, spawn_error};
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::fd::jobserver;
 use crate::fd::map::FdMap;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
@@ -51,6 +52,7 @@ pub(crate) struct Wants<'a> {
 /// Starts everything.
 pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<Run, Error> {
     let timing = plan.settings.timing();
+    jobserver::look_once();
     let images = images(&plan)?;
     // Before a file is emptied or a one-shot taken.
     check_cancelled(&plan)?;
@@ -152,10 +154,15 @@ impl Starting<'_> {
         self.make_pipes(index)?;
         let spec = &self.plan.stages[index].spec;
         let map = self.fd_map(index, files)?;
-        let prepared = Prepared::new(image, spec.attributes.clone(), map, spec.inherit_fds);
+        let own = self.ends.numbers();
+        let prepared = Prepared::new(image, spec.attributes.clone(), map, spec.inherit_fds, &own);
         let began = Instant::now();
-        let launched = spawn::spawn(prepared, self.timing.deadline)
-            .map_err(|(failure, prepared)| spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index)))?;
+        let launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
+            if failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT {
+                return too_late(self.plan, index);
+            }
+            spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
+        })?;
         let process = Process::new(launched, began)
             .map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
         self.processes.push(process);
@@ -251,7 +258,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
             }
         }
         let spec = &plan.stages[0].spec;
-        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds), files))
+        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files))
     };
     match prepare() {
         // The files stay open until the copies are made from them.

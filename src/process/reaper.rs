@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use super::{Process, Watch};
 use crate::clock::Deadline;
-use crate::sys::fds;
 use crate::sys::poll::{Interest, PollSet};
+use crate::sys::{env, fds};
 
 struct Reaper {
-    running: bool,
+    /// The process whose thread runs: after a fork without exec there is none, whatever was copied.
+    running: Option<i32>,
     arrivals: Vec<Process>,
     /// Written to when there are arrivals. Without a descriptor to spare there is none, and the thread looks by itself.
     wake: Option<OwnedFd>,
 }
 
-static REAPER: Mutex<Reaper> = Mutex::new(Reaper { running: false, arrivals: Vec::new(), wake: None });
+static REAPER: Mutex<Reaper> = Mutex::new(Reaper { running: None, arrivals: Vec::new(), wake: None });
 
 /// How often the thread looks for arrivals when it has no descriptor to be woken by.
 const LOOK: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ pub(crate) fn hand_over(process: Process) {
     }
     let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
     reaper.arrivals.push(process);
-    if reaper.running {
+    if reaper.running == Some(env::pid()) {
         if let Some(wake) = &reaper.wake {
             // A pipe that is full already wakes.
             let _ = crate::sys::stream::write(wake.as_fd(), b"!");
@@ -43,8 +44,8 @@ pub(crate) fn hand_over(process: Process) {
     let pipe = wake_pipe();
     let (woken, wake) = pipe.map_or((None, None), |(reader, writer)| (Some(reader), Some(writer)));
     reaper.wake = wake;
-    reaper.running =
-        thread::Builder::new().name("pipewright-reap".into()).spawn(move || reap_until_empty(woken)).is_ok();
+    let started = thread::Builder::new().name("pipewright-reap".into()).spawn(move || reap_until_empty(woken));
+    reaper.running = started.is_ok().then(env::pid);
 }
 
 fn wake_pipe() -> Option<(OwnedFd, OwnedFd)> {
@@ -75,7 +76,7 @@ fn reap_until_empty(woken: Option<OwnedFd>) {
             let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.append(&mut reaper.arrivals);
             if waiting.is_empty() {
-                reaper.running = false;
+                reaper.running = None;
                 reaper.wake = None;
                 return;
             }

@@ -86,6 +86,29 @@ impl Flow {
         }
     }
 
+    /// Whether the stream waits for the other end alone, not for a sink of ours: once the processes have ended, a stranger
+    /// holds it.
+    pub(super) fn waits_for_stranger(&self) -> bool {
+        match self {
+            Flow::Feed(feed) => feed.pipe.is_some(),
+            Flow::Drain(drain) => self.is_awaited() && !drain.pending() && !drain.sinks.iter().any(Sink::is_behind),
+            Flow::Helper(tether) => tether.waits_for_stranger(),
+        }
+    }
+
+    /// Tells a helper thread to finish with what is there; false for anything else.
+    pub(super) fn wrap_up(&mut self) -> bool {
+        match self {
+            Flow::Helper(tether) => tether.wrap_up(),
+            Flow::Feed(_) | Flow::Drain(_) => false,
+        }
+    }
+
+    /// Whether a helper finished before the stream's end.
+    pub(super) fn was_cut_short(&self) -> bool {
+        matches!(self, Flow::Helper(tether) if tether.was_cut_short())
+    }
+
     /// Takes what is there and closes our end; `cut`: the run's time is up. Whether somebody still holds the other end, as far as
     /// can be seen: of a helper's pipe, a helper that is not through is all there is to see.
     pub(super) fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {

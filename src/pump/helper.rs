@@ -4,6 +4,7 @@
 //! stop the helper, the helper lets go of its end when it is through.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,18 +19,23 @@ use crate::sys::{fds, signals, stream};
 
 const BUFFER: usize = 64 * 1024;
 
-type Slot = Arc<Mutex<Option<Result<(), FlowError>>>>;
+/// Whether the stream was seen to end, once the helper is through.
+type Slot = Arc<Mutex<Option<Result<bool, FlowError>>>>;
 /// How many bytes a feed has written; locked during a write, which does not block, so that a child that saw bytes has them counted.
 type Count = Arc<Mutex<u64>>;
 
 /// The run's side of a helper.
 pub(crate) struct Tether {
     /// Readable when the helper is through; `None` once that was seen.
-    line: Option<OwnedFd>,
+    line: Option<UnixStream>,
     slot: Slot,
     stream: Stream,
     number: Option<usize>,
     fed: Count,
+    /// Whether a thread is at the other end, which can be told to finish with what is there.
+    threaded: bool,
+    wrapping_up: bool,
+    cut_short: bool,
 }
 
 impl Tether {
@@ -67,12 +73,33 @@ impl Tether {
     pub(super) fn late_result(&mut self) -> Result<(), FlowFailure> {
         let left = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         match left {
-            None | Some(Ok(())) => Ok(()),
+            None => Ok(()),
+            Some(Ok(ended)) => {
+                self.cut_short = !ended;
+                Ok(())
+            }
             Some(Err(what)) => Err(FlowFailure { stream: self.stream, pipe: self.number, what }),
         }
     }
 
-    /// Tells the helper to stop. It may still sit in the caller's code, which nothing can interrupt.
+    /// Whether the run still waits for a stranger to let go of the stream.
+    pub(super) fn waits_for_stranger(&self) -> bool {
+        self.is_awaited() && !self.wrapping_up
+    }
+
+    /// Whether the helper finished without having seen the stream's end.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.cut_short && self.stream != Stream::Stdin
+    }
+
+    /// Tells a helper thread to finish with what is in the pipe; the run waits for that. False where there is no thread.
+    pub(super) fn wrap_up(&mut self) -> bool {
+        let told = self.threaded && self.line.as_ref().is_some_and(|line| line.shutdown(Shutdown::Write).is_ok());
+        self.wrapping_up |= told;
+        told
+    }
+
+    /// Lets go: the helper finishes with what is in the pipe, and nobody waits for that. It may still sit in the caller's code, which nothing can interrupt.
     pub(super) fn cut(&mut self) {
         self.line = None;
     }
@@ -106,7 +133,19 @@ impl Helper {
         let slot = Slot::default();
         let line = fds::clear_of_stdio(ours.into())?;
         let post = Post { line: fds::clear_of_stdio(theirs.into())?, slot: Arc::clone(&slot) };
-        Ok(Helper { tether: Tether { line: Some(line), slot, stream, number: None, fed: Count::default() }, post })
+        Ok(Helper {
+            tether: Tether {
+                line: Some(line.into()),
+                slot,
+                stream,
+                number: None,
+                fed: Count::default(),
+                threaded: false,
+                wrapping_up: false,
+                cut_short: false,
+            },
+            post,
+        })
     }
 
     /// Starts the thread that reads from the caller's reader into `pipe`.
@@ -137,7 +176,7 @@ impl Helper {
     fn start(
         self,
         name: &str,
-        work: impl FnOnce(BorrowedFd<'_>) -> (Result<(), FlowError>, OwnedFd) + Send + 'static,
+        work: impl FnOnce(BorrowedFd<'_>) -> (Result<bool, FlowError>, OwnedFd) + Send + 'static,
     ) -> io::Result<Tether> {
         let Helper { tether, post } = self;
         thread::Builder::new().name(name.into()).spawn(move || {
@@ -148,11 +187,11 @@ impl Helper {
             drop(pipe);
             drop(post.line);
         })?;
-        Ok(tether)
+        Ok(Tether { threaded: true, ..tether })
     }
 }
 
-fn guarded(work: impl FnOnce() -> io::Result<()>) -> Result<(), FlowError> {
+fn guarded(work: impl FnOnce() -> io::Result<bool>) -> Result<bool, FlowError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(FlowError::Io),
         Err(panic) => Err(FlowError::Panic(panic_text(&*panic))),
@@ -166,52 +205,59 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("(a panic without text)").to_owned()
 }
 
-fn feed(reader: &mut dyn Read, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>, count: &Count) -> io::Result<()> {
+fn feed(reader: &mut dyn Read, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>, count: &Count) -> io::Result<bool> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = match reader.read(&mut buffer) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(true),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
         let mut rest = &buffer[..read];
         while !rest.is_empty() {
+            // Asked each time: a pipe that always has room must not hide that the run let go.
+            if !ready_before_cut(pipe, Interest::Writable, line)? {
+                return Ok(false);
+            }
             let mut fed = count.lock().unwrap_or_else(PoisonError::into_inner);
             let result = stream::write(pipe, rest).inspect(|written| *fed += *written as u64);
             drop(fed);
             match result {
                 Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !ready_before_cut(pipe, Interest::Writable, line)? {
-                        return Ok(());
-                    }
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The child had enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(true),
                 Err(error) => return Err(error),
             }
         }
     }
 }
 
-fn drain(writer: &mut dyn Write, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<()> {
+fn drain(writer: &mut dyn Write, pipe: BorrowedFd<'_>, line: BorrowedFd<'_>) -> io::Result<bool> {
     let mut buffer = vec![0; BUFFER];
-    loop {
-        match stream::read(pipe, &mut buffer) {
-            Ok(0) => {
-                writer.flush()?;
-                return Ok(());
-            }
-            Ok(read) => writer.write_all(&buffer[..read])?,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if !ready_before_cut(pipe, Interest::Readable, line)? {
-                    return Ok(());
-                }
-            }
-            Err(error) => return Err(error),
+    // What may still be taken, once the run has let go: what was there then, and no more of a stranger's.
+    let mut rest = usize::MAX;
+    let ended = loop {
+        if rest == usize::MAX && !ready_before_cut(pipe, Interest::Readable, line)? {
+            rest = fds::bytes_queued(pipe)?;
         }
-    }
+        // With nothing left, one more look: at the end, or at somebody who still holds the stream.
+        let room = buffer.len().min(rest.max(1));
+        match stream::read(pipe, &mut buffer[..room]) {
+            Ok(0) => break true,
+            Ok(_) if rest == 0 => break false,
+            Ok(read) => {
+                writer.write_all(&buffer[..read])?;
+                rest = if rest == usize::MAX { rest } else { rest - read };
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if rest != usize::MAX => break false,
+            Err(_) => {}
+        }
+    };
+    writer.flush()?;
+    Ok(ended)
 }
 
 /// Waits for the pipe; false when the run let go first.

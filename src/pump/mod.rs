@@ -233,7 +233,7 @@ impl Pump {
         }
         match self.phase {
             Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Running => self.close(),
+            Phase::Running => self.give_up_on_strangers(),
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(_) => {
@@ -273,6 +273,9 @@ impl Pump {
         for flow in &mut self.flows {
             if let Err(failure) = flow.late_result() {
                 self.failure.get_or_insert(failure);
+            }
+            if flow.was_cut_short() {
+                self.leaked.push(flow.stream());
             }
         }
         Finished {
@@ -317,7 +320,7 @@ impl Pump {
 
     fn leak_deadline(&self) -> Deadline {
         match (self.timing.eof_grace, self.last_end) {
-            (Some(grace), Some(end)) if self.all_ended() => {
+            (Some(grace), Some(end)) if self.all_ended() && self.flows.iter().any(Flow::waits_for_stranger) => {
                 end.checked_add(grace).map_or(Deadline::NEVER, Deadline::at)
             }
             _ => Deadline::NEVER,
@@ -386,6 +389,21 @@ impl Pump {
             if stage.ended.is_none() {
                 let _ = stage.process.send_signal(signal);
             }
+        }
+    }
+
+    /// The grace for streams that strangers hold is over: what is there is taken. Streams that wait for a sink of ours go on.
+    fn give_up_on_strangers(&mut self) {
+        for index in 0..self.flows.len() {
+            let flow = &mut self.flows[index];
+            if !flow.waits_for_stranger() || flow.wrap_up() {
+                continue;
+            }
+            let (held, result) = flow.close(false);
+            if held {
+                self.leaked.push(self.flows[index].stream());
+            }
+            self.note(result);
         }
     }
 

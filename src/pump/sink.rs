@@ -70,7 +70,7 @@ impl Sink {
                 sink.taken = 0;
                 match sink.kind {
                     // Whether these take anything is to be asked first.
-                    FdKind::MayBlock => Ok(()),
+                    FdKind::MayBlock | FdKind::Reopened => Ok(()),
                     FdKind::Ours | FdKind::NeverBlocks => self.push_on(chunk),
                 }
             }
@@ -170,6 +170,8 @@ enum FdKind {
     NeverBlocks,
     /// A terminal, a pipe or a socket of somebody else's.
     MayBlock,
+    /// The same, opened anew for ourselves, not to block.
+    Reopened,
 }
 
 /// A descriptor that gets the bytes.
@@ -213,8 +215,16 @@ impl FdSink {
     }
 
     fn of(to: SinkFd) -> FdSink {
-        let kind = if fds::is_regular_file(to.as_fd()) { FdKind::NeverBlocks } else { FdKind::MayBlock };
-        FdSink { to, kind, taken: usize::MAX }
+        if fds::is_regular_file(to.as_fd()) {
+            return FdSink { to, kind: FdKind::NeverBlocks, taken: usize::MAX };
+        }
+        // O_NONBLOCK on somebody else's description would reach everybody who shares it. A description of our own does not, and no
+        // readiness promises that a blocking write of more than a byte comes back: a terminal waits for all of it, and
+        // another writer may take the room in a pipe.
+        match fds::reopen_nonblocking(to.as_fd()) {
+            Some(own) => FdSink { to: SinkFd::Owned(own), kind: FdKind::Reopened, taken: usize::MAX },
+            None => FdSink { to, kind: FdKind::MayBlock, taken: usize::MAX },
+        }
     }
 
     fn push_on(&mut self, chunk: &[u8]) -> io::Result<()> {
@@ -224,8 +234,8 @@ impl FdSink {
                 stream::write_all(self.to.as_fd(), rest)?;
                 rest.len()
             }
-            FdKind::Ours => write_some(self.to.as_fd(), rest)?,
-            // After a readiness, so many bytes go without blocking (PIPE_BUF, pipe(7)).
+            FdKind::Ours | FdKind::Reopened => write_some(self.to.as_fd(), rest)?,
+            // A socket, or no /proc to open it anew by: after a readiness, so much goes without blocking as a rule.
             FdKind::MayBlock => write_some(self.to.as_fd(), &rest[..rest.len().min(libc::PIPE_BUF)])?,
         };
         self.taken += written;

@@ -2,17 +2,18 @@
 
 mod diagnose;
 mod image;
-mod jobserver;
 pub(crate) mod path;
 mod spawner;
 
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
+use crate::fd::jobserver;
 use crate::fd::map::{self, FdMap};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
@@ -36,10 +37,17 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// `fds` says which of our descriptors the child gets; they must stay open until the start. With `inherit_fds` nothing
-    /// else is closed.
-    pub(crate) fn new(image: Image, attributes: Attributes, mut fds: FdMap, inherit_fds: bool) -> Prepared {
+    /// else is closed. `own` are the ends of pipes that the run has open here.
+    pub(crate) fn new(
+        image: Image,
+        attributes: Attributes,
+        mut fds: FdMap,
+        inherit_fds: bool,
+        own: &[RawFd],
+    ) -> Prepared {
         if !inherit_fds {
-            for fd in jobserver::descriptors(&image) {
+            let flags = image.envp().strings().iter().find_map(|entry| entry.as_bytes().strip_prefix(b"MAKEFLAGS="));
+            for fd in flags.map_or_else(Vec::new, |flags| jobserver::descriptors(flags, own)) {
                 // A number that a redirection took is the redirection's.
                 let _ = fds.insert(fd, fd);
             }
@@ -98,7 +106,13 @@ pub(crate) fn spawn(prepared: Prepared, deadline: Deadline) -> Result<Launched, 
         let result = if prepared.attributes.kill_on_parent_death {
             // The death signal is tied to the *thread* that made the child.
             let shared = Arc::clone(&prepared);
-            spawner::run(move || shared.launch()).unwrap_or_else(|error| Err(Failure::new(Step::Thread, &error)))
+            let undo = |late: Result<Launched, Failure>| {
+                if let Ok(launched) = late {
+                    launch::undo(launched);
+                }
+            };
+            spawner::run(move || shared.launch(), deadline, undo)
+                .unwrap_or_else(|error| Err(Failure::new(Step::Thread, &error)))
         } else {
             prepared.launch()
         };

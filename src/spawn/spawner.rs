@@ -3,31 +3,48 @@
 //! `PR_SET_PDEATHSIG` fires when the *thread* that made the child ends (prctl(2)). A pool thread that comes and goes would
 //! take its children along; this one is started at first need and lives as long as the process.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
+use crate::clock::Deadline;
+use crate::sys::env;
+
 type Task = Box<dyn FnOnce() + Send>;
 
-static SPAWNER: Mutex<Option<Sender<Task>>> = Mutex::new(None);
+/// The thread's queue, and the process it runs in: after a fork without exec there is no thread, whatever was copied.
+static SPAWNER: Mutex<Option<(i32, Sender<Task>)>> = Mutex::new(None);
 
-/// Runs `task` on the spawner thread and waits for what it returns.
-pub(super) fn run<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+/// Runs `task` on the spawner thread and waits for what it returns, until the deadline: somebody else's start may sit in the
+/// kernel, on a dead mount. What comes too late goes to `undo`.
+pub(super) fn run<T: Send + 'static>(
+    task: impl FnOnce() -> T + Send + 'static,
+    deadline: Deadline,
+    undo: impl FnOnce(T) + Send + 'static,
+) -> io::Result<T> {
     let (answer, answered) = channel();
     let task: Task = Box::new(move || {
-        // Nobody to answer to means that the asking thread is gone; there is nobody to tell.
-        let _ = answer.send(task());
+        if let Err(SendError(late)) = answer.send(task()) {
+            undo(late);
+        }
     });
     {
         let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
-        if spawner.is_none() {
-            *spawner = Some(start()?);
+        if spawner.as_ref().is_none_or(|(process, _)| *process != env::pid()) {
+            *spawner = Some((env::pid(), start()?));
         }
-        if let Some(tasks) = spawner.as_ref() {
+        if let Some((_, tasks)) = spawner.as_ref() {
             tasks.send(task).map_err(|_| io::Error::other("the spawner thread is gone"))?;
         }
     }
-    answered.recv().map_err(io::Error::other)
+    let answer = match deadline.remaining() {
+        None => answered.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        Some(left) => answered.recv_timeout(left),
+    };
+    answer.map_err(|error| match error {
+        RecvTimeoutError::Timeout => io::Error::from_raw_os_error(libc::ETIMEDOUT),
+        RecvTimeoutError::Disconnected => io::Error::other("the spawner thread is gone"),
+    })
 }
 
 fn start() -> io::Result<Sender<Task>> {

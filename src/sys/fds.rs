@@ -71,13 +71,29 @@ pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(queued).unwrap_or(0))
 }
 
-/// Whether this process has `number` open, as a pipe or fifo.
-pub(crate) fn number_is_pipe(number: RawFd) -> bool {
+/// The same file, terminal or pipe under a description of our own that does not block; `None` where that cannot be had (a
+/// socket, no `/proc`).
+pub(crate) fn reopen_nonblocking(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let own = nix::fcntl::open(path.as_str(), flags, nix::sys::stat::Mode::empty()).ok()?;
+    clear_of_stdio(own).ok()
+}
+
+/// What tells one pipe from another: its device and inode.
+pub(crate) type PipeIdentity = (libc::dev_t, libc::ino_t);
+
+/// Which pipe or fifo this process has open as `number`, if any.
+pub(crate) fn pipe_identity(number: RawFd) -> Option<PipeIdentity> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the structure lives on this stack; a number that is not open is an answer.
     let answered = unsafe { libc::fstat(number, stat.as_mut_ptr()) } == 0;
     // SAFETY: zeroed, or filled by the call: valid either way.
-    answered && unsafe { stat.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
+    let stat = unsafe { stat.assume_init() };
+    (answered && stat.st_mode & libc::S_IFMT == libc::S_IFIFO).then_some((stat.st_dev, stat.st_ino))
 }
 
 /// Whether this is a regular file: one that never blocks.

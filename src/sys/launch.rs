@@ -80,6 +80,22 @@ pub(crate) fn launch(plan: ChildPlan<'_>, engine: Engine) -> Result<Launched, Fa
     }
 }
 
+/// Ends a child that nobody wants any more: killed and reaped.
+pub(crate) fn undo(child: Launched) {
+    let which = match &child.pidfd {
+        Some(pidfd) => {
+            // A child that is gone does not mind.
+            let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
+            wait::Child::Pidfd(pidfd.as_fd())
+        }
+        None => {
+            let _ = wait::kill(child.pid, libc::SIGKILL);
+            wait::Child::Pid(child.pid)
+        }
+    };
+    let _ = wait::reap(which, true);
+}
+
 /// Becomes the program in this very process; returns only what failed.
 pub(crate) fn become_program(plan: &ChildPlan<'_>) -> Failure {
     // SAFETY: the caller asked for the process to be replaced.
