@@ -189,7 +189,7 @@ impl Making<'_, '_> {
         let (theirs, ours) = crate::pipe::kernel()?;
         let sink = FdSink::ours(ours.into())?;
         let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.pump.add(Flow::Helper(tether.numbered(self.number)));
+        self.run.pump.add(Flow::Helper(tether.numbered(self.number).of_a_tee()));
         Ok(Sink::Fd(sink))
     }
 

@@ -91,15 +91,23 @@ impl Flow {
     pub(super) fn waits_for_stranger(&self) -> bool {
         match self {
             Flow::Feed(feed) => feed.pipe.is_some(),
-            Flow::Drain(drain) => self.is_awaited() && !drain.pending() && !drain.sinks.iter().any(Sink::is_behind),
+            Flow::Drain(drain) => {
+                let ours = drain.pending() || drain.sinks.iter().any(Sink::is_behind);
+                self.is_awaited() && !ours && drain.rest.is_none_or(|rest| rest == 0)
+            }
             Flow::Helper(tether) => tether.waits_for_stranger(),
         }
     }
 
-    /// Tells a helper thread to finish with what is there; false for anything else.
+    /// Has the stream finish with what is there; false where nothing is, or nobody to finish with it.
     pub(super) fn wrap_up(&mut self) -> bool {
         match self {
             Flow::Helper(tether) => tether.wrap_up(),
+            Flow::Drain(Drain { source: Some(source), rest: rest @ None, .. }) => {
+                let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
+                *rest = Some(queued);
+                queued > 0
+            }
             Flow::Feed(_) | Flow::Drain(_) => false,
         }
     }
@@ -187,6 +195,8 @@ pub(crate) struct Drain {
     sinks: Vec<Sink>,
     /// What the sinks have not all taken yet.
     chunk: Vec<u8>,
+    /// What may still be read, once the stream was given up: what was there then, and no more of a stranger's.
+    rest: Option<usize>,
     /// Whether we stopped reading before the end, because every sink had enough or failed.
     stopped: bool,
     /// Whether the source was left to block, for a driver that reads it without asking.
@@ -206,6 +216,7 @@ impl Drain {
             number: None,
             sinks,
             chunk: Vec::new(),
+            rest: None,
             stopped: false,
             blocking,
             busy: Busy::default(),
@@ -265,7 +276,10 @@ impl Drain {
             }
         }
         let Some(source) = &self.source else { return Ok(()) };
-        let room = self.busy.chunk();
+        let room = self.busy.chunk().min(self.rest.unwrap_or(usize::MAX));
+        if room == 0 {
+            return Ok(());
+        }
         let direct = match self.sinks.as_mut_slice() {
             [Sink::Capture(capture)] => capture.direct(),
             _ => None,
@@ -284,6 +298,7 @@ impl Drain {
                 self.finish_sinks(lent)
             }
             Ok(read) => {
+                self.rest = self.rest.map(|rest| rest - read);
                 self.busy.saw(read == room, source.as_fd());
                 if copied { self.distribute(lent, halt) } else { Ok(()) }
             }

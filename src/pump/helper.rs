@@ -34,6 +34,8 @@ pub(crate) struct Tether {
     fed: Count,
     /// Whether a thread is at the other end, which can be told to finish with what is there.
     threaded: bool,
+    /// Whether it is this process that writes to the helper's pipe, which then ends when the stream does.
+    of_a_tee: bool,
     wrapping_up: bool,
     cut_short: bool,
 }
@@ -42,6 +44,11 @@ impl Tether {
     /// With the number of its stream's pipe in the plan, for what is said of it later.
     pub(crate) fn numbered(self, number: usize) -> Tether {
         Tether { number: Some(number), ..self }
+    }
+
+    /// For a writer inside a tee.
+    pub(crate) fn of_a_tee(self) -> Tether {
+        Tether { of_a_tee: true, ..self }
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -84,7 +91,7 @@ impl Tether {
 
     /// Whether the run still waits for a stranger to let go of the stream.
     pub(super) fn waits_for_stranger(&self) -> bool {
-        self.is_awaited() && !self.wrapping_up
+        self.is_awaited() && !self.wrapping_up && !self.of_a_tee
     }
 
     /// Whether the helper finished without having seen the stream's end.
@@ -141,6 +148,7 @@ impl Helper {
                 number: None,
                 fed: Count::default(),
                 threaded: false,
+                of_a_tee: false,
                 wrapping_up: false,
                 cut_short: false,
             },

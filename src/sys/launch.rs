@@ -133,9 +133,10 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
         super::check(pid)
     };
     let pid = made.map_err(|error| Failure::new(Step::Clone, &error))?;
+    // The writer first: its number may be the last one there is.
+    drop(writer);
     // While the child is busy with itself, its number is its own.
     let pidfd = open_pidfd(pid);
-    drop(writer);
     let outcome = read_report(&reader);
     conclude(Launched { pid, pidfd }, outcome)
 }

@@ -277,3 +277,16 @@ fn a_pasted_environment_is_the_same_environment() {
         }
     });
 }
+
+#[test]
+fn a_callbacks_error_does_not_tell_a_secret() {
+    isolated(|| {
+        let tell = Cmd::sh("echo token is $TOKEN").secret_env("TOKEN", "hunter2-hunter2");
+        let bad = Redirect::each_line(|line: &[u8]| Err::<(), _>(String::from_utf8_lossy(line).into_owned()));
+        let error = tell.clone().stdout(bad).run().unwrap_err();
+        assert!(!format!("{error} {error:#} {error:?}").contains("hunter2"), "{error}");
+        let panics = Redirect::each_line(|line: &[u8]| -> () { panic!("{}", String::from_utf8_lossy(line)) });
+        let error = tell.stdout(panics).run().unwrap_err();
+        assert!(!format!("{error} {error:#} {error:?}").contains("hunter2"), "{error}");
+    });
+}

@@ -74,7 +74,7 @@ fn the_other_verbs_fail_as_cleanly_with_few_fds() {
                     check("run", error);
                 }
             });
-            assert_no_child();
+            assert_childless();
             progress();
         }
         assert_no_new_fd(&before);

@@ -85,3 +85,22 @@ fn a_jobserver_does_not_hinder_a_failure() {
         assert_eq!(std::io::read_to_string(reader).expect("its end"), "");
     });
 }
+
+#[test]
+fn a_jobserver_that_make_closed_is_not_our_own_pipe() {
+    isolated(|| {
+        // As make 4.3 leaves it to a recipe that is not recursive: named, and closed. The next pipes get these numbers.
+        let free: Vec<i32> = (3..).filter(|fd| !open_fds().contains_key(fd)).take(2).collect();
+        let flags = format!(" -j --jobserver-auth={},{}", free[0], free[1]);
+        // SAFETY: no other thread of this process reads or writes its environment.
+        unsafe { std::env::set_var("MAKEFLAGS", &flags) };
+        for _ in 0..2 {
+            assert_eq!(role("count-fds").read().expect("it runs"), "0\n1\n2");
+            let pair = (role("yes") | role("head")).read().expect("it ends");
+            assert_eq!(pair, "y");
+        }
+        // Set by the caller, it is the caller's word; but an end of the run's own is none.
+        let set = role("count-fds").env("MAKEFLAGS", flags.clone() + " ").read().expect("it runs");
+        assert_eq!(set, "0\n1\n2");
+    });
+}

@@ -122,3 +122,23 @@ fn many_threads_may_wait_for_what_nobody_took() {
         }
     });
 }
+
+#[test]
+fn stages_whose_stderr_is_piped_share_the_one_end_there_is_to_take() {
+    isolated(|| {
+        let say = |text: &str| cmd!(fixture(), "say", "2", text).stderr(Redirect::piped());
+        let job = (say("one\n") | say("two\n")).spawn().expect("it starts");
+        let said = std::io::read_to_string(job.take_stderr().expect("it is piped")).expect("its end");
+        let mut lines: Vec<&str> = said.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["one", "two"]);
+        assert!(job.wait().expect("it ends").success());
+        assert!(job.output().expect("nobody died").stages.iter().all(|stage| stage.status.success()));
+
+        let merged = say("one\n") | say("two\n").stderr_to_stdout().stdout(Redirect::null());
+        let job = merged.spawn().expect("it starts");
+        let said = std::io::read_to_string(job.take_stderr().expect("it is piped")).expect("its end");
+        assert_eq!(said, "one\n");
+        assert!(job.wait().expect("it ends").success());
+    });
+}

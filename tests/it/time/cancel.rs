@@ -146,3 +146,18 @@ fn a_cancel_meets_a_start_at_any_moment() {
         }
     });
 }
+
+#[test]
+fn a_cancelled_run_touches_nothing() {
+    isolated(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("precious");
+        std::fs::write(&file, "precious").expect("it can be written");
+        let cancelled = role("echo").stdout(Redirect::file(&file));
+        cancelled.cancel_handle().cancel();
+        assert_eq!(cancelled.run().expect_err("it is cancelled").kind(), ErrorKind::Cancelled);
+        let late = role("echo").stdout(Redirect::file(&file)).timeout(Duration::ZERO);
+        assert_eq!(late.run().expect_err("it is too late").kind(), ErrorKind::Timeout);
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "precious");
+    });
+}

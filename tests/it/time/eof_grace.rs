@@ -1,6 +1,7 @@
 //! What a process left behind holds open is waited for as long as was asked, and no longer.
 
 use std::io::{BufRead, BufReader};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pipewright::{Pipeline, Redirect, Stream};
@@ -116,5 +117,32 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
         }
         let error = role("hang").timeout(TIMEOUT).output().expect_err("it hangs");
         assert_eq!(error.output().expect("there is one").leaked, None, "nobody but the child itself held it");
+    });
+}
+
+#[test]
+fn a_slow_writer_of_the_callers_is_nobody_who_holds_the_stream() {
+    isolated(|| {
+        /// Takes a little at a time, and not at once.
+        struct Slow(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Slow {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                std::thread::yield_now();
+                let some = &bytes[..bytes.len().min(4096)];
+                self.0.lock().unwrap().extend_from_slice(some);
+                Ok(some.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        for tee in [false, true] {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let writer = Redirect::to_writer(Slow(Arc::clone(&seen)));
+            let to = if tee { Redirect::tee([Redirect::capture(), writer]) } else { writer };
+            let output = role("blocks").arg("400000").stdout(to).eof_grace(Duration::ZERO).run().expect("it runs");
+            assert_eq!(output.leaked, None, "tee: {tee}");
+            assert_eq!(seen.lock().unwrap().len(), 400_000, "tee: {tee}");
+        }
     });
 }

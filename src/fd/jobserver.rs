@@ -1,0 +1,86 @@
+//! The jobserver that a GNU make above us runs: its pipe is named in MAKEFLAGS, and a child that was not told to close it may use it.
+//!
+//! A make that does not mean us to use its jobserver names it all the same, and closes it (make 4.3 and older). The numbers are then
+//! free, and the next pipe of ours gets them. So the host's jobserver is looked at once, before this library makes its
+//! first pipe, and what has the numbers later must be the very same pipe.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
+
+use crate::sys::fds::{self, PipeIdentity};
+
+/// The host's MAKEFLAGS, and the pipe it named then.
+struct Host {
+    flags: Option<OsString>,
+    ends: Option<[(RawFd, PipeIdentity); 2]>,
+}
+
+static HOST: OnceLock<Host> = OnceLock::new();
+
+/// Looks at the host's jobserver, the first time; called before the library makes a descriptor.
+pub(crate) fn look_once() {
+    host();
+}
+
+fn host() -> &'static Host {
+    HOST.get_or_init(|| {
+        let flags = std::env::var_os("MAKEFLAGS");
+        let ends = flags.as_ref().and_then(|flags| named(flags.as_bytes())).and_then(|(reader, writer)| {
+            Some([(reader, fds::pipe_identity(reader)?), (writer, fds::pipe_identity(writer)?)])
+        });
+        Host { flags, ends }
+    })
+}
+
+/// The descriptors to pass on to a child with these MAKEFLAGS, if both are open pipes: the host's own, or one that the caller
+/// made and named. Never one of `own`, the ends that the run itself has open.
+pub(crate) fn descriptors(flags: &[u8], own: &[RawFd]) -> Vec<RawFd> {
+    let Some((reader, writer)) = named(flags) else { return Vec::new() };
+    let both = [reader, writer];
+    let inherited = host().flags.as_ref().is_some_and(|own| own.as_bytes() == flags);
+    let passed = |fd: &RawFd| match (fds::pipe_identity(*fd), inherited) {
+        (None, _) => false,
+        (Some(identity), true) => host().ends.iter().flatten().any(|end| *end == (*fd, identity)),
+        (Some(_), false) => !own.contains(fd),
+    };
+    if both.iter().all(|fd| *fd > 2 && passed(fd)) { both.to_vec() } else { Vec::new() }
+}
+
+/// `--jobserver-auth=R,W`, or `--jobserver-fds=R,W` before make 4.2; the last one counts, as make has it.
+fn named(flags: &[u8]) -> Option<(RawFd, RawFd)> {
+    let flags = std::str::from_utf8(flags).ok()?;
+    let value = flags
+        .split_ascii_whitespace()
+        .rev()
+        .find_map(|word| word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds=")))?;
+    let (reader, writer) = value.split_once(',')?;
+    Some((reader.parse().ok()?, writer.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn both_spellings_and_the_last_one_counts() {
+        assert_eq!(named(b" -j --jobserver-auth=3,4"), Some((3, 4)));
+        assert_eq!(named(b"--jobserver-fds=5,6 -j"), Some((5, 6)));
+        assert_eq!(named(b"-j --jobserver-auth=3,4 --jobserver-auth=7,8"), Some((7, 8)));
+    }
+
+    #[test]
+    fn what_names_no_descriptors() {
+        for flags in [
+            &b""[..],
+            b"-j4",
+            b"-j --jobserver-auth=fifo:/tmp/x",
+            b"--jobserver-auth=3",
+            b"--jobserver-auth=a,b",
+            b"\xff",
+        ] {
+            assert_eq!(named(flags), None);
+        }
+    }
+}
