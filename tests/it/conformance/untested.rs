@@ -135,15 +135,16 @@ fn a_storm_of_signals_interrupts_nothing() {
         let action = SigAction::new(SigHandler::Handler(caught), SaFlags::empty(), SigSet::empty());
         // SAFETY: the handler does nothing.
         let old = unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+        // A pointer with musl, a number with glibc.
         // SAFETY: takes nothing.
-        let target = unsafe { libc::pthread_self() };
+        let target = unsafe { libc::pthread_self() } as usize;
         let over = AtomicBool::new(false);
         let over = &over;
         thread::scope(|scope| {
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
                     // SAFETY: that thread outlives this scope.
-                    unsafe { libc::pthread_kill(target, libc::SIGUSR1) };
+                    unsafe { libc::pthread_kill(target as libc::pthread_t, libc::SIGUSR1) };
                     thread::yield_now();
                 }
             });
