@@ -18,7 +18,8 @@ fn stays_small(what: &str, flow: impl Fn(usize)) {
     flow(2 * UNIT);
     let before = peak_rss_kib();
     flow(count(32, 1024) * UNIT);
-    let grown = peak_rss_kib() - before;
+    // The kernel sums its counters up now and then, so the peak may even seem to fall.
+    let grown = peak_rss_kib().saturating_sub(before);
     assert!(grown < SLACK_KIB, "{what}: {grown} KiB more");
     progress();
 }
