@@ -1,4 +1,27 @@
 //! The test-suite of pipewright: one binary, a module a subject.
+//!
+//! What is promised, and where it is held. Numbers in a plain run are small; `PIPEWRIGHT_FULL=1` raises them, and
+//! `PIPEWRIGHT_ENGINE` (`clone`, `fork`, `portable`) picks how children are made.
+//!
+//! | promise | held by |
+//! |---|---|
+//! | no undeclared descriptor reaches a child, none stays here | `children::descriptors` |
+//! | no zombie and no orphan, dropped at any moment | `time::drops` |
+//! | descriptor maps, closed 0 to 2 | `children::{closed, low}`; the unit tests of `fd::map` |
+//! | the child's signals are clean; stops hang nobody | `children::{signals, storm}` |
+//! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |
+//! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
+//! | few descriptors left | `children::exhausted` |
+//! | a limit or name that does not fit is named | `names` |
+//! | statuses that are stolen | `stolen` |
+//! | a busy executable | `children::busy` |
+//! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
+//! | deadlines, `eof_grace`, cancelling | `time` |
+//! | statuses and policies | `status` |
+//! | secrets | `secrets` |
+//! | many runs on one thread | the unit tests of `job` |
+//! | what other libraries' suites check, and where those libraries fail | `conformance` |
+//! | layers, file lengths, examples in the documentation | `layers`, `docs` |
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod bytes;
