@@ -79,6 +79,11 @@ mod sealed {
         type Kind: Clone + std::fmt::Debug;
         fn common(common: super::Common) -> Self::Kind;
     }
+
+    pub trait LineResult {
+        /// The result as the library keeps it.
+        fn into_result(self) -> Result<(), crate::pump::BoxError>;
+    }
 }
 
 /// What both directions have.
@@ -427,7 +432,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// What a line callback may return: nothing, or a `Result` with any error.
+/// What a line callback may return: nothing, or a `Result` with any error. Sealed.
 ///
 /// ```
 /// use pipewright::{ErrorKind, Redirect, cmd};
@@ -435,27 +440,19 @@ impl fmt::Debug for Target {
 /// let error = cmd!("echo", "line").stdout(Redirect::each_line(refuse)).run().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Callback);
 /// ```
-pub trait LineResult {
-    /// The result as the library keeps it.
-    ///
-    /// # Errors
-    /// The callback's own.
-    ///
-    /// ```
-    /// use pipewright::LineResult;
-    /// assert!(().into_result().is_ok());
-    /// assert!(Err::<(), _>("no").into_result().is_err());
-    /// ```
-    fn into_result(self) -> Result<(), BoxError>;
-}
+pub trait LineResult: sealed::LineResult {}
 
-impl LineResult for () {
+impl LineResult for () {}
+
+impl<E: Into<BoxError>> LineResult for Result<(), E> {}
+
+impl sealed::LineResult for () {
     fn into_result(self) -> Result<(), BoxError> {
         Ok(())
     }
 }
 
-impl<E: Into<BoxError>> LineResult for Result<(), E> {
+impl<E: Into<BoxError>> sealed::LineResult for Result<(), E> {
     fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
