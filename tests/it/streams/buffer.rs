@@ -85,3 +85,19 @@ fn a_stdout_that_goes_elsewhere_leaves_the_buffer_alone() {
         assert_eq!(buffer, b"before");
     });
 }
+
+#[test]
+fn a_run_that_can_no_longer_be_waited_for_leaves_the_buffer_and_what_was_captured() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    isolated(|| {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("it can be asked");
+        let mut buffer = b"precious ".to_vec();
+        // Fewer descriptors allowed than are polled: poll(2) then refuses.
+        let starve = Redirect::each_line(move |_: &[u8]| setrlimit(Resource::RLIMIT_NOFILE, 1, hard));
+        let cmd = Cmd::sh("echo so far; echo now >&2; exec cat").stdin(Redirect::bytes(vec![b'x'; 4 << 20]));
+        let error = cmd.stderr(starve).output_into(&mut buffer).expect_err("poll fails");
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("it is set back");
+        assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
+        assert!(buffer.starts_with(b"precious so far\n"), "{} bytes", buffer.len());
+    });
+}

@@ -144,3 +144,18 @@ fn the_slowest_target_sets_the_pace_and_loses_nothing() {
         assert!(job.output().expect("it ends").stdout == blocks());
     });
 }
+
+#[test]
+fn a_full_pipe_of_somebody_elses_does_not_put_off_a_deadline() {
+    isolated(|| {
+        // Another writer may take the room that a readiness promised; here nobody reads at all, and the room ends.
+        let (reader, writer) = pipewright::pipe::kernel().expect("a pipe");
+        let tee = Redirect::tee([Redirect::capture(), Redirect::fd(writer)]);
+        let endless = cmd!(fixture(), "yes").stdout(tee).stdout_limit(pipewright::Limit::Tail(10));
+        let start = std::time::Instant::now();
+        let error = endless.timeout(std::time::Duration::from_millis(200)).run().expect_err("it is endless");
+        assert_eq!(error.kind(), pipewright::ErrorKind::Timeout, "{error:?}");
+        assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
+        drop(reader);
+    });
+}
