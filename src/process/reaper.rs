@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Process, Watch};
 use crate::clock::Deadline;
+use crate::pipe;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::{env, fds};
 
@@ -49,11 +50,9 @@ pub(crate) fn hand_over(process: Process) {
 }
 
 fn wake_pipe() -> Option<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = os_pipe::pipe().ok()?;
-    let reader = fds::clear_of_stdio(reader.into()).ok()?;
-    let writer = fds::clear_of_stdio(writer.into()).ok()?;
+    let (reader, writer) = pipe::kernel().ok()?;
     fds::set_nonblocking(writer.as_fd(), true).ok()?;
-    Some((reader, writer))
+    Some((reader.into(), writer.into()))
 }
 
 fn reap_until_empty(woken: Option<OwnedFd>) {

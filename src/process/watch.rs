@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::{Inner, Process, State};
+use crate::pipe;
 use crate::status::Status;
-use crate::sys::{fds, wait};
+use crate::sys::wait;
 
 pub(super) enum Watch {
     /// Linux 5.4 and later.
@@ -22,10 +23,8 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Starts the watching thread. It first waits *without* reaping, so that while it blocks the number stays the child's and can be
 /// signalled; then, under the lock, it reaps and says so. A signal thus meets the child, its zombie, or nobody.
 pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
-    let (reader, writer) = os_pipe::pipe()?;
-    let ended = fds::clear_of_stdio(reader.into())?;
-    let writer = fds::clear_of_stdio(writer.into())?;
-    let watch = Watch::Thread { ended };
+    let (ended, writer) = pipe::kernel()?;
+    let watch = Watch::Thread { ended: ended.into() };
     let inner = Arc::new(Inner { pid, started, watch, state: Mutex::new(State::Running) });
     let shared = Arc::clone(&inner);
     thread::Builder::new().name("pipewright-wait".into()).spawn(move || {

@@ -60,16 +60,6 @@ pub(crate) fn assert_no_child() {
     assert_eq!(left, Err(Errno::ECHILD), "a child is left");
 }
 
-/// No child is there, after the moment that a killed one may take to be gone on a busy machine.
-#[track_caller]
-pub(crate) fn no_child_is_left() {
-    let start = Instant::now();
-    while !children().is_empty() && start.elapsed() < Duration::from_secs(2) {
-        std::thread::yield_now();
-    }
-    assert_no_child();
-}
-
 /// An executable file with this text.
 pub(crate) fn executable(path: &Path, text: impl AsRef<[u8]>) {
     std::fs::write(path, text).expect("the file can be written");
@@ -130,7 +120,7 @@ pub(crate) fn assert_childless() {
     let start = Instant::now();
     while !children().is_empty() {
         assert!(start.elapsed() < Duration::from_secs(1), "left: {:?}", children());
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::yield_now();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipewright::{Cmd, Error, ErrorKind, Out, Output, Pipeline, Redirect, cmd};
 
 use crate::harness::*;
-use crate::support::no_child_is_left;
+use crate::support::assert_childless;
 
 /// The caller's own error.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -93,7 +93,7 @@ fn by_each_verb(make: impl Fn() -> Pipeline, check: impl Fn(Error)) {
         [|run| run.run(), |run| run.output(), |run| run.spawn()?.output()];
     for verb in verbs {
         check(verb(make()).expect_err("the caller's code failed"));
-        no_child_is_left();
+        assert_childless();
         progress();
     }
     check(make().status().expect_err("no status can tell"));
@@ -240,7 +240,7 @@ fn a_lent_callback_fails_with_its_own_error_and_panics_with_its_own_panic() {
             catch_unwind(AssertUnwindSafe(|| endless.for_each_line(|_| -> () { std::panic::panic_any(4711_u32) })));
         let payload = caught.expect_err("it comes through");
         assert_eq!(payload.downcast_ref::<u32>(), Some(&4711));
-        no_child_is_left();
+        assert_childless();
     });
 }
 

@@ -10,7 +10,7 @@ use crate::harness::*;
 /// About a MiB, in whole lines.
 const UNIT: usize = 1_048_000;
 /// What the largest amount in use may grow by, for pages that were not touched before.
-const SLACK_KIB: usize = 4096;
+const SLACK_KIB: usize = 2048;
 
 /// Runs `flow` with a little first, so that everything is in place, and then with much: the peak stays.
 #[track_caller]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
 
 use crate::harness::*;
-use crate::support::no_child_is_left;
+use crate::support::assert_childless;
 
 /// Code of the caller's that sits in a read until the other end is dropped; a drop of the test's stack frees it.
 struct Stuck(pipe::PipeReader);
@@ -71,7 +71,7 @@ fn a_deadline_does_not_wait_for_a_reader_or_a_writer() {
                 };
                 let error = result.expect_err("it cannot end by itself");
                 assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
-                no_child_is_left();
+                assert_childless();
                 drop(free);
             }
         }

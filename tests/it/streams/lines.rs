@@ -7,7 +7,7 @@ use std::time::Duration;
 use pipewright::{Cmd, Error, ErrorKind, Lines, Redirect, cmd};
 
 use crate::harness::*;
-use crate::support::{no_child_is_left, timed_out};
+use crate::support::{assert_childless, timed_out};
 
 fn say(text: &str) -> Cmd {
     cmd!(fixture(), "say", "1", text)
@@ -141,16 +141,16 @@ fn dropping_them_ends_an_endless_child() {
                 let mut lines = cmd.lines().expect("it starts");
                 assert!(lines.by_ref().take(taken).all(|line| line.is_ok()));
                 drop(lines);
-                no_child_is_left();
+                assert_childless();
                 let mut reader = cmd.reader().expect("it starts");
                 reader.read_exact(&mut vec![0; taken]).expect("so much comes");
                 drop(reader);
-                no_child_is_left();
+                assert_childless();
             }
         }
         let pipeline = cmd!(fixture(), "yes") | cmd!(fixture(), "cat") | cmd!(fixture(), "cat");
         assert_eq!(pipeline.lines().expect("it starts").take(2).filter(Result::is_ok).count(), 2);
-        no_child_is_left();
+        assert_childless();
     });
 }
 
