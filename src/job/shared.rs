@@ -25,8 +25,10 @@ pub(super) struct Shared {
     turn: Mutex<Turn>,
     changed: Condvar,
     untaken: Mutex<Untaken>,
-    /// There when the run has a thread.
-    waker: Option<Waker>,
+    /// Whether the run has a thread.
+    threaded: bool,
+    /// How its thread is told things, until the run is over: it holds a descriptor.
+    waker: Mutex<Option<Waker>>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
 }
@@ -62,7 +64,8 @@ impl Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
             untaken,
-            waker,
+            threaded: waker.is_some(),
+            waker: Mutex::new(waker),
             detached: AtomicBool::new(false),
         }
     }
@@ -74,6 +77,8 @@ impl Shared {
             Turn::Idle(run) => {
                 drop(turn);
                 let over = drive(run, Deadline::NEVER);
+                // Before anybody hears of the end: whoever waited for it finds no descriptor left.
+                drop(self.waker().take());
                 *self.turn() = over;
                 self.changed.notify_all();
             }
@@ -104,7 +109,7 @@ impl Shared {
                 }
                 Turn::Idle(mut run) => {
                     let_go().into_iter().for_each(|flow| run.pump.add(flow));
-                    if self.waker.is_some() {
+                    if self.threaded {
                         *turn = Turn::Idle(run);
                         turn = self.sleep(turn, until)?;
                         continue;
@@ -119,7 +124,7 @@ impl Shared {
                     }
                 }
                 Turn::Driven => {
-                    if let Some(waker) = &self.waker {
+                    if let Some(waker) = &*self.waker() {
                         let_go().into_iter().for_each(|flow| waker.add(flow));
                     }
                     turn = self.sleep(turn, until)?;
@@ -185,7 +190,7 @@ impl Shared {
                     // One that refuses is not ours to kill any more; the others are.
                     let _ = process.kill();
                 }
-                if let Some(waker) = &self.waker {
+                if let Some(waker) = &*self.waker() {
                     waker.order(Order::Abort);
                 }
                 drop(turn);
@@ -206,7 +211,7 @@ impl Shared {
     pub(super) fn detach(&self) {
         self.detached.store(true, Relaxed);
         *self.untaken() = Untaken::default();
-        if self.waker.is_some() {
+        if self.threaded {
             return;
         }
         if let Turn::Idle(run) = std::mem::replace(&mut *self.turn(), Turn::Detached) {
@@ -216,6 +221,10 @@ impl Shared {
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn untaken(&self) -> MutexGuard<'_, Untaken> {
