@@ -10,6 +10,7 @@ mod clone;
 mod close;
 pub(crate) mod env;
 pub(crate) mod fds;
+pub(crate) mod handoff;
 pub(crate) mod launch;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
 pub(crate) mod pidfd;
