@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::str::Utf8Error;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::process::Usage;
 use crate::pump::Captured;
 use crate::status::Status;
@@ -30,7 +31,7 @@ pub struct Output {
     /// The captured stderr, of all stages, in the order in which it was written.
     pub stderr: Captured,
     /// Each stage, in the pipeline's order.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StageReport>,
     /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because some process that is not of this run still
     /// held them.
     pub leaked: Option<Leak>,
@@ -50,15 +51,18 @@ pub struct Output {
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Stage {
-    /// The label that was set, or the program's name.
+pub struct StageReport {
+    /// The label that was set, or the program's name; `closure` for a closure.
     pub label: String,
-    /// How its process ended.
+    /// How its process ended. A closure that failed has exit code 1, one that panicked 101, one that gave up because its output
+    /// was broken SIGPIPE.
     pub status: Status,
-    /// What its process used; `None` when its status was not ours to read.
+    /// What its process used; `None` when its status was not ours to read, and for a closure.
     pub usage: Option<Usage>,
     /// From its start until its end was seen.
     pub wall: Duration,
+    /// What a closure failed with, or that it panicked; `None` for a process.
+    pub error: Option<Error>,
 }
 
 /// Streams that somebody else still held when the run was over. In this version the holder is not named.

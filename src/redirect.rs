@@ -462,7 +462,7 @@ impl<E: Into<BoxError>> sealed::LineResult for Result<(), E> {
 pub struct OneShot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> OneShot<T> {
-    fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         OneShot(Arc::new(Mutex::new(Some(value))))
     }
 

@@ -47,9 +47,9 @@ pub enum ErrorKind {
     Cancelled,
     /// More output than [`Limit::Fail`](crate::Limit::Fail) allows.
     LimitExceeded,
-    /// A callback of the caller's returned an error, which is the source.
+    /// A callback or a closure stage of the caller's returned an error, which is the source.
     Callback,
-    /// A callback, reader or writer of the caller's panicked.
+    /// A callback, closure stage, reader or writer of the caller's panicked.
     Panic,
     /// Reading or writing a stream failed: the system's, or the caller's own reader or writer.
     Io,

@@ -10,6 +10,7 @@ use std::{fmt, io};
 
 use crate::failure::Step;
 use crate::output::Output;
+use crate::pipeline::StageSpec;
 use crate::status::Status;
 
 pub use kind::ErrorKind;
@@ -62,7 +63,14 @@ pub(crate) struct StageName {
     pub(crate) index: usize,
     pub(crate) count: usize,
     pub(crate) label: String,
-    pub(crate) program: OsString,
+    /// `None` for a closure.
+    pub(crate) program: Option<OsString>,
+}
+
+impl StageName {
+    pub(crate) fn of(stage: &StageSpec, index: usize, count: usize) -> StageName {
+        StageName { index, count, label: stage.name(), program: stage.command().map(|spec| spec.program.clone()) }
+    }
 }
 
 impl Error {
@@ -94,6 +102,12 @@ impl Error {
 
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// As `because`, of a source that others have, too.
+    pub(crate) fn because_of(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.inner().source = Some(source);
         self
     }
 
@@ -162,14 +176,14 @@ impl Error {
         self.0.stage.as_ref().map(|stage| stage.label.as_str())
     }
 
-    /// The stage's program, as it was given.
+    /// The stage's program, as it was given; `None` for a closure.
     ///
     /// ```
     /// let error = pipewright::cmd!("false").label("check").run().unwrap_err();
     /// assert_eq!(error.program().unwrap(), "false");
     /// ```
     pub fn program(&self) -> Option<&OsStr> {
-        self.0.stage.as_ref().map(|stage| stage.program.as_os_str())
+        self.0.stage.as_ref().and_then(|stage| stage.program.as_deref())
     }
 
     /// The step that failed, when a process could not be started.

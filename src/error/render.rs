@@ -1,6 +1,7 @@
 //! The texts of an error.
 
 use std::error::Error as StdError;
+use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use super::{ErrorKind, Inner, StageName};
 use crate::cmd::quote::escape_text;
 use crate::failure::Step;
 use crate::output::Output;
+use crate::stage::CLOSURE;
 
 /// One line: who, what.
 pub(super) struct Short<'a>(pub(super) &'a Inner);
@@ -25,8 +27,9 @@ const COMMAND_BYTES: usize = 4096;
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", one_line(self.label.as_bytes()))?;
-        let labelled = self.program != self.label.as_str();
-        match (labelled.then(|| one_line(self.program.as_bytes())), self.count) {
+        let program = self.program.as_deref().unwrap_or(OsStr::new(CLOSURE));
+        let labelled = program != self.label.as_str();
+        match (labelled.then(|| one_line(program.as_bytes())), self.count) {
             (None, ..=1) => Ok(()),
             (None, count) => write!(f, " (stage {} of {count})", self.index),
             (Some(program), ..=1) => write!(f, " ({program})"),

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::start::stream;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::pipeline::StageSpec;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::redirect::{Input, OneShot};
+use crate::stage::Work;
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -30,6 +32,10 @@ impl Files {
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
             for (target, place) in (0..).zip(&stage.places) {
+                // Where a closure leads to /dev/null, nothing has to be opened.
+                if matches!((stage.stage.command(), place), (None, Place::Null | Place::Inherit(_))) {
+                    continue;
+                }
                 files.open_place(place, stream(target)).map_err(|error| error.at(plan.stage_name(index)))?;
             }
         }
@@ -65,7 +71,7 @@ impl Files {
             }
             Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
             Place::SharedFd(fd) => Some(Arc::clone(fd)),
-            Place::Inherit(_) | Place::Null | Place::Pipe(_) => None,
+            Place::Inherit(_) | Place::Null | Place::Pipe(_) | Place::Absent => None,
         }
     }
 
@@ -85,7 +91,12 @@ impl Files {
                 self.fds.push((slot.clone(), Arc::new(fd)));
                 Ok(())
             }
-            Place::Inherit(_) | Place::File(..) | Place::Fd(_) | Place::SharedFd(_) | Place::Pipe(_) => Ok(()),
+            Place::Inherit(_)
+            | Place::File(..)
+            | Place::Fd(_)
+            | Place::SharedFd(_)
+            | Place::Pipe(_)
+            | Place::Absent => Ok(()),
         }
     }
 
@@ -122,6 +133,11 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
 /// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
 fn check_unused(plan: &Plan) -> Result<(), Error> {
     for (index, stage) in plan.stages.iter().enumerate() {
+        if let StageSpec::Function(function) = &stage.stage {
+            if matches!(&function.work, Work::Once(slot) if slot.is_used()) {
+                return Err(used_closure().at(plan.stage_name(index)));
+            }
+        }
         for (target, place) in (0..).zip(&stage.places) {
             if matches!(place, Place::Fd(slot) if slot.is_used()) {
                 return Err(used(stream(target)).at(plan.stage_name(index)));
@@ -168,6 +184,13 @@ fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io
 fn used_twice(stream: Stream) -> Error {
     let what = format!("has a one-shot {stream} that another stream of the same run takes; a writer serves one stream");
     Error::new(ErrorKind::AlreadyUsed, what)
+}
+
+pub(super) fn used_closure() -> Error {
+    Error::new(
+        ErrorKind::AlreadyUsed,
+        "an earlier start took its one-shot closure (`pipe_fn` takes one for any number of runs)",
+    )
 }
 
 pub(super) fn used(stream: Stream) -> Error {

@@ -85,7 +85,7 @@ pub(super) fn build(
             }
         };
         match pipe {
-            PipePlan::Link | PipePlan::Relay => {}
+            PipePlan::Link | PipePlan::Memory | PipePlan::Relay => {}
             PipePlan::TakeStdin => run.untaken.stdin = ends.take(number, false),
             // One a stream: the plan sees to it.
             PipePlan::TakeOutput(Stream::Stderr) => run.untaken.stderr = ends.take(number, true),

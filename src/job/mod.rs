@@ -1,5 +1,6 @@
 //! A run in progress, as a handle; and the verbs that start one.
 
+mod closures;
 mod files;
 mod flows;
 #[cfg(test)]
@@ -7,13 +8,14 @@ mod many_tests;
 mod outcome;
 mod reader;
 mod run;
+mod scoped;
 mod shared;
 mod spawn_error;
 pub(crate) mod start;
 mod verbs;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,12 +26,15 @@ use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::pump::Cut;
+use crate::pump::stop::Stop;
 use crate::status::Status;
 use crate::stdio::Stream;
 use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 
 pub use reader::{Lines, LinesBytes, Reader};
+pub use scoped::Scoped;
 
 /// A live run: a command or a pipeline that was started by [`spawn`](crate::Cmd::spawn).
 ///
@@ -54,6 +59,8 @@ pub use reader::{Lines, LinesBytes, Reader};
 pub struct Job {
     shared: Arc<Shared>,
     processes: Vec<Process>,
+    /// What stops the closures, as long as the run holds it.
+    stop: Option<Weak<Stop>>,
     plan: Arc<Plan>,
 }
 
@@ -116,9 +123,10 @@ impl Job {
     /// Starts the plan; with a thread where somebody has to see to it. `reader`: the caller reads the verb's stdout.
     pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Error> {
         let driven = plan.needs_driver(reader);
-        let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, buffer: None })?;
+        let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, ..Wants::default() })?;
         let processes = run.processes.clone();
-        let shared = Arc::new(Shared::new(run));
+        let stop = run.stop.as_ref().map(Arc::downgrade);
+        let shared = Arc::new(Shared::new(run, driven));
         if driven {
             let driver = Arc::clone(&shared);
             let started = thread::Builder::new().name("pipewright-job".into()).spawn(move || driver.drive());
@@ -127,7 +135,7 @@ impl Job {
                 Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
             })?;
         }
-        Ok(Job { shared, processes, plan })
+        Ok(Job { shared, processes, stop, plan })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
@@ -242,6 +250,7 @@ impl Job {
     }
 
     /// Kills every process the run started: SIGKILL, see kill(2). Does not wait, and does not reach what they started in turn.
+    /// What its closures read and write fails from then on.
     ///
     /// # Errors
     /// None so far: what could not be killed is in the report.
@@ -261,6 +270,10 @@ impl Job {
                 Err(error) => report.survivors.push(Survivor { pid: process.pid(), why: error.to_string() }),
             }
         }
+        // Closures after the processes, whose last bytes they may still get.
+        if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
+            stop.pull(Cut::Aborted);
+        }
         Ok(report)
     }
 
@@ -277,7 +290,7 @@ impl Job {
     /// ```
     pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
         let mut refused = None;
-        for (index, process) in self.processes.iter().enumerate() {
+        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             if let Err(error) = process.send_signal(signal) {
                 let what = format!("refused the signal {signal}");
                 refused.get_or_insert(Error::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
@@ -313,7 +326,7 @@ impl Job {
 
     /// Waits for the processes themselves, whoever holds their streams.
     fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
-        for (index, process) in self.processes.iter().enumerate() {
+        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             let wait = || -> std::io::Result<()> {
                 while process.try_ended()?.is_none() && !deadline.passed() {
                     crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;
@@ -328,7 +341,7 @@ impl Job {
         Ok(())
     }
 
-    /// The processes' numbers, by stage. They stay what they were after the processes have ended.
+    /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
     ///
     /// ```
     /// use pipewright::cmd;
@@ -340,7 +353,7 @@ impl Job {
         self.processes.iter().map(Process::pid).collect()
     }
 
-    /// The processes, by stage.
+    /// The processes, by stage, without the closures.
     ///
     /// ```
     /// let job = pipewright::cmd!("true").spawn()?;

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use crate::cmd::Spec;
 use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
-use crate::output::{Leak, Output, Stage};
+use crate::output::{Leak, Output, StageReport};
+use crate::pipeline::StageSpec;
 use crate::plan::{Plan, Verb};
+use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -27,7 +28,7 @@ pub(crate) struct Over {
 /// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, flows, cut, running_at_cut, failure, leaked } = finished;
+    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaked } = finished;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
@@ -37,12 +38,20 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         stdin_taken: None,
     };
     for ((stage, ended), began) in plan.stages.iter().zip(&ended).zip(began) {
-        output.stages.push(Stage {
-            label: stage.spec.name(),
+        output.stages.push(StageReport {
+            label: stage.stage.name(),
             status: ended.map_or(Status::UNKNOWN, |ended| ended.status),
             usage: ended.and_then(|ended| ended.usage),
             wall: ended.map_or_else(|| began.elapsed(), |ended| ended.wall),
+            error: None,
         });
+    }
+    let mut echoes = Vec::new();
+    for (index, error) in errors {
+        if matches!(error, FunctionError::Failed { echo: true, .. }) {
+            echoes.push(index);
+        }
+        output.stages[index].error = Some(closure_failed(plan, index, error));
     }
     let unread = collect(flows, &mut output);
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
@@ -54,8 +63,10 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let stopped_reading = unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
     let policy = plan.settings.policy.unwrap_or_default();
-    let checks: Vec<Check<'_>> =
-        plan.stages.iter().zip(&output.stages).map(|(plan, stage)| Check::new(stage.status, &plan.spec)).collect();
+    let check = |(index, stage): (usize, &StageReport)| {
+        Check::new(stage.status, &plan.stages[index].stage, echoes.contains(&index))
+    };
+    let checks: Vec<Check<'_>> = output.stages.iter().enumerate().map(check).collect();
     let verdict = judge(&checks, policy, stopped_reading);
     output.status = verdict.status;
 
@@ -72,7 +83,20 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             }
         }
     }
+    // No status says why a closure failed.
+    if let Some(error) = verdict.culprit.and_then(|stage| output.stages[stage].error.clone()) {
+        return Err(error.with_output(output));
+    }
     Ok(Over { output, culprit: verdict.culprit })
+}
+
+/// What a closure's end is to whoever looks at its stage.
+fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
+    let error = match error {
+        FunctionError::Failed { error, .. } => Error::new(ErrorKind::Callback, "failed").because_of(error),
+        FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
+    };
+    plan.tell(error.at(plan.stage_name(index)))
 }
 
 impl Over {
@@ -174,8 +198,13 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error
         let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
         rest = format!("; every process had ended, but another one held {}", streams.join(" and "));
     }
+    let (undead, unreturned): (Vec<usize>, Vec<usize>) =
+        undead.into_iter().partition(|&index| plan.stages[index].stage.command().is_some());
     if !undead.is_empty() {
         rest.push_str(&format!("; killed, but not dead yet: {}", names(&undead)));
+    }
+    if !unreturned.is_empty() {
+        rest.push_str(&format!("; left behind, for it did not return: {}", names(&unreturned)));
     }
     match count {
         1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
@@ -189,6 +218,8 @@ struct Check<'a> {
     allowed: &'a [i32],
     unchecked: bool,
     sigpipe_codes: bool,
+    /// It failed with the error that the stage before gave it.
+    echo: bool,
 }
 
 /// What a run's statuses come to.
@@ -199,8 +230,19 @@ struct Verdict {
 }
 
 impl<'a> Check<'a> {
-    fn new(status: Status, spec: &'a Spec) -> Self {
-        Check { status, allowed: &spec.allowed_codes, unchecked: spec.unchecked, sigpipe_codes: spec.sigpipe_codes }
+    fn new(status: Status, stage: &'a StageSpec, echo: bool) -> Self {
+        match stage {
+            StageSpec::Command(spec) => Check {
+                status,
+                allowed: &spec.allowed_codes,
+                unchecked: spec.unchecked,
+                sigpipe_codes: spec.sigpipe_codes,
+                echo,
+            },
+            StageSpec::Function(function) => {
+                Check { status, allowed: &[], unchecked: function.unchecked, sigpipe_codes: false, echo }
+            }
+        }
     }
 
     fn failed(&self, policy: StatusPolicy, forgive_sigpipe: bool) -> bool {
@@ -213,7 +255,8 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The rightmost checked stage that failed decides; then the rightmost unchecked one that did; then the last.
+/// The rightmost checked stage that failed decides, one that only passed on another's error last; then the rightmost unchecked one
+/// that failed; then the last.
 ///
 /// A death of SIGPIPE is a success where somebody stopped reading on purpose: the next stage, or, for the last one, this
 /// library.
@@ -224,7 +267,8 @@ fn judge(stages: &[Check<'_>], policy: StatusPolicy, stopped_reading: bool) -> V
     let counted = if policy == StatusPolicy::Last { last..=last } else { 0..=last };
     let failed: Vec<usize> =
         counted.filter(|&index| stages[index].failed(policy, index < last || stopped_reading)).collect();
-    let culprit = failed.iter().rev().find(|&&index| !stages[index].unchecked).copied();
+    let mut checked = failed.iter().rev().copied().filter(|&index| !stages[index].unchecked);
+    let culprit = checked.clone().find(|&index| !stages[index].echo).or_else(|| checked.next());
     let decisive = culprit.or(failed.last().copied()).unwrap_or(last);
     Verdict { status: stages[decisive].status, culprit }
 }

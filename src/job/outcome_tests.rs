@@ -3,7 +3,7 @@ use super::*;
 const PIPE: i32 = libc::SIGPIPE;
 
 fn check(status: Status) -> Check<'static> {
-    Check { status, allowed: &[], unchecked: false, sigpipe_codes: false }
+    Check { status, allowed: &[], unchecked: false, sigpipe_codes: false, echo: false }
 }
 
 fn code(code: i32) -> Check<'static> {

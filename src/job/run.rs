@@ -13,6 +13,7 @@ use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::pump::helper::Leash;
+use crate::pump::stop::Stop;
 use crate::pump::wake::Waker;
 use crate::pump::{Drain, Flow, Lent, Pump, Sink, driver};
 use crate::stdio::Stream;
@@ -25,6 +26,8 @@ pub(crate) struct Run {
     pub(super) began: Vec<Instant>,
     pub(super) untaken: Untaken,
     pub(super) waker: Option<Waker>,
+    /// What stops the closures, if there are any.
+    pub(super) stop: Option<Arc<Stop>>,
     /// Pipe memory, given back when the run is over.
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,
@@ -93,8 +96,7 @@ impl Run {
 }
 
 /// Runs the plan on the calling thread, to its end.
-pub(crate) fn run_to_end(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Ended {
-    let wants = Wants { buffer, ..Wants::default() };
+pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
     let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
     for flow in run.untaken.let_go() {
         run.pump.add(flow);

@@ -27,7 +27,7 @@ pub(super) struct Shared {
     untaken: Mutex<Untaken>,
     /// Whether the run has a thread.
     threaded: bool,
-    /// How its thread is told things, until the run is over: it holds a descriptor.
+    /// How whoever drives it is told things, until the run is over: it holds a descriptor.
     waker: Mutex<Option<Waker>>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
@@ -57,14 +57,14 @@ use Leftovers::{Keep, LetGo};
 const DROP_PATIENCE: Duration = Duration::from_millis(50);
 
 impl Shared {
-    pub(super) fn new(mut run: Run) -> Shared {
+    pub(super) fn new(mut run: Run, threaded: bool) -> Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
         Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
             untaken,
-            threaded: waker.is_some(),
+            threaded,
             waker: Mutex::new(waker),
             detached: AtomicBool::new(false),
         }
@@ -116,6 +116,9 @@ impl Shared {
                     }
                     drop(turn);
                     let next = drive(run, until);
+                    if let Turn::Over(_) = next {
+                        drop(self.waker().take());
+                    }
                     turn = self.turn();
                     *turn = next;
                     self.changed.notify_all();

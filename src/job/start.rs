@@ -7,15 +7,18 @@
 //! Whatever fails, what was started is killed and reaped before the error is returned: a half-started run is a `Pump`
 //! without streams, whose drop does that.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
 use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, setup_error, spawn_error};
 use crate::clock::Deadline;
+use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
 use crate::fd::jobserver;
@@ -23,9 +26,11 @@ use crate::fd::map::FdMap;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
+use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
-use crate::pump::{Pump, Timing};
+use crate::pump::{Pump, Runner, Timing};
 use crate::spawn::{self, Image, ImageSpec, Prepared};
+use crate::stage::Task;
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -38,6 +43,9 @@ pub(crate) enum Drive {
     ByJob,
 }
 
+/// Starts a closure that borrows, by its number.
+pub(crate) type Scope<'a> = &'a mut dyn FnMut(usize, Task) -> io::Result<()>;
+
 /// What the caller brings along.
 #[derive(Default)]
 pub(crate) struct Wants<'a> {
@@ -47,10 +55,12 @@ pub(crate) struct Wants<'a> {
     pub(crate) reader: bool,
     /// Whether the caller means to start a thread that drives the run.
     pub(crate) wake: bool,
+    /// Runs the closures that borrow, on threads that a scope joins.
+    pub(crate) scope: Option<Scope<'a>>,
 }
 
 /// Starts everything.
-pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<Run, Error> {
+pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Error> {
     let timing = plan.settings.timing();
     jobserver::look_once();
     let images = images(&plan)?;
@@ -61,54 +71,65 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, wants: Wants<'_>) -> Result<R
     }
     let mut files = Files::open(&plan)?;
     let cancel = plan.settings.cancel.get();
-    let (wake, waker) = match wants.wake || cancel.is_some() {
+    let has_closures = plan.commands().count() < plan.stages.len();
+    let (wake, waker) = match wants.wake || cancel.is_some() || has_closures {
         true => {
             Wake::new().map(|(wake, waker)| (Some(wake), Some(waker))).map_err(|error| no_stage(Step::Pipe, error))?
         }
         false => (None, None),
     };
+    let stop = has_closures.then(Stop::new).transpose().map_err(|error| no_stage(Step::Pipe, error))?;
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
 
     let mut starting = Starting {
         ends: Ends::new(plan.pipes.len()),
-        processes: Vec::with_capacity(images.len()),
-        began: Vec::with_capacity(images.len()),
+        runners: Vec::with_capacity(plan.stages.len()),
+        began: Vec::with_capacity(plan.stages.len()),
         grants: Vec::new(),
+        closures: Closures::new(stop.clone(), waker.clone()),
         plan: &plan,
         timing,
     };
-    for (index, image) in images.into_iter().enumerate() {
-        let result = starting.stage(index, image, &files);
+    let mut images = images.into_iter();
+    for index in 0..plan.stages.len() {
+        let result = starting.stage(index, &mut images, &files);
         if let Err(error) = result {
             // Our ends first, so that nobody is left writing to us; then the processes.
             starting.ends.close();
-            drop(Pump::new(Vec::new(), starting.processes, timing, None));
+            drop(starting.closures);
+            drop(Pump::new(starting.runners, timing, None, stop));
             return Err(error);
         }
     }
-    let Starting { ends, processes, began, grants, .. } = starting;
-    let pump = Pump::new(Vec::new(), processes.clone(), timing, wake);
+    let Starting { ends, runners, began, grants, closures, .. } = starting;
+    let processes = runners.iter().filter_map(|runner| match runner {
+        Runner::Process(process) => Some(process.clone()),
+        Runner::Function(_) => None,
+    });
     let mut run = Run {
-        pump,
+        processes: processes.collect(),
+        pump: Pump::new(runners, timing, wake, stop.clone()),
         plan: Arc::clone(&plan),
-        processes,
         began,
         untaken: Untaken::default(),
         waker,
+        stop,
         _grants: grants,
         _registration: registration,
     };
     // From here on, an early return drops the run, which ends what was started.
+    let scope = wants.scope.take();
     flows::build(&mut run, ends, &mut files, drive, wants)?;
+    // Last: nothing can fail any more but a thread, and whoever reads or writes is there.
+    closures.start(&plan, scope)?;
     Ok(run)
 }
 
-/// What every program gets, checked for all stages before anything is opened.
+/// What every program gets, by command, checked for all of them before anything is opened.
 fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
     let mut images = Vec::with_capacity(plan.stages.len());
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let spec = &stage.spec;
+    for (index, spec) in plan.commands() {
         let image = Image::new(ImageSpec {
             program: &spec.program,
             arg0: spec.arg0.as_deref(),
@@ -124,9 +145,10 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
 
 struct Starting<'a> {
     ends: Ends,
-    processes: Vec<Process>,
+    runners: Vec<Runner>,
     began: Vec<Instant>,
     grants: Vec<budget::Grant>,
+    closures: Closures,
     plan: &'a Plan,
     timing: Timing,
 }
@@ -147,35 +169,50 @@ fn too_late(plan: &Plan, stage: usize) -> Error {
 }
 
 impl Starting<'_> {
-    fn stage(&mut self, index: usize, image: Image, files: &Files) -> Result<(), Error> {
+    fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>, files: &Files) -> Result<(), Error> {
         if self.timing.deadline.passed() {
             return Err(too_late(self.plan, index));
         }
         self.make_pipes(index)?;
-        let spec = &self.plan.stages[index].spec;
+        let began = Instant::now();
+        let runner = match self.plan.stages[index].stage.command().and_then(|spec| Some((spec, images.next()?))) {
+            Some((spec, image)) => Runner::Process(self.process(index, spec, image, files, began)?),
+            None => {
+                let made = self.closures.prepare(index, self.plan, &mut self.ends, files);
+                Runner::Function(made.map_err(|error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index)))?)
+            }
+        };
+        self.runners.push(runner);
+        self.began.push(began);
+        self.close_after(index);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        index: usize,
+        spec: &Spec,
+        image: Image,
+        files: &Files,
+        began: Instant,
+    ) -> Result<Process, Error> {
         let map = self.fd_map(index, files)?;
         let own = self.ends.numbers();
         let prepared = Prepared::new(image, spec.attributes.clone(), map, spec.inherit_fds, &own);
-        let began = Instant::now();
         let launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
             if failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT {
                 return too_late(self.plan, index);
             }
             spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
         })?;
-        let process = Process::new(launched, began)
-            .map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
-        self.processes.push(process);
-        self.began.push(began);
-        self.close_after(index);
-        Ok(())
+        Process::new(launched, began).map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))
     }
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
     fn make_pipes(&mut self, index: usize) -> Result<(), Error> {
         for place in &self.plan.stages[index].places {
             let Place::Pipe(number) = place else { continue };
-            if self.ends.is_made(*number) {
+            if self.ends.is_made(*number) || matches!(self.plan.pipes[*number], PipePlan::Memory) {
                 continue;
             }
             let failed = |error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index));
@@ -257,7 +294,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
                 let _ = map.insert(source, target);
             }
         }
-        let spec = &plan.stages[0].spec;
+        let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
         Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files))
     };
     match prepare() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::reader::{Lines, LinesBytes, Reader};
 use super::run::run_to_end;
+use super::start::{Scope, Wants};
 use super::{Job, outcome::Over};
 use crate::cmd::Cmd;
 use crate::error::{Error, ErrorKind};
@@ -15,21 +16,27 @@ use crate::redirect::LineResult;
 use crate::status::Status;
 
 /// A plan, or an error that says of which command.
-fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
+pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
     lower(pipeline, verb).map(Arc::new).map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
 }
 
 /// Runs to the end on this thread.
-fn execute(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Result<Over, Error> {
-    run_to_end(plan, buffer, lent).map_err(|error| plan.tell(error))
+fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Over, Error> {
+    run_to_end(plan, wants, lent).map_err(|error| plan.tell(error))
 }
 
-fn checked(plan: &Arc<Plan>, buffer: Option<&mut Vec<u8>>, lent: Lent<'_>) -> Result<Output, Error> {
-    execute(plan, buffer, lent)?.checked(plan)
+pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error> {
+    execute(plan, wants, None).map(|over| over.output.status)
 }
 
-fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>) -> Result<Output, Error> {
-    match checked(plan, Some(buffer), None) {
+pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Output, Error> {
+    execute(plan, wants, lent)?.checked(plan)
+}
+
+pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<Scope<'_>>) -> Result<Output, Error> {
+    // For the time of the run only, as the buffer.
+    let scope = scope.map(|scope| scope as Scope<'_>);
+    match checked(plan, Wants { buffer: Some(&mut *buffer), scope, ..Wants::default() }, None) {
         Ok(mut output) => {
             if output.stdout.is_captured() {
                 *buffer = std::mem::take(&mut output.stdout).into_vec();
@@ -45,8 +52,8 @@ fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>) -> Result<Output, Error> 
     }
 }
 
-fn read(plan: &Arc<Plan>) -> Result<String, Error> {
-    let mut output = checked(plan, None, None)?;
+pub(super) fn read(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<String, Error> {
+    let mut output = checked(plan, wants, None)?;
     match String::from_utf8(std::mem::take(&mut output.stdout).into_vec()) {
         Ok(mut text) => {
             if text.ends_with('\n') {
@@ -63,9 +70,13 @@ fn read(plan: &Arc<Plan>) -> Result<String, Error> {
     }
 }
 
-fn for_each_line<R: LineResult>(plan: &Arc<Plan>, mut callback: impl FnMut(&[u8]) -> R) -> Result<Output, Error> {
+pub(super) fn for_each_line<R: LineResult>(
+    plan: &Arc<Plan>,
+    wants: Wants<'_>,
+    mut callback: impl FnMut(&[u8]) -> R,
+) -> Result<Output, Error> {
     let mut lent = |line: &[u8]| -> Result<(), BoxError> { callback(line).into_result() };
-    checked(plan, None, Some(&mut lent))
+    checked(plan, wants, Some(&mut lent))
 }
 
 macro_rules! verbs {
@@ -87,7 +98,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn run(&self) -> Result<Output, Error> {
-                checked(&self.plan(Verb::Run)?, None, None)
+                checked(&self.plan(Verb::Run)?, Wants::default(), None)
             }
 
             /// Runs to the end, streams where they were sent, and says how it ended, whatever that is. Blocks.
@@ -101,7 +112,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn status(&self) -> Result<Status, Error> {
-                execute(&self.plan(Verb::Run)?, None, None).map(|over| over.output.status)
+                status(&self.plan(Verb::Run)?, Wants::default())
             }
 
             /// Runs to the end and captures stdout and stderr, as far as they are not sent elsewhere; a bad exit is an
@@ -119,7 +130,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn output(&self) -> Result<Output, Error> {
-                checked(&self.plan(Verb::Output)?, None, None)
+                checked(&self.plan(Verb::Output)?, Wants::default(), None)
             }
 
             /// As [`output`](Self::output), with the captured stdout appended to `buffer`, whose capacity is used: for
@@ -138,7 +149,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn output_into(&self, buffer: &mut Vec<u8>) -> Result<Output, Error> {
-                output_into(&self.plan(Verb::Output)?, buffer)
+                output_into(&self.plan(Verb::Output)?, buffer, None)
             }
 
             /// Runs to the end and gives stdout as text, without its last newline; a bad exit is an error. Blocks, as
@@ -153,7 +164,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn read(&self) -> Result<String, Error> {
-                read(&self.plan(Verb::Read)?)
+                read(&self.plan(Verb::Read)?, Wants::default())
             }
 
             /// As [`read`](Self::read), as bytes, exactly as they came.
@@ -167,7 +178,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn read_bytes(&self) -> Result<Vec<u8>, Error> {
-                checked(&self.plan(Verb::Read)?, None, None).map(|output| output.stdout.into_vec())
+                checked(&self.plan(Verb::Read)?, Wants::default(), None).map(|output| output.stdout.into_vec())
             }
 
             /// Starts it and gives stdout line by line, as it is written; see [`Lines`]. Blocks until every process runs its
@@ -221,7 +232,7 @@ macro_rules! verbs {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn for_each_line<R: LineResult>(&self, callback: impl FnMut(&[u8]) -> R) -> Result<Output, Error> {
-                for_each_line(&self.plan(Verb::Stream)?, callback)
+                for_each_line(&self.plan(Verb::Stream)?, Wants::default(), callback)
             }
 
             /// Starts it and gives stdout as a reader; see [`Reader`]. Blocks until every process runs its program, as

@@ -9,4 +9,5 @@ mod kernel;
 mod memory;
 
 pub use kernel::{PipeReader, PipeWriter, kernel};
+pub(crate) use memory::Breaker;
 pub use memory::{MemReader, MemWriter, buffered, memory};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
 use crate::cmd::{Merge, Spec};
 use crate::error::{Error, ErrorKind, StageName};
-use crate::pipeline::{Link, Pipeline};
+use crate::pipeline::{Link, Pipeline, StageSpec};
 use crate::redirect::{Common, Input, Target};
 use crate::stdio::Stream;
 
 /// The plan for running `pipeline` by `verb`.
 pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut lowering = Lowering { pipeline, verb, pipes: Vec::new(), captured_stderr: None, shared_stderr: Vec::new() };
-    if let Some(stage) = pipeline.stages.iter().position(|spec| takes_from_a_tee(spec)) {
+    if let Some(stage) = pipeline.stages.iter().position(takes_from_a_tee) {
         let what = "has a `piped` inside a `tee`: there is no end to take; `capture` or a second pipe's `fd` is meant";
         return Err(lowering.conflict(stage, what.into()));
     }
@@ -25,15 +25,15 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     }
     let mut stages = Vec::with_capacity(pipeline.stages.len());
     let mut input = None;
-    for (index, spec) in pipeline.stages.iter().enumerate() {
-        let (places, next) = lowering.stage(index, spec, input)?;
+    for (index, stage) in pipeline.stages.iter().enumerate() {
+        let (places, next) = lowering.stage(index, stage, input)?;
         input = next;
-        stages.push(StagePlan { spec: Arc::clone(spec), places });
+        stages.push(StagePlan { stage: stage.clone(), places });
     }
     Ok(Plan { verb, stages, pipes: lowering.pipes, links: pipeline.links.clone(), settings: pipeline.settings.clone() })
 }
 
-fn takes_from_a_tee(spec: &Spec) -> bool {
+fn takes_from_a_tee(stage: &StageSpec) -> bool {
     fn piped_within(target: &Target) -> bool {
         match target {
             Target::Tee(targets) => {
@@ -42,7 +42,7 @@ fn takes_from_a_tee(spec: &Spec) -> bool {
             _ => false,
         }
     }
-    [spec.stdout.as_ref(), spec.stderr()].into_iter().flatten().any(piped_within)
+    [stage.stdout(), stage.command().and_then(Spec::stderr)].into_iter().flatten().any(piped_within)
 }
 
 struct Lowering<'a> {
@@ -57,9 +57,14 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     /// A stage's three places, and the pipe that the next stage reads.
-    fn stage(&mut self, index: usize, spec: &Spec, input: Option<usize>) -> Result<([Place; 3], Option<usize>), Error> {
-        let stdin = match (input, &spec.stdin) {
-            (None, own) => self.stdin(own.as_ref()),
+    fn stage(
+        &mut self,
+        index: usize,
+        stage: &StageSpec,
+        input: Option<usize>,
+    ) -> Result<([Place; 3], Option<usize>), Error> {
+        let stdin = match (input, stage.stdin()) {
+            (None, own) => self.stdin(own),
             (Some(pipe), None) => Place::Pipe(pipe),
             (Some(_), Some(own)) => {
                 let what = format!("has a stdin of its own ({own:?}), but the stage before it feeds it");
@@ -67,6 +72,22 @@ impl Lowering<'_> {
             }
         };
         let link = self.pipeline.links.get(index).copied();
+        let (stdout, stderr, next) = match stage {
+            StageSpec::Command(spec) => self.command_outputs(index, spec, link)?,
+            StageSpec::Function(_) => {
+                let (stdout, next) = self.closure_output(index, stage.stdout(), link)?;
+                (stdout, Place::Absent, next)
+            }
+        };
+        Ok(([stdin, stdout, stderr], next))
+    }
+
+    fn command_outputs(
+        &mut self,
+        index: usize,
+        spec: &Spec,
+        link: Option<Link>,
+    ) -> Result<(Place, Place, Option<usize>), Error> {
         let (stdout, stderr, next) = match link {
             None => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?, None),
             Some(link) => {
@@ -75,18 +96,11 @@ impl Lowering<'_> {
                     let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
                     return Err(self.conflict(index, what));
                 }
-                let (stream, tee) = match (link, &spec.stdout) {
-                    (Link::Stderr, _) => (Stream::Stderr, None),
-                    (_, None) => (Stream::Stdout, None),
-                    (_, Some(tee @ Target::Tee(_))) => (Stream::Stdout, Some(tee)),
-                    (_, Some(own)) => {
-                        let what = format!(
-                            "has a stdout of its own ({own:?}), but its stdout feeds the next stage (a `tee` of the two would do both)"
-                        );
-                        return Err(self.conflict(index, what));
-                    }
+                let (stream, tee) = match link {
+                    Link::Stderr => (Stream::Stderr, None),
+                    Link::Stdout | Link::Both => (Stream::Stdout, self.tee(index, spec.stdout.as_ref())?),
                 };
-                let (out, next) = self.link(stream, tee);
+                let (out, next) = self.link(PipePlan::Link, stream, tee);
                 let places = match link {
                     Link::Stdout => (out, self.stderr(spec)?),
                     Link::Stderr => (self.side_stdout(index, spec.stdout.as_ref())?, out),
@@ -96,14 +110,51 @@ impl Lowering<'_> {
             }
         };
         let (stdout, stderr) = merged(spec.merge, stdout, stderr);
-        Ok(([stdin, stdout, stderr], next))
+        Ok((stdout, stderr, next))
+    }
+
+    /// A closure's one output. Towards another closure it is in memory.
+    fn closure_output(
+        &mut self,
+        index: usize,
+        own: Option<&Target>,
+        link: Option<Link>,
+    ) -> Result<(Place, Option<usize>), Error> {
+        match link {
+            None => Ok((self.last_stdout(index, own)?, None)),
+            Some(Link::Stderr) => {
+                Err(self
+                    .conflict(index, "is a closure, which has no stderr, but its stderr feeds the next stage".into()))
+            }
+            Some(Link::Stdout | Link::Both) => {
+                let tee = self.tee(index, own)?;
+                let next_too = matches!(self.pipeline.stages.get(index + 1), Some(StageSpec::Function(_)));
+                let pipe = if next_too && tee.is_none() { PipePlan::Memory } else { PipePlan::Link };
+                let (out, next) = self.link(pipe, Stream::Stdout, tee);
+                Ok((out, Some(next)))
+            }
+        }
+    }
+
+    /// The stdout of its own that a stage may have although it feeds the next one.
+    fn tee<'t>(&self, index: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
+        match own {
+            None => Ok(None),
+            Some(tee @ Target::Tee(_)) => Ok(Some(tee)),
+            Some(own) => {
+                let what = format!(
+                    "has a stdout of its own ({own:?}), but its stdout feeds the next stage (a `tee` of the two would do both)"
+                );
+                Err(self.conflict(index, what))
+            }
+        }
     }
 
     /// The pipe to the next stage: its number there. A `tee` stands in between, in this process.
-    fn link(&mut self, stream: Stream, tee: Option<&Target>) -> (Place, usize) {
+    fn link(&mut self, pipe: PipePlan, stream: Stream, tee: Option<&Target>) -> (Place, usize) {
         match tee {
             None => {
-                let pipe = self.add(PipePlan::Link);
+                let pipe = self.add(pipe);
                 (Place::Pipe(pipe), pipe)
             }
             Some(tee) => {
@@ -226,10 +277,8 @@ impl Lowering<'_> {
     }
 
     fn conflict(&self, index: usize, what: String) -> Error {
-        let spec = &self.pipeline.stages[index];
-        let count = self.pipeline.stages.len();
-        let stage = StageName { index, count, label: spec.name(), program: spec.program.clone() };
-        Error::new(ErrorKind::Conflict, what).at(stage)
+        let stages = &self.pipeline.stages;
+        Error::new(ErrorKind::Conflict, what).at(StageName::of(&stages[index], index, stages.len()))
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::cmd::Spec;
 use crate::cmd::settings::Settings;
 use crate::error::{Error, StageName};
-use crate::pipeline::{Link, shell_line};
+use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
 use crate::redirect::{Input, OneShot, Target};
 use crate::stdio::Stream;
@@ -51,10 +51,10 @@ pub(crate) enum Verb {
     Exec,
 }
 
-/// One process.
+/// One process, or one closure.
 #[derive(Debug, Clone)]
 pub(crate) struct StagePlan {
-    pub(crate) spec: Arc<Spec>,
+    pub(crate) stage: StageSpec,
     /// Where 0, 1 and 2 lead.
     pub(crate) places: [Place; 3],
 }
@@ -70,6 +70,8 @@ pub(crate) enum Place {
     SharedFd(Arc<OwnedFd>),
     /// A pipe of the plan, by number: 0 reads from it, 1 and 2 write to it.
     Pipe(usize),
+    /// A closure has no stderr.
+    Absent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +84,10 @@ pub(crate) enum Mode {
 /// One pipe: who is at the end that is not a stage's own descriptor.
 #[derive(Debug, Clone)]
 pub(crate) enum PipePlan {
-    /// From stages to a stage, past this process.
+    /// From stages to a stage, past this process where both are processes.
     Link,
+    /// From a closure to a closure.
+    Memory,
     /// From this process's stdin source into a stage.
     Feed(Input),
     /// A piped stdin, to be taken.
@@ -112,14 +116,13 @@ pub(crate) enum SinkPlan {
 
 impl Plan {
     pub(crate) fn stage_name(&self, index: usize) -> StageName {
-        let spec = &self.stages[index].spec;
-        StageName { index, count: self.stages.len(), label: spec.name(), program: spec.program.clone() }
+        StageName::of(&self.stages[index].stage, index, self.stages.len())
     }
 
     /// Adds to an error what was run, and what must not be shown of it.
     pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = shell_line(self.stages.iter().map(|stage| &*stage.spec), &self.links);
-        let notes = self.stages.iter().flat_map(|stage| show::notes(&stage.spec)).collect();
+        let line = shell_line(self.stages.iter().map(|stage| &stage.stage), &self.links);
+        let notes = self.commands().flat_map(|(_, spec)| show::notes(spec)).collect();
         error.running(line, self.secrets(), notes)
     }
 
@@ -129,7 +132,9 @@ impl Plan {
         let moves = |pipe: &PipePlan| match pipe {
             PipePlan::Feed(_) => true,
             PipePlan::Drain(_, sinks) => !(reader && matches!(sinks.as_slice(), [SinkPlan::Lent])),
-            PipePlan::Link | PipePlan::Relay | PipePlan::TakeStdin | PipePlan::TakeOutput(_) => false,
+            PipePlan::Link | PipePlan::Memory | PipePlan::Relay | PipePlan::TakeStdin | PipePlan::TakeOutput(_) => {
+                false
+            }
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
         // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
@@ -137,10 +142,15 @@ impl Plan {
         moving || bounded || self.settings.timeout.is_some() || self.settings.cancel.get().is_some()
     }
 
+    /// The stages that are processes, with their numbers.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (usize, &Spec)> {
+        self.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.stage.command()?)))
+    }
+
     /// Texts that nothing rendered may hold.
     pub(crate) fn secrets(&self) -> Vec<Vec<u8>> {
         use std::os::unix::ffi::OsStrExt;
-        self.stages.iter().flat_map(|stage| stage.spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
+        self.commands().flat_map(|(_, spec)| spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
     }
 
     /// Whether any stage is at either end. A merge may leave a pipe without one; such a pipe is never made.
@@ -181,9 +191,9 @@ impl From<&Target> for Vec<SinkPlan> {
     }
 }
 
-impl std::fmt::Debug for Spec {
+impl std::fmt::Debug for StageSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::cmd::command_line(self))
+        f.write_str(&shell_line(std::iter::once(self), &[]))
     }
 }
 

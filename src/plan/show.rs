@@ -16,11 +16,17 @@ impl fmt::Display for Plan {
             None => f.write_str(", no timeout")?,
         }
         for (index, stage) in self.stages.iter().enumerate() {
-            write!(f, "\nstage {index}: {}", command_line(&stage.spec))?;
+            match stage.stage.command() {
+                Some(spec) => write!(f, "\nstage {index}: {}", command_line(spec))?,
+                None => write!(f, "\nstage {index}: {} (a closure, on a thread of its own)", stage.stage.name())?,
+            }
             for (stream, place) in [Stream::Stdin, Stream::Stdout, Stream::Stderr].iter().zip(&stage.places) {
+                if let Place::Absent = place {
+                    continue;
+                }
                 write!(f, "\n  {:<7} {}", stream.to_string(), self::place(place))?;
             }
-            for note in notes(&stage.spec) {
+            for note in stage.stage.command().map(notes).unwrap_or_default() {
                 write!(f, "\n  note: {note}")?;
             }
         }
@@ -28,7 +34,8 @@ impl fmt::Display for Plan {
             if !self.is_used(number) {
                 continue;
             }
-            write!(f, "\npipe {number}: {} -> {}", self.writers(number, pipe), self.readers(number, pipe))?;
+            let kind = if matches!(pipe, PipePlan::Memory) { " (in memory)" } else { "" };
+            write!(f, "\npipe {number}{kind}: {} -> {}", self.writers(number, pipe), self.readers(number, pipe))?;
         }
         Ok(())
     }
@@ -54,7 +61,9 @@ impl Plan {
             PipePlan::Feed(source) => format!("this process ({source:?})"),
             PipePlan::TakeStdin => "this process (to be taken)".into(),
             PipePlan::Relay => "this process (behind a tee)".into(),
-            PipePlan::Link | PipePlan::TakeOutput(_) | PipePlan::Drain(..) => self.owners(number, false),
+            PipePlan::Link | PipePlan::Memory | PipePlan::TakeOutput(_) | PipePlan::Drain(..) => {
+                self.owners(number, false)
+            }
         }
     }
 
@@ -66,7 +75,9 @@ impl Plan {
                 format!("this process ({stream} to {})", sinks.join(" and "))
             }
             PipePlan::TakeOutput(_) => "this process (to be taken)".into(),
-            PipePlan::Link | PipePlan::Feed(_) | PipePlan::TakeStdin | PipePlan::Relay => self.owners(number, true),
+            PipePlan::Link | PipePlan::Memory | PipePlan::Feed(_) | PipePlan::TakeStdin | PipePlan::Relay => {
+                self.owners(number, true)
+            }
         }
     }
 
@@ -92,6 +103,7 @@ fn place(place: &Place) -> String {
         Place::Fd(slot) => format!("{slot:?} descriptor"),
         Place::SharedFd(_) => "shared descriptor".into(),
         Place::Pipe(number) => format!("pipe {number}"),
+        Place::Absent => "none".into(),
     }
 }
 

@@ -8,13 +8,17 @@ mod capture;
 mod captured;
 pub(crate) mod driver;
 mod flow;
+pub(crate) mod function;
 pub(crate) mod helper;
 mod lines;
+pub(crate) mod outlet;
 mod sink;
+pub(crate) mod stop;
 pub(crate) mod wake;
 
 use std::error::Error as StdError;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
@@ -26,8 +30,10 @@ pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
 pub(crate) use flow::{Drain, Feed, Flow};
+use function::{Function, FunctionError};
 pub(crate) use lines::LineSplitter;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
+use stop::Stop;
 use wake::{Halt, Order, Wake};
 
 /// Any error of the caller's.
@@ -58,8 +64,9 @@ pub(crate) enum FlowError {
 
 /// Why a run ended other than by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Cut {
-    TimedOut,
+    TimedOut = 1,
     Cancelled,
     /// Dropped, or killed by its own handle's drop.
     Aborted,
@@ -105,9 +112,25 @@ pub(crate) enum Token {
     Wake,
 }
 
+/// What a stage runs as.
+pub(crate) enum Runner {
+    Process(Process),
+    Function(Function),
+}
+
 struct StageRun {
-    process: Process,
+    runner: Runner,
     ended: Option<Ended>,
+}
+
+impl StageRun {
+    /// The process, if it is one that has not ended as far as is known.
+    fn live_process(&self) -> Option<&Process> {
+        match &self.runner {
+            Runner::Process(process) if self.ended.is_none() => Some(process),
+            Runner::Process(_) | Runner::Function(_) => None,
+        }
+    }
 }
 
 /// A run in progress.
@@ -117,6 +140,8 @@ pub(crate) struct Pump {
     timing: Timing,
     phase: Phase,
     wake: Option<Wake>,
+    /// What stops the closures, if there are any.
+    stop: Option<Arc<Stop>>,
     last_end: Option<Instant>,
     cut: Option<Cut>,
     /// The stages that ran when the run was cut.
@@ -127,8 +152,10 @@ pub(crate) struct Pump {
 
 /// What a finished run leaves.
 pub(crate) struct Finished {
-    /// By stage; `None` for a process that did not die of SIGKILL in time.
+    /// By stage; `None` for a process that did not die of SIGKILL in time, or a closure that did not return.
     pub(crate) stages: Vec<Option<Ended>>,
+    /// Why closures failed, by stage.
+    pub(crate) errors: Vec<(usize, FunctionError)>,
     pub(crate) flows: Vec<Flow>,
     pub(crate) cut: Option<Cut>,
     /// The stages that still ran when it was cut.
@@ -139,14 +166,15 @@ pub(crate) struct Finished {
 }
 
 impl Pump {
-    pub(crate) fn new(flows: Vec<Flow>, processes: Vec<Process>, timing: Timing, wake: Option<Wake>) -> Pump {
-        let stages = processes.into_iter().map(|process| StageRun { process, ended: None }).collect();
+    pub(crate) fn new(runners: Vec<Runner>, timing: Timing, wake: Option<Wake>, stop: Option<Arc<Stop>>) -> Pump {
+        let stages = runners.into_iter().map(|runner| StageRun { runner, ended: None }).collect();
         Pump {
-            flows,
+            flows: Vec::new(),
             stages,
             timing,
             phase: Phase::Running,
             wake,
+            stop,
             last_end: None,
             cut: None,
             running_at_cut: Vec::new(),
@@ -161,8 +189,8 @@ impl Pump {
             flow.interests(index, &mut each);
         }
         for (index, stage) in self.stages.iter().enumerate() {
-            if stage.ended.is_none() {
-                each(stage.process.end_fd(), Interest::Readable, Token::Stage(index));
+            if let Some(process) = stage.live_process() {
+                each(process.end_fd(), Interest::Readable, Token::Stage(index));
             }
         }
         if let Some(wake) = &self.wake {
@@ -250,14 +278,19 @@ impl Pump {
         if self.done() {
             return;
         }
-        self.cut.get_or_insert(Cut::Aborted);
+        let cut = *self.cut.get_or_insert(Cut::Aborted);
+        self.stop(cut);
         // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
         for _ in 0..2 {
             self.signal(libc::SIGKILL);
             let until = Deadline::after(DROP_PATIENCE / 2);
             for index in 0..self.stages.len() {
-                let process = &self.stages[index].process;
-                let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
+                match &self.stages[index].runner {
+                    Runner::Process(process) => {
+                        let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
+                    }
+                    Runner::Function(function) => function.wait_until(until),
+                }
                 let _ = self.look_at(index);
             }
             if self.all_ended() {
@@ -278,7 +311,12 @@ impl Pump {
                 self.leaked.push(flow.stream());
             }
         }
+        let errors = self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.runner {
+            Runner::Function(function) => function.take_error().map(|error| (index, error)),
+            Runner::Process(_) => None,
+        });
         Finished {
+            errors: errors.collect(),
             stages: self.stages.iter().map(|stage| stage.ended).collect(),
             flows: std::mem::take(&mut self.flows),
             cut: self.cut,
@@ -290,11 +328,10 @@ impl Pump {
 
     /// Lets go of the processes without ending them: the reaper sees to their zombies.
     pub(crate) fn detach(mut self) {
-        for stage in self.stages.drain(..) {
-            if stage.ended.is_none() {
-                process::hand_over(stage.process);
-            }
+        for process in self.stages.iter().filter_map(StageRun::live_process) {
+            process::hand_over(process.clone());
         }
+        self.stages.clear();
         self.phase = Phase::Over;
     }
 
@@ -302,6 +339,12 @@ impl Pump {
         let Some(wake) = &self.wake else { return };
         let order = wake.order();
         self.flows.extend(wake.flows());
+        for index in 0..self.stages.len() {
+            if let Runner::Function(_) = &self.stages[index].runner {
+                // Asks a lock, which cannot fail.
+                let _ = self.look_at(index);
+            }
+        }
         match order {
             Some(Order::Abort) => self.abort(),
             Some(Order::Cancel) => self.begin_end(Cut::Cancelled),
@@ -331,7 +374,7 @@ impl Pump {
     /// reaper asks on.
     fn see_end(&mut self, index: usize) {
         if (0..3).all(|_| self.look_at(index).is_err()) {
-            let process = &self.stages[index].process;
+            let Some(process) = self.stages[index].live_process() else { return };
             process::hand_over(process.clone());
             self.stages[index].ended = Some(process.ended_unseen());
             self.last_end = Some(Instant::now());
@@ -341,7 +384,10 @@ impl Pump {
     fn look_at(&mut self, index: usize) -> std::io::Result<()> {
         let stage = &mut self.stages[index];
         if stage.ended.is_none() {
-            stage.ended = stage.process.try_ended()?;
+            stage.ended = match &stage.runner {
+                Runner::Process(process) => process.try_ended()?,
+                Runner::Function(function) => function.ended(),
+            };
             if stage.ended.is_some() {
                 self.last_end = Some(Instant::now());
             }
@@ -367,8 +413,9 @@ impl Pump {
         }
     }
 
-    /// Asks the processes to end. CONT after TERM, so that a stopped one gets to see it.
+    /// Asks the processes to end, and stops the closures. CONT after TERM, so that a stopped one gets to see it.
     fn terminate(&mut self) {
+        self.stop(self.cut.unwrap_or(Cut::Aborted));
         for index in 0..self.stages.len() {
             // What cannot be asked is taken to run: a signal does no harm.
             let _ = self.look_at(index);
@@ -385,10 +432,15 @@ impl Pump {
     /// To every process that has not ended. One that refuses (another user's by now) must not keep the signal from the others; it is
     /// seen in the end as not having ended.
     fn signal(&self, signal: i32) {
-        for stage in &self.stages {
-            if stage.ended.is_none() {
-                let _ = stage.process.send_signal(signal);
-            }
+        for process in self.stages.iter().filter_map(StageRun::live_process) {
+            let _ = process.send_signal(signal);
+        }
+    }
+
+    /// From here on, what closures read and write fails.
+    fn stop(&self, cut: Cut) {
+        if let Some(stop) = &self.stop {
+            stop.pull(cut);
         }
     }
 
@@ -429,10 +481,8 @@ impl Pump {
 impl Drop for Pump {
     fn drop(&mut self) {
         self.abort();
-        for stage in &self.stages {
-            if stage.ended.is_none() {
-                process::hand_over(stage.process.clone());
-            }
+        for process in self.stages.iter().filter_map(StageRun::live_process) {
+            process::hand_over(process.clone());
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Where drained bytes go.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::capture::Capture;
 use super::helper::panic_text;
 use super::lines::LineSplitter;
+use super::outlet::{Outlet, OutletKind};
 use super::wake::Halt;
 use super::{BoxError, FlowError, Lent};
-use crate::sys::{fds, signals, stream};
 
 /// A callback that a builder holds, for one line at a time.
 pub(crate) type LineCallback = Arc<Mutex<dyn FnMut(&[u8]) -> Result<(), BoxError> + Send>>;
@@ -44,7 +44,7 @@ impl Sink {
     /// The descriptor to wait for before more of the chunk can be taken.
     pub(super) fn wants(&self, chunk: &[u8]) -> Option<BorrowedFd<'_>> {
         match self {
-            Sink::Fd(sink) if sink.taken < chunk.len() => Some(sink.to.as_fd()),
+            Sink::Fd(sink) if sink.taken < chunk.len() => Some(sink.to.fd()),
             _ => None,
         }
     }
@@ -68,10 +68,10 @@ impl Sink {
             Sink::LentLines(splitter) => unless_halted(splitter, chunk, halt, |line| call_lent(lent, line)),
             Sink::Fd(sink) => {
                 sink.taken = 0;
-                match sink.kind {
+                match sink.to.kind() {
                     // Whether these take anything is to be asked first.
-                    FdKind::MayBlock | FdKind::Reopened => Ok(()),
-                    FdKind::Ours | FdKind::NeverBlocks => self.push_on(chunk),
+                    OutletKind::MayBlock | OutletKind::Reopened => Ok(()),
+                    OutletKind::Ours | OutletKind::NeverBlocks => self.push_on(chunk),
                 }
             }
             Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
@@ -84,7 +84,7 @@ impl Sink {
         match sink.push_on(chunk) {
             Ok(()) => Ok(()),
             // A reader of a tee that had enough: the others go on.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && sink.kind == FdKind::Ours => {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && sink.to.kind() == OutletKind::Ours => {
                 *self = Sink::Dead;
                 Ok(())
             }
@@ -111,11 +111,11 @@ impl Sink {
     pub(super) fn take_at_close(&mut self, rest: &[u8], cut: bool) -> Result<(), FlowError> {
         match self {
             Sink::Lines(..) if cut => Ok(()),
-            Sink::Capture(_) | Sink::Lines(..) | Sink::Fd(FdSink { kind: FdKind::NeverBlocks, .. }) => {
+            Sink::Fd(sink) if sink.to.kind() != OutletKind::NeverBlocks => self.finish(&mut None),
+            Sink::Capture(_) | Sink::Lines(..) | Sink::Fd(_) => {
                 self.take(rest, &mut None, Halt::NEVER)?;
                 self.finish(&mut None)
             }
-            Sink::Fd(_) => self.finish(&mut None),
             Sink::LentLines(_) | Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
         }
     }
@@ -162,90 +162,30 @@ fn call_lent(lent: &mut Lent<'_>, line: &[u8]) -> Result<(), FlowError> {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FdKind {
-    /// Our own end of a pipe that we made, set not to block.
-    Ours,
-    /// A regular file.
-    NeverBlocks,
-    /// A terminal, a pipe or a socket of somebody else's.
-    MayBlock,
-    /// The same, opened anew for ourselves, not to block.
-    Reopened,
-}
-
 /// A descriptor that gets the bytes.
 pub(crate) struct FdSink {
-    to: SinkFd,
-    kind: FdKind,
+    to: Outlet,
     /// How much of the present chunk it has taken; all of it before the first.
     taken: usize,
-}
-
-enum SinkFd {
-    Owned(OwnedFd),
-    Shared(Arc<OwnedFd>),
-    Stdio(BorrowedFd<'static>),
-}
-
-impl AsFd for SinkFd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            SinkFd::Owned(fd) => fd.as_fd(),
-            SinkFd::Shared(fd) => fd.as_fd(),
-            SinkFd::Stdio(fd) => *fd,
-        }
-    }
 }
 
 impl FdSink {
     /// Our own end of a pipe that we made; it is set not to block.
     pub(crate) fn ours(pipe: OwnedFd) -> io::Result<FdSink> {
-        fds::set_nonblocking(pipe.as_fd(), true)?;
-        Ok(FdSink { to: SinkFd::Owned(pipe), kind: FdKind::Ours, taken: usize::MAX })
+        Ok(FdSink { to: Outlet::ours(pipe)?, taken: usize::MAX })
     }
 
     pub(crate) fn shared(fd: Arc<OwnedFd>) -> FdSink {
-        FdSink::of(SinkFd::Shared(fd))
+        FdSink { to: Outlet::shared(fd), taken: usize::MAX }
     }
 
     /// This process's own stdout or stderr, by its number: never through `std::io::stdout()`.
     pub(crate) fn stdio(fd: BorrowedFd<'static>) -> FdSink {
-        FdSink::of(SinkFd::Stdio(fd))
-    }
-
-    fn of(to: SinkFd) -> FdSink {
-        if fds::is_regular_file(to.as_fd()) {
-            return FdSink { to, kind: FdKind::NeverBlocks, taken: usize::MAX };
-        }
-        // O_NONBLOCK on somebody else's description would reach everybody who shares it. A description of our own does not, and no
-        // readiness promises that a blocking write of more than a byte comes back: a terminal waits for all of it, and
-        // another writer may take the room in a pipe.
-        match fds::reopen_nonblocking(to.as_fd()) {
-            Some(own) => FdSink { to: SinkFd::Owned(own), kind: FdKind::Reopened, taken: usize::MAX },
-            None => FdSink { to, kind: FdKind::MayBlock, taken: usize::MAX },
-        }
+        FdSink { to: Outlet::stdio(fd), taken: usize::MAX }
     }
 
     fn push_on(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let rest = &chunk[self.taken.min(chunk.len())..];
-        let written = match self.kind {
-            FdKind::NeverBlocks => {
-                stream::write_all(self.to.as_fd(), rest)?;
-                rest.len()
-            }
-            FdKind::Ours | FdKind::Reopened => write_some(self.to.as_fd(), rest)?,
-            // A socket, or no /proc to open it anew by: after a readiness, so much goes without blocking as a rule.
-            FdKind::MayBlock => write_some(self.to.as_fd(), &rest[..rest.len().min(libc::PIPE_BUF)])?,
-        };
-        self.taken += written;
+        self.taken += self.to.write_some(&chunk[self.taken.min(chunk.len())..])?;
         Ok(())
-    }
-}
-
-fn write_some(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    match signals::without_sigpipe(|| stream::write(fd, bytes)) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        result => result,
     }
 }

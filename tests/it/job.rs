@@ -214,7 +214,7 @@ fn all_there_is_goes_to_other_threads() {
     cloned::<pipewright::Process>();
     cloned::<pipewright::Error>();
     cloned::<pipewright::Output>();
-    cloned::<pipewright::Stage>();
+    cloned::<pipewright::StageReport>();
     cloned::<pipewright::Plan>();
     cloned::<pipewright::CancelHandle>();
     cloned::<pipewright::KillReport>();

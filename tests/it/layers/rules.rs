@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["fd", "pipe"],
     &["spawn", "process"],
     &["pump"],
-    &["cmd", "redirect", "pipeline", "plan", "job", "output", "error"],
+    &["cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
     &["pool", "forward", "testing"],
 ];
 

@@ -1,12 +1,17 @@
 //! Commands in a row.
 
+mod join;
+mod show;
+
 use std::fmt;
-use std::ops::BitOr;
 use std::sync::Arc;
 
 use crate::cmd::settings::{Settings, settings_methods};
-use crate::cmd::{Cmd, Spec, command_line, env_methods, linked_line};
+use crate::cmd::{Cmd, Spec, env_methods};
 use crate::redirect::{In, Out, Redirect};
+use crate::stage::FunctionSpec;
+
+pub(crate) use show::shell_line;
 
 /// Commands whose outputs feed the next one, as a value.
 ///
@@ -32,12 +37,19 @@ use crate::redirect::{In, Out, Redirect};
 #[derive(Clone, Default)]
 #[must_use = "a pipeline does nothing until it is run"]
 pub struct Pipeline {
-    pub(crate) stages: Vec<Arc<Spec>>,
+    pub(crate) stages: Vec<StageSpec>,
     /// What feeds the next stage; one less than there are stages.
     pub(crate) links: Vec<Link>,
     pub(crate) settings: Settings,
     /// A part of the pipeline came with a setting of a whole run.
     pub(crate) misplaced: Option<Misplaced>,
+}
+
+/// One stage: what runs there.
+#[derive(Clone)]
+pub(crate) enum StageSpec {
+    Command(Arc<Spec>),
+    Function(Arc<FunctionSpec>),
 }
 
 /// Which of a stage's outputs feeds the next stage.
@@ -57,6 +69,11 @@ pub(crate) struct Misplaced {
 }
 
 impl Pipeline {
+    /// A pipeline of one.
+    pub(crate) fn of(stage: StageSpec) -> Pipeline {
+        Pipeline { stages: vec![stage], ..Pipeline::default() }
+    }
+
     /// Adds `next`'s stages behind `self`'s.
     fn joined(mut self, link: Link, next: Pipeline) -> Pipeline {
         self.demote(0);
@@ -94,8 +111,11 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdin(mut self, from: Redirect<In>) -> Pipeline {
-        if let Some(first) = self.stages.first_mut() {
-            Arc::make_mut(first).stdin = Some(from.into_kind());
+        let from = Some(from.into_kind());
+        match self.stages.first_mut() {
+            Some(StageSpec::Command(spec)) => Arc::make_mut(spec).stdin = from,
+            Some(StageSpec::Function(function)) => Arc::make_mut(function).stdin = from,
+            None => {}
         }
         self
     }
@@ -111,8 +131,11 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdout(mut self, to: Redirect<Out>) -> Pipeline {
-        if let Some(last) = self.stages.last_mut() {
-            Arc::make_mut(last).stdout = Some(to.into_kind());
+        let to = Some(to.into_kind());
+        match self.stages.last_mut() {
+            Some(StageSpec::Command(spec)) => Arc::make_mut(spec).stdout = to,
+            Some(StageSpec::Function(function)) => Arc::make_mut(function).stdout = to,
+            None => {}
         }
         self
     }
@@ -127,7 +150,7 @@ impl Pipeline {
     /// ```
     pub fn stderr(mut self, to: Redirect<Out>) -> Pipeline {
         let target = Arc::new(to.into_kind());
-        self.each_stage(|spec| spec.outer.stderr = Some(Arc::clone(&target)));
+        self.each_command(|spec| spec.outer.stderr = Some(Arc::clone(&target)));
         self
     }
 
@@ -140,7 +163,7 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stderr_to_stdout(mut self) -> Pipeline {
-        self.each_stage(|spec| spec.merge.stderr_to_stdout = true);
+        self.each_command(|spec| spec.merge.stderr_to_stdout = true);
         self
     }
 
@@ -155,7 +178,12 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn unchecked(mut self) -> Pipeline {
-        self.each_stage(|spec| spec.unchecked = true);
+        for stage in &mut self.stages {
+            match stage {
+                StageSpec::Command(spec) => Arc::make_mut(spec).unchecked = true,
+                StageSpec::Function(function) => Arc::make_mut(function).unchecked = true,
+            }
+        }
         self
     }
 
@@ -168,85 +196,31 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Pipeline {
-        self.each_stage(|spec| spec.sigpipe_codes = on);
+        self.each_command(|spec| spec.sigpipe_codes = on);
         self
     }
 
-    fn each_stage(&mut self, mut change: impl FnMut(&mut Spec)) {
+    fn each_command(&mut self, mut change: impl FnMut(&mut Spec)) {
         for stage in &mut self.stages {
-            change(Arc::make_mut(stage));
+            if let StageSpec::Command(spec) = stage {
+                change(Arc::make_mut(spec));
+            }
         }
     }
 
     fn each_env(&mut self, change: impl Fn(&mut Vec<crate::spawn::EnvChange>, &mut Option<std::path::PathBuf>)) {
-        self.each_stage(|spec| change(&mut spec.outer.env, &mut spec.outer.cwd));
+        self.each_command(|spec| change(&mut spec.outer.env, &mut spec.outer.cwd));
     }
 }
 
 env_methods!(Pipeline, "every present stage; a stage's own changes come after it", each_env);
 settings_methods!(Pipeline);
 
-macro_rules! pipe_methods {
-    ($builder:ident) => {
-        impl $builder {
-            /// Feeds stdout to `next`, as `|`.
-            ///
-            /// A setting of a whole run on either side is a [`Conflict`](crate::ErrorKind::Conflict) error of the verb.
-            ///
-            /// ```
-            /// use pipewright::cmd;
-            /// let upper = cmd!("echo", "a").pipe(cmd!("cat")).pipe(cmd!("tr", "a-z", "A-Z"));
-            /// assert_eq!(upper.read()?, "A");
-            /// # Ok::<(), pipewright::Error>(())
-            /// ```
-            pub fn pipe(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Stdout, next.into())
-            }
-
-            /// Feeds stderr to `next`, and leaves stdout where it goes.
-            ///
-            /// ```
-            /// use pipewright::{cmd, Cmd};
-            /// let noise = Cmd::sh("echo out >/dev/null; echo err >&2").pipe_stderr(cmd!("tr", "a-z", "A-Z"));
-            /// assert_eq!(noise.read()?, "ERR");
-            /// # Ok::<(), pipewright::Error>(())
-            /// ```
-            #[doc(alias = "2|")]
-            pub fn pipe_stderr(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Stderr, next.into())
-            }
-
-            /// Feeds stdout and stderr to `next`, in the order of the writes, as `|&` of some shells.
-            ///
-            /// ```
-            /// use pipewright::{cmd, Cmd};
-            /// let both = Cmd::sh("echo out; echo err >&2").pipe_both(cmd!("tr", "a-z", "A-Z"));
-            /// assert_eq!(both.read()?, "OUT\nERR");
-            /// # Ok::<(), pipewright::Error>(())
-            /// ```
-            #[doc(alias = "|&")]
-            pub fn pipe_both(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Both, next.into())
-            }
-        }
-
-        impl<P: Into<Pipeline>> BitOr<P> for $builder {
-            type Output = Pipeline;
-
-            fn bitor(self, next: P) -> Pipeline {
-                self.pipe(next)
-            }
-        }
-    };
-}
-pipe_methods!(Cmd);
-pipe_methods!(Pipeline);
-
 impl From<Cmd> for Pipeline {
     /// A pipeline of one is the command: its settings are the run's.
     fn from(cmd: Cmd) -> Pipeline {
         let (spec, settings) = cmd.into_parts();
-        Pipeline { stages: vec![spec], links: Vec::new(), settings, misplaced: None }
+        Pipeline { settings, ..Pipeline::of(StageSpec::Command(spec)) }
     }
 }
 
@@ -267,28 +241,8 @@ impl<P: Into<Pipeline>> FromIterator<P> for Pipeline {
 /// The pipeline as a line for a shell; see [`Cmd`]'s.
 impl fmt::Display for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shell_line(self.stages.iter().map(|stage| &**stage), &self.links))
+        f.write_str(&shell_line(self.stages.iter(), &self.links))
     }
-}
-
-/// Stages and what links them, as a line for a shell.
-pub(crate) fn shell_line<'a>(stages: impl ExactSizeIterator<Item = &'a Spec>, links: &[Link]) -> String {
-    let alone = stages.len() == 1;
-    let mut line = String::new();
-    for (index, spec) in stages.enumerate() {
-        if index > 0 {
-            line.push_str(" | ");
-        }
-        let stage = match links.get(index) {
-            None | Some(Link::Stdout) => command_line(spec),
-            Some(Link::Stderr) => linked_line(spec, " 3>&1 >&2 2>&3 3>&-"),
-            Some(Link::Both) => linked_line(spec, " 2>&1"),
-        };
-        // `cd` is for this stage only.
-        let grouped = spec.current_dir().is_some() && !alone;
-        line.push_str(&if grouped { format!("({stage})") } else { stage });
-    }
-    line
 }
 
 impl fmt::Debug for Pipeline {

@@ -1,0 +1,79 @@
+//! What ends the closures of a run: from then on, whatever they read or write fails.
+//!
+//! Closing a descriptor does not wake a thread that is blocked in it. So their ends poll two things, the pipe and the reading end of
+//! one more, whose writer the run holds: letting go of that is the stop. Pipes in memory are broken.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Cut;
+use crate::clock::Deadline;
+use crate::pipe;
+use crate::pipe::Breaker;
+use crate::sys::poll::{Interest, PollSet};
+
+/// Shared by the run and the ends of its closures.
+pub(crate) struct Stop {
+    /// Why, as the number of a `Cut`; 0 as long as it was not pulled.
+    why: AtomicU8,
+    /// Hangs up when it is pulled.
+    line: OwnedFd,
+    cord: Mutex<Option<OwnedFd>>,
+    breakers: Mutex<Vec<Breaker>>,
+}
+
+impl Stop {
+    pub(crate) fn new() -> io::Result<Arc<Stop>> {
+        let (line, cord) = pipe::kernel()?;
+        Ok(Arc::new(Stop {
+            why: AtomicU8::new(0),
+            line: line.into(),
+            cord: Mutex::new(Some(cord.into())),
+            breakers: Mutex::default(),
+        }))
+    }
+
+    /// Has a pipe in memory broken with the rest.
+    pub(crate) fn breaks(&self, pipe: Breaker) {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner).push(pipe);
+    }
+
+    /// Stops everybody, for good; the first reason stays. The reason is there before anybody wakes.
+    pub(crate) fn pull(&self, cut: Cut) {
+        let _ = self.why.compare_exchange(0, cut as u8, SeqCst, SeqCst);
+        drop(self.cord.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let breakers = std::mem::take(&mut *self.breakers.lock().unwrap_or_else(PoisonError::into_inner));
+        for breaker in breakers {
+            breaker.break_with(said(cut));
+        }
+    }
+
+    /// Why it was pulled, if it was.
+    pub(crate) fn pulled(&self) -> Option<Cut> {
+        [Cut::TimedOut, Cut::Cancelled, Cut::Aborted].into_iter().find(|cut| *cut as u8 == self.why.load(SeqCst))
+    }
+
+    /// The error of whoever reads or writes after the stop.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.pulled().map_or(Ok(()), |cut| Err(said(cut)))
+    }
+
+    /// Waits for a descriptor, or for the stop, which is an error.
+    pub(crate) fn wait_for(&self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
+        let mut set = PollSet::default();
+        set.push(fd, interest);
+        set.push(self.line.as_fd(), Interest::Readable);
+        set.wait(Deadline::NEVER)?;
+        self.check()
+    }
+}
+
+fn said(cut: Cut) -> io::Error {
+    match cut {
+        Cut::TimedOut => io::Error::new(io::ErrorKind::TimedOut, "the run's time is up"),
+        Cut::Cancelled => io::Error::other("the run was cancelled"),
+        Cut::Aborted => io::Error::other("the run was ended"),
+    }
+}

@@ -1,0 +1,288 @@
+//! Rust code as a stage of a pipeline.
+
+pub(crate) mod lines;
+mod reader;
+mod task;
+mod writer;
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cmd::{Cmd, Spec};
+use crate::pipeline::{Pipeline, StageSpec};
+use crate::pump::BoxError;
+use crate::redirect::{Input, LineResult, OneShot, Target};
+
+pub(crate) use reader::Source;
+pub use reader::StageReader;
+pub(crate) use task::Task;
+pub use writer::StageWriter;
+pub(crate) use writer::Target as WriterTarget;
+
+/// One element of a pipeline, as a value: a command, or a closure that reads what the stage before writes and writes what the next one
+/// reads.
+///
+/// Closures stand where processes stand, first and last, too, and each runs on a thread of its own. Between two of them the pipe is in
+/// memory; towards a process it is one of the kernel's. A closure that
+///
+/// - returns, or stops reading, ends the stage before it as a process would: by a broken pipe;
+/// - returns an error fails the run with [`Callback`](crate::ErrorKind::Callback), its error as the source; the next stage gets the
+///   end of its input, or that error where it is a closure, too. As a status it is exit code 1;
+/// - panics fails the run with [`Panic`](crate::ErrorKind::Panic) and the panic's text. As a status it is exit code 101;
+/// - returns the `BrokenPipe` that its output gave ended as a process that dies of SIGPIPE: no failure, where the next stage had enough;
+/// - does not return when the time is up has its reads and writes fail; one that still does not return after the
+///   [`grace`](Pipeline::grace) is left behind on its thread, and the error names it. [`scoped`](Pipeline::scoped) closures are waited
+///   for.
+///
+/// `?` turns any error into the closure's.
+///
+/// ```
+/// use pipewright::{Stage, cmd};
+/// use std::io::{Read, Write};
+/// let source = Stage::from_fn(|_, output| Ok(output.write_all(b"b\na\n")?));
+/// let shout = Stage::map_lines(|line| line.to_uppercase());
+/// assert_eq!((source | cmd!("sort") | shout).read()?, "A\nB");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a stage does nothing until its pipeline is run"]
+pub struct Stage(Pipeline);
+
+/// What concerns one closure.
+#[derive(Clone)]
+pub(crate) struct FunctionSpec {
+    pub(crate) work: Work,
+    pub(crate) label: String,
+    pub(crate) stdin: Option<Input>,
+    pub(crate) stdout: Option<Target>,
+    pub(crate) unchecked: bool,
+}
+
+/// The closure itself.
+#[derive(Clone)]
+pub(crate) enum Work {
+    Again(Arc<Again>),
+    Once(OneShot<Box<Once>>),
+    /// One that borrows, by its number among those that the scope holds.
+    Lent(usize),
+}
+
+pub(crate) type Again = dyn Fn(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + Sync;
+pub(crate) type Once = dyn FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send;
+pub(crate) type LentOnce<'env> = dyn FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'env;
+
+/// What a closure without a label is called.
+pub(crate) const CLOSURE: &str = "closure";
+
+impl Stage {
+    /// A closure, for any number of runs. It may run several times at once.
+    ///
+    /// ```
+    /// use pipewright::{Stage, cmd};
+    /// use std::io::{BufRead, Write};
+    /// let reversed = Stage::from_fn(|input, output| {
+    ///     for line in input.lines() {
+    ///         writeln!(output, "{}", line?.chars().rev().collect::<String>())?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!((cmd!("echo", "abc") | reversed.label("reverse")).read()?, "cba");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn from_fn(
+        work: impl Fn(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Stage {
+        Stage::of(Work::Again(Arc::new(work)), CLOSURE)
+    }
+
+    /// A closure for one run: it may consume what it holds. All clones share it, and a second run is
+    /// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed).
+    ///
+    /// ```
+    /// use pipewright::{ErrorKind, Pipeline, Stage};
+    /// use std::io::Write;
+    /// let words = vec!["a", "b"];
+    /// let once = Pipeline::from(Stage::from_fn_once(|_, output| {
+    ///     for word in words {
+    ///         writeln!(output, "{word}")?;
+    ///     }
+    ///     Ok(())
+    /// }));
+    /// assert_eq!(once.read()?, "a\nb");
+    /// assert_eq!(once.read().unwrap_err().kind(), ErrorKind::AlreadyUsed);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn from_fn_once(
+        work: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'static,
+    ) -> Stage {
+        Stage::of(Work::Once(OneShot::new(Box::new(work))), CLOSURE)
+    }
+
+    /// Shows the bytes that pass to a callback, as they come, in pieces of any size: to count them, or to hash them. It returns nothing,
+    /// or a `Result` whose error is the stage's.
+    ///
+    /// ```
+    /// use pipewright::{Stage, cmd};
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    /// let count = Arc::new(AtomicUsize::new(0));
+    /// let counted = Arc::clone(&count);
+    /// let tap = Stage::tap(move |chunk| { counted.fetch_add(chunk.len(), Ordering::Relaxed); });
+    /// assert_eq!((cmd!("echo", "abc") | tap | cmd!("tr", "a", "x")).read()?, "xbc");
+    /// assert_eq!(count.load(Ordering::Relaxed), 4);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn tap<R: LineResult>(callback: impl FnMut(&[u8]) -> R + Send + 'static) -> Stage {
+        let callback = Mutex::new(callback);
+        let work = move |input: &mut StageReader, output: &mut StageWriter| {
+            lines::tap(input, output, |chunk| locked(&callback)(chunk))
+        };
+        Stage::from_fn(work).label("tap")
+    }
+
+    /// Puts each line through a callback. It gets the line as text without its newline, which the result gets back; a last line without
+    /// one stays without. Lines go on at the latest when the stage waits for more.
+    ///
+    /// A line that is not UTF-8 fails the stage: [`from_fn`](Stage::from_fn) takes bytes.
+    ///
+    /// ```
+    /// use pipewright::{Stage, cmd};
+    /// let quoted = cmd!("printf", r"a\nb\n") | Stage::map_lines(|line| format!("> {line}"));
+    /// assert_eq!(quoted.read()?, "> a\n> b");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn map_lines<L: AsRef<[u8]>>(callback: impl FnMut(&str) -> L + Send + 'static) -> Stage {
+        let callback = Mutex::new(callback);
+        let work = move |input: &mut StageReader, output: &mut StageWriter| {
+            lines::map(input, output, |line| locked(&callback)(line))
+        };
+        Stage::from_fn(work).label("map_lines")
+    }
+
+    /// Lets pass the lines for which a callback says so. It gets the line as text without its newline. Lines go on at the latest
+    /// when the stage waits for more.
+    ///
+    /// A line that is not UTF-8 fails the stage: [`from_fn`](Stage::from_fn) takes bytes.
+    ///
+    /// ```
+    /// use pipewright::{Stage, cmd};
+    /// let errors = cmd!("printf", r"ok\nE1\nE2\n") | Stage::filter_lines(|line| line.starts_with('E'));
+    /// assert_eq!(errors.read()?, "E1\nE2");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn filter_lines(callback: impl FnMut(&str) -> bool + Send + 'static) -> Stage {
+        let callback = Mutex::new(callback);
+        let work = move |input: &mut StageReader, output: &mut StageWriter| {
+            lines::filter(input, output, |line| locked(&callback)(line))
+        };
+        Stage::from_fn(work).label("filter_lines")
+    }
+
+    /// Writes what passes to a writer, too, and flushes that at the end. For one run. When the next stage has had enough, the writer still
+    /// gets the rest, as with `tee -p`.
+    ///
+    /// An error of the writer is the stage's.
+    ///
+    /// ```
+    /// use pipewright::{Stage, cmd, pipe};
+    /// let (copy, writer) = pipe::kernel()?;
+    /// let counted = cmd!("echo", "abc") | Stage::tee_to(writer) | cmd!("wc", "-c");
+    /// assert_eq!(counted.read()?.trim(), "4");
+    /// assert_eq!(std::io::read_to_string(copy)?, "abc\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tee_to(writer: impl Write + Send + 'static) -> Stage {
+        Stage::from_fn_once(|input, output| lines::tee(input, output, writer)).label("tee_to")
+    }
+
+    /// A name for this stage in errors and results.
+    ///
+    /// ```
+    /// use pipewright::{Pipeline, Stage};
+    /// let broken = Stage::from_fn(|_, _| Err("no idea")?).label("think");
+    /// let error = Pipeline::from(broken).run().unwrap_err();
+    /// assert_eq!(error.to_string(), "`think` (closure) failed: no idea");
+    /// ```
+    pub fn label(mut self, name: impl Into<String>) -> Stage {
+        if let Some(stage) = self.0.stages.first_mut() {
+            stage.set_label(name.into());
+        }
+        self
+    }
+
+    pub(crate) fn of(work: Work, label: &str) -> Stage {
+        let function = FunctionSpec { work, label: label.into(), stdin: None, stdout: None, unchecked: false };
+        Stage(Pipeline::of(StageSpec::Function(Arc::new(function))))
+    }
+}
+
+/// A callback that another run left by a panic is called again: what state it left is its own affair. Locked for one call, not for a
+/// run: the same stage may stand in a pipeline twice.
+fn locked<F>(callback: &Mutex<F>) -> std::sync::MutexGuard<'_, F> {
+    callback.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<Cmd> for Stage {
+    /// The command as an element of a pipeline. A setting of a whole run that it carries is a
+    /// [`Conflict`](crate::ErrorKind::Conflict) in a pipeline of several.
+    fn from(cmd: Cmd) -> Stage {
+        Stage(Pipeline::from(cmd))
+    }
+}
+
+impl From<Stage> for Pipeline {
+    fn from(stage: Stage) -> Pipeline {
+        stage.0
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stage({self})")
+    }
+}
+
+/// A stage, as plans and errors look at it.
+impl StageSpec {
+    pub(crate) fn command(&self) -> Option<&Spec> {
+        match self {
+            StageSpec::Command(spec) => Some(spec),
+            StageSpec::Function(_) => None,
+        }
+    }
+
+    pub(crate) fn set_label(&mut self, label: String) {
+        match self {
+            StageSpec::Command(spec) => Arc::make_mut(spec).label = Some(label),
+            StageSpec::Function(function) => Arc::make_mut(function).label = label,
+        }
+    }
+
+    /// The name that errors and results use.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            StageSpec::Command(spec) => spec.name(),
+            StageSpec::Function(function) => function.label.clone(),
+        }
+    }
+
+    pub(crate) fn stdin(&self) -> Option<&Input> {
+        match self {
+            StageSpec::Command(spec) => spec.stdin.as_ref(),
+            StageSpec::Function(function) => function.stdin.as_ref(),
+        }
+    }
+
+    pub(crate) fn stdout(&self) -> Option<&Target> {
+        match self {
+            StageSpec::Command(spec) => spec.stdout.as_ref(),
+            StageSpec::Function(function) => function.stdout.as_ref(),
+        }
+    }
+}

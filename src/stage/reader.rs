@@ -1,0 +1,143 @@
+//! What a closure stage reads.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use crate::pipe::MemReader;
+use crate::pump::outlet::Fd;
+use crate::pump::stop::Stop;
+use crate::sys::poll::Interest;
+use crate::sys::{fds, stream};
+
+/// The input of a closure stage: what the stage before wrote, or the pipeline's stdin.
+///
+/// Reads block until there is something, and give 0 at the end. The end is an error instead where the stage before is a closure that failed:
+/// its error, with its kind and source. When the run's time is up, when it is cancelled or dropped, a blocked read wakes up with an error,
+/// and so does every later one. It is buffered by itself, once a method of [`BufRead`] is used.
+///
+/// Dropped when the closure returns: whoever still writes gets a broken pipe.
+///
+/// ```
+/// use pipewright::cmd;
+/// use std::io::{BufRead, Write};
+/// let numbered = cmd!("printf", r"a\nb\n").pipe_fn(|input, output| {
+///     for (number, line) in input.lines().enumerate() {
+///         writeln!(output, "{number} {}", line?)?;
+///     }
+///     Ok(())
+/// });
+/// assert_eq!(numbered.read()?, "0 a\n1 b");
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+pub struct StageReader {
+    source: Source,
+    stop: Arc<Stop>,
+    /// What a method of `BufRead` read ahead; empty until one is used.
+    buffer: Vec<u8>,
+    /// What of it is still to be given.
+    unread: std::ops::Range<usize>,
+    upstream_failed: bool,
+}
+
+/// Where it comes from.
+pub(crate) enum Source {
+    /// `/dev/null`.
+    Empty,
+    /// Our own end of a pipe, set not to block.
+    Pipe(OwnedFd),
+    /// Somebody else's, which may block once another reader took what was there.
+    Foreign(Fd),
+    Memory(MemReader),
+}
+
+/// So much is read ahead: a quarter of a pipe that was grown.
+const BUFFER: usize = 64 * 1024;
+
+impl StageReader {
+    pub(crate) fn new(source: Source, stop: Arc<Stop>) -> io::Result<StageReader> {
+        if let Source::Pipe(pipe) = &source {
+            fds::set_nonblocking(pipe.as_fd(), true)?;
+        }
+        Ok(StageReader { source, stop, buffer: Vec::new(), unread: 0..0, upstream_failed: false })
+    }
+
+    /// Whether it gave the error of the stage before.
+    pub(super) fn upstream_failed(&self) -> bool {
+        self.upstream_failed
+    }
+
+    /// At least what is in the buffer, without waiting for more.
+    pub(super) fn buffered(&self) -> &[u8] {
+        &self.buffer[self.unread.clone()]
+    }
+
+    fn fetch(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stop.check()?;
+        match &mut self.source {
+            Source::Empty => Ok(0),
+            Source::Pipe(pipe) => loop {
+                match stream::read(pipe.as_fd(), buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.stop.wait_for(pipe.as_fd(), Interest::Readable)?;
+                    }
+                    result => return result,
+                }
+            },
+            Source::Foreign(fd) => loop {
+                self.stop.wait_for(fd.as_fd(), Interest::Readable)?;
+                match stream::read(fd.as_fd(), buffer) {
+                    // Somebody else took it, of a description that does not block.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+            Source::Memory(pipe) => {
+                let result = pipe.read(buffer);
+                if result.is_err() && self.stop.pulled().is_none() {
+                    self.upstream_failed = true;
+                }
+                result
+            }
+        }
+    }
+}
+
+impl Read for StageReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.unread.is_empty() {
+            return self.fetch(buffer);
+        }
+        let read = buffer.len().min(self.unread.len());
+        buffer[..read].copy_from_slice(&self.buffered()[..read]);
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for StageReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.unread.is_empty() {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.resize(BUFFER, 0);
+            let read = self.fetch(&mut buffer);
+            self.buffer = buffer;
+            self.unread = 0..read?;
+        }
+        Ok(self.buffered())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.unread.start = (self.unread.start + amount).min(self.unread.end);
+    }
+}
+
+impl fmt::Debug for StageReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StageReader")
+    }
+}
