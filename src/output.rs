@@ -61,7 +61,7 @@ pub struct StageReport {
     pub usage: Option<Usage>,
     /// From its start until its end was seen.
     pub wall: Duration,
-    /// What a closure failed with, or that it panicked; `None` for a process.
+    /// What a closure failed with, that it panicked, or that it did not return; `None` for a process.
     pub error: Option<Error>,
 }
 

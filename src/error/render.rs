@@ -42,26 +42,33 @@ impl fmt::Display for StageName {
 /// ran, "`cut` (stage 1 of 3) exited with code 1".
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, what, stage, source, says_all, secrets, .. } = self.0;
-        // A panic's text is the caller's, and may hold anything.
-        let hidden =
-            if *kind == ErrorKind::Panic { hide(what.as_bytes(), 0, secrets) } else { what.clone().into_bytes() };
-        let mut parts = Vec::new();
-        match stage {
-            Some(stage) if kind.prevents_start() => {
-                parts.push(format!("cannot start {stage}"));
-                parts.extend(self.0.telling_step().map(|step| step.to_string()));
-                parts.extend((!what.is_empty()).then(|| one_line(&hidden)));
+        let happened = self.0.happened();
+        let text = match &self.0.stage {
+            Some(stage) if self.0.kind.prevents_start() => {
+                let step = self.0.telling_step().map(|step| step.to_string());
+                let parts = [format!("cannot start {stage}")].into_iter().chain(step);
+                parts.chain(happened).collect::<Vec<_>>().join(": ")
             }
-            Some(stage) => parts.push(format!("{stage} {}", one_line(&hidden))),
-            None => parts.push(one_line(&hidden)),
-        }
-        parts.extend(source.as_ref().filter(|_| !says_all).map(|source| one_line_of(source, secrets)));
-        f.write_str(&parts.join(": "))
+            Some(stage) => format!("{stage} {}", happened.join(": ")),
+            None => happened.join(": "),
+        };
+        f.write_str(&text)
     }
 }
 
 impl Inner {
+    /// What happened, and what it came from.
+    fn happened(&self) -> Vec<String> {
+        let Inner { kind, what, source, says_all, secrets, .. } = self;
+        // A panic's text is the caller's, and may hold anything.
+        let hidden =
+            if *kind == ErrorKind::Panic { hide(what.as_bytes(), 0, secrets) } else { what.clone().into_bytes() };
+        let mut parts = Vec::new();
+        parts.extend((!what.is_empty()).then(|| one_line(&hidden)));
+        parts.extend(source.as_ref().filter(|_| !says_all).map(|source| one_line_of(source, secrets)));
+        parts
+    }
+
     /// The step, where the short text has no better words for what failed.
     fn telling_step(&self) -> Option<Step> {
         self.step.filter(|_| self.kind == ErrorKind::Spawn)
@@ -91,7 +98,11 @@ impl fmt::Display for Full<'_> {
         let Some(output) = output else { return Ok(()) };
         if output.stages.len() > 1 {
             for (index, stage) in output.stages.iter().enumerate() {
-                write!(f, "\n  stage {index}: `{}` {}", one_line(stage.label.as_bytes()), stage.status)?;
+                write!(f, "\n  stage {index}: `{}` ", one_line(stage.label.as_bytes()))?;
+                match &stage.error {
+                    Some(error) => f.write_str(&error.0.happened().join(": "))?,
+                    None => write!(f, "{}", stage.status)?,
+                }
             }
         }
         if let Some(leak) = &output.leaked {

@@ -53,6 +53,14 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         }
         output.stages[index].error = Some(closure_failed(plan, index, error));
     }
+    if let Some(cut) = cut {
+        for (index, stage) in output.stages.iter_mut().enumerate() {
+            if stage.status.is_unknown() && plan.stages[index].stage.command().is_none() {
+                let error = Error::new(kind_of(cut), "did not return, and was left behind");
+                stage.error = Some(plan.tell(error.at(plan.stage_name(index))));
+            }
+        }
+    }
     let unread = collect(flows, &mut output);
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
         // Nobody to write anything, all of it captured.
@@ -93,7 +101,10 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
 /// What a closure's end is to whoever looks at its stage.
 fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
     let error = match error {
-        FunctionError::Failed { error, .. } => Error::new(ErrorKind::Callback, "failed").because_of(error),
+        FunctionError::Failed { error, echo } => {
+            let what = if echo { "passed on the error of the stage before" } else { "failed" };
+            Error::new(ErrorKind::Callback, what).because_of(error)
+        }
         FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
     plan.tell(error.at(plan.stage_name(index)))
@@ -176,15 +187,20 @@ fn only_writer(plan: &Plan, pipe: usize) -> Option<usize> {
     }
 }
 
+fn kind_of(cut: Cut) -> ErrorKind {
+    match cut {
+        Cut::TimedOut => ErrorKind::Timeout,
+        Cut::Cancelled | Cut::Aborted => ErrorKind::Cancelled,
+    }
+}
+
 fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error {
-    let (kind, what) = match cut {
-        Cut::TimedOut => {
-            let timeout = plan.settings.timeout.unwrap_or_default();
-            (ErrorKind::Timeout, format!("timed out after {timeout:?}"))
-        }
-        Cut::Cancelled => (ErrorKind::Cancelled, "was cancelled".to_owned()),
-        Cut::Aborted => (ErrorKind::Cancelled, "was dropped while it ran".to_owned()),
+    let what = match cut {
+        Cut::TimedOut => format!("timed out after {:?}", plan.settings.timeout.unwrap_or_default()),
+        Cut::Cancelled => "was cancelled".to_owned(),
+        Cut::Aborted => "was dropped while it ran".to_owned(),
     };
+    let kind = kind_of(cut);
     let names = |indexes: &[usize]| {
         let name = |index: &usize| format!("`{}` (stage {index})", output.stages[*index].label);
         indexes.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -204,7 +220,7 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error
         rest.push_str(&format!("; killed, but not dead yet: {}", names(&undead)));
     }
     if !unreturned.is_empty() {
-        rest.push_str(&format!("; left behind, for it did not return: {}", names(&unreturned)));
+        rest.push_str(&format!("; did not return, and was left behind: {}", names(&unreturned)));
     }
     match count {
         1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
