@@ -41,6 +41,24 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
+//! **Rust code is a stage, too**, as a closure that reads what the stage before writes: [`pipe_fn`](Cmd::pipe_fn), or a [`Stage`] value. It has a
+//! status as a process has one, its error is the run's, and it ends its upstream as a process would. [`scoped`](Cmd::scoped) closures may borrow.
+//! [`tap`](Cmd::tap), [`map_lines`](Cmd::map_lines), [`filter_lines`](Cmd::filter_lines) and [`tee_to`](Cmd::tee_to) are ready made. [`pipe`] has the pipes
+//! themselves, in memory and the kernel's.
+//!
+//! ```
+//! use pipewright::cmd;
+//! use std::io::{BufRead, Write};
+//! let numbered = cmd!("printf", r"b\na\n").pipe_fn(|input, output| {
+//!     for (number, line) in input.lines().enumerate() {
+//!         writeln!(output, "{} {number}", line?)?;
+//!     }
+//!     Ok(())
+//! });
+//! assert_eq!((numbered | cmd!("sort")).read()?, "a 1\nb 0");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
 //! **Streams go where a [`Redirect`] sends them**: a file, a descriptor, bytes, a reader, a writer, a callback for each line, a
 //! capture within a [`Limit`], or several at once. [`stderr_to_stdout`](Cmd::stderr_to_stdout) is `2>&1`.
 //!
