@@ -1,4 +1,4 @@
-//! The examples, run as a user runs them.
+//! The example that the README begins with, run as a user runs it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,19 +10,13 @@ use std::process;
 use assert_cmd::Command;
 
 use crate::harness::*;
+use crate::support::built_example;
 
 const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/dpkg.log");
 const STAGES: [&str; 7] = ["grep", "cut package", "cut name", "sort", "uniq", "sort by count", "head"];
 
-/// The built example; `None`, said by name, when only parts of the package were built.
 fn example(name: &str) -> Option<process::Command> {
-    let exe = std::env::current_exe().expect("the path of the test binary");
-    let path = exe.ancestors().nth(2).expect("it is in deps").join("examples").join(name);
-    if !path.exists() {
-        skip("the example is not built; plain `cargo test` builds it");
-        return None;
-    }
-    let mut command = process::Command::new(path);
+    let mut command = process::Command::new(built_example(name)?);
     command.current_dir("/");
     Some(command)
 }

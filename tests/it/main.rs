@@ -21,6 +21,7 @@
 //! | secrets | `secrets` |
 //! | many runs on one thread | the unit tests of `job` |
 //! | what other libraries' suites check, and where those libraries fail | `conformance` |
+//! | each example runs, and leaves nothing behind | `cookbook`, `examples` |
 //! | layers, file lengths, examples in the documentation | `layers`, `docs` |
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
@@ -28,6 +29,7 @@ mod bytes;
 mod child_code;
 mod children;
 mod conformance;
+mod cookbook;
 mod docs;
 mod error_texts;
 mod examples;

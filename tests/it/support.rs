@@ -11,11 +11,22 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, Output, cmd};
 
-use crate::harness::{children, fixture, open_fds, process_fds};
+use crate::harness::{children, fixture, open_fds, process_fds, skip};
 
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {
     cmd!(fixture(), name)
+}
+
+/// The path of a built example; `None`, said by name, when only parts of the package were built.
+pub(crate) fn built_example(name: &str) -> Option<PathBuf> {
+    let exe = std::env::current_exe().expect("the path of the test binary");
+    let path = exe.ancestors().nth(2).expect("it is in deps").join("examples").join(name);
+    if !path.exists() {
+        skip("the example is not built; plain `cargo test` builds it");
+        return None;
+    }
+    Some(path)
 }
 
 /// Ends a process that is not a child of this one; one that has ended already is no error.

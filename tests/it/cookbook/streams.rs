@@ -1,0 +1,96 @@
+//! Lines and chunks, from programs and from stdin.
+
+use std::fs::File;
+use std::io::Write;
+
+use nix::pty::openpty;
+use pipewright::{Cmd, Redirect};
+
+use super::{cook, output};
+use crate::harness::*;
+
+#[test]
+fn first_lines_takes_four_of_an_endless_program() {
+    isolated(|| cook("first_lines", |example| assert_eq!(output(&example).stdout, "on and on\n".repeat(4))));
+}
+
+#[test]
+fn first_lines_leaves_no_program_behind() {
+    isolated(|| {
+        cook("first_lines", |example| {
+            // The program would outlive a pipe that is closed.
+            let text = r#"echo $$; echo a; echo b; echo c; exec "$0" hang"#;
+            let out = output(&example.args(["/bin/sh", "-c", text, fixture()]));
+            let lines: Vec<_> = out.stdout_str().expect("text").lines().collect();
+            assert_eq!(lines[1..], ["a", "b", "c"]);
+            assert_eq!(process_state(lines[0].parse().expect("a pid")), None);
+        });
+    });
+}
+
+#[test]
+fn first_lines_says_how_a_short_program_failed() {
+    isolated(|| {
+        cook("first_lines", |example| {
+            let error = example.args([fixture(), "exit", "3"]).output().unwrap_err();
+            assert_eq!(error.status().and_then(|status| status.code()), Some(1));
+            assert!(error.stderr_tail().is_some_and(|text| text.contains("exited with code 3")), "{error:#}");
+        });
+    });
+}
+
+#[test]
+fn read_stdin_counts_what_it_is_given() {
+    isolated(|| {
+        cook("read_stdin", |example| {
+            let say = |stdin| output(&example.clone().stdin(stdin)).stdout;
+            assert_eq!(say(Redirect::bytes("one write")), "9 bytes in 1 chunks from a pipe or a file\n");
+            assert_eq!(say(Redirect::null()), "0 bytes in 0 chunks from a pipe or a file\n");
+            let path = tempfile::NamedTempFile::new().expect("a file");
+            path.as_file().set_len(150_000).expect("a longer file");
+            assert_eq!(say(Redirect::file(path.path())), "150000 bytes in 3 chunks from a pipe or a file\n");
+            let said = output(&example.args([fixture(), "echo", "hi"])).stdout;
+            assert_eq!(said, "3 bytes in 1 chunks from a program\n");
+        });
+    });
+}
+
+#[test]
+fn read_stdin_takes_lines_from_a_terminal() {
+    isolated(|| {
+        cook("read_stdin", |example| {
+            let said = typed(example, b"three\nlines\nhere\n\x04");
+            assert_eq!(said, ("17 bytes in 3 chunks from a terminal\n".into(), "".into()));
+        });
+    });
+}
+
+#[test]
+fn stdin_kind_asks_somebody_who_is_there() {
+    isolated(|| {
+        cook("stdin_kind", |example| {
+            let said = typed(example, b"to be or not to be\n");
+            assert_eq!(said, ("be\nnot\nor\nto\n".into(), "Words to sort? ".into()));
+        });
+    });
+}
+
+#[test]
+fn stdin_kind_asks_nobody_else() {
+    isolated(|| {
+        cook("stdin_kind", |example| {
+            let out = output(&example.clone().stdin(Redirect::bytes("b  c\na b\n")));
+            assert_eq!(out.stdout, "a\nb\nc\n");
+            assert_eq!(output(&example.stdin(Redirect::null())).stdout, "");
+        });
+    });
+}
+
+/// What a program writes to stdout and stderr when this is typed at the terminal that is its stdin.
+fn typed(example: Cmd, keys: &[u8]) -> (String, String) {
+    let terminal = openpty(None, None).expect("a terminal");
+    let mut keyboard = File::from(terminal.master);
+    keyboard.write_all(keys).expect("the terminal takes it");
+    let out = example.stdin(Redirect::fd(terminal.slave)).output().unwrap_or_else(|error| panic!("{error:#}"));
+    (out.stdout_lossy().into(), out.stderr_lossy().into())
+}
