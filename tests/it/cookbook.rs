@@ -1,6 +1,7 @@
 //! The cookbook: every example does what the README says of it, and leaves nothing behind.
 
 mod builds;
+mod memory;
 mod streams;
 mod table;
 mod web;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Write;
 
 use nix::pty::openpty;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use pipewright::{Cmd, Redirect};
 
 use super::{cook, output};
@@ -82,6 +84,44 @@ fn stdin_kind_asks_nobody_else() {
             let out = output(&example.clone().stdin(Redirect::bytes("b  c\na b\n")));
             assert_eq!(out.stdout, "a\nb\nc\n");
             assert_eq!(output(&example.stdin(Redirect::null())).stdout, "");
+        });
+    });
+}
+
+#[test]
+fn log_aggregation_tells_the_lines_of_each_source_and_its_failure() {
+    isolated(|| {
+        cook("log_aggregation", |example| {
+            let out = output(&example);
+            let of = |tag| -> Vec<_> {
+                out.stdout_str().expect("text").lines().filter_map(|l| l.strip_prefix(tag)).collect()
+            };
+            assert_eq!(of("[0] "), ["request 1", "request 2", "request 3"]);
+            assert_eq!(of("[1] "), ["started", "disk is full", "(failed: `/bin/sh` exited with code 1)"]);
+            assert_eq!(out.stdout_lossy().lines().count(), 6);
+        });
+    });
+}
+
+#[test]
+fn log_aggregation_passes_each_line_on_while_its_source_lives() {
+    isolated(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let fifos = ["a", "b"].map(|name| dir.path().join(name));
+        for fifo in &fifos {
+            mkfifo(fifo, Mode::S_IRWXU).expect("a FIFO");
+        }
+        cook("log_aggregation", |example| {
+            let commands = fifos.each_ref().map(|fifo| format!("exec {} cat < '{}'", fixture(), fifo.display()));
+            let job = example.args(commands).stdout(Redirect::piped()).spawn().expect("it starts");
+            let mut said = job.take_stdout().expect("piped");
+            let mut sources = fifos.each_ref().map(|fifo| File::create(fifo).expect("its other end is opened"));
+            for (number, text) in [(0, "first"), (1, "other"), (0, "second")] {
+                writeln!(sources[number], "{text}").expect("the source reads");
+                assert_eq!(read_line(&mut said), format!("[{number}] {text}"));
+            }
+            drop(sources);
+            assert!(job.wait().expect("it ends").success());
         });
     });
 }

@@ -34,3 +34,17 @@ fn http_handler_says_how_a_command_failed() {
         });
     });
 }
+
+#[test]
+fn post_json_streams_a_whole_document() {
+    isolated(|| {
+        cook("post_json", |example| {
+            let expected = "200 OK: {\"last\":\"record 999\",\"received\":1000}\n";
+            assert_eq!(output(&example).stdout, expected);
+            // Longer than every buffer on its way.
+            let expected = "200 OK: {\"last\":\"record 19999\",\"received\":20000}\n";
+            assert_eq!(output(&example.clone().arg("20000")).stdout, expected);
+            assert_eq!(output(&example.arg("0")).stdout, "200 OK: {\"last\":null,\"received\":0}\n");
+        });
+    });
+}
