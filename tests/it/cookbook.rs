@@ -2,6 +2,7 @@
 
 mod builds;
 mod memory;
+mod stages;
 mod streams;
 mod table;
 mod web;
