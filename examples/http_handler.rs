@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     // The response is dropped by now, which closes the connection.
     match handler.join().expect("the handler does not panic") {
         Ok(()) => println!("(the command has ended)"),
-        Err(_) => println!("(the client has left, and the command was ended)"),
+        Err(error) => println!("(the command was ended: {error})"),
     }
     Ok(())
 }

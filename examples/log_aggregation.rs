@@ -17,19 +17,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut reader, writer) = pipe::memory();
     for (number, command) in commands.into_iter().enumerate() {
         let writer = writer.clone();
-        thread::spawn(move || follow(number, &Cmd::sh(command), writer));
+        thread::spawn(move || follow(number, &Cmd::sh(command).stderr_to_stdout(), writer));
     }
     drop(writer);
     io::copy(&mut reader, &mut io::stdout())?;
     Ok(())
 }
 
-/// One write a line, so that nothing gets in between. When nobody reads any more, the write fails, and the source is ended.
-fn follow(number: usize, source: &Cmd, mut to: impl Write) -> Result<(), Box<dyn Error + Send + Sync>> {
-    for line in source.clone().stderr_to_stdout().lines()? {
-        // The last item says how the source failed, if it did.
-        let line = line.unwrap_or_else(|error| format!("(failed: {error})"));
-        to.write_all(format!("[{number}] {line}\n").as_bytes())?;
+/// One write a line, so that nothing gets in between. When nobody reads any more, the write fails, and with it the run.
+fn follow(number: usize, source: &Cmd, mut to: impl Write) -> io::Result<()> {
+    let mut tell = |line: &[u8]| to.write_all(&[format!("[{number}] ").as_bytes(), line, b"\n"].concat());
+    match source.for_each_line(&mut tell) {
+        Ok(_) => Ok(()),
+        Err(error) => tell(format!("(failed: {error})").as_bytes()),
     }
-    Ok(())
 }
