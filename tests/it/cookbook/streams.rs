@@ -8,7 +8,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use pipewright::{Cmd, Redirect};
 
-use super::{cook, output};
+use super::{assert_gone, cook, output};
 use crate::harness::*;
 
 #[test]
@@ -25,7 +25,7 @@ fn first_lines_leaves_no_program_behind() {
             let out = output(&example.args(["/bin/sh", "-c", text, fixture()]));
             let lines: Vec<_> = out.stdout_str().expect("text").lines().collect();
             assert_eq!(lines[1..], ["a", "b", "c"]);
-            assert_eq!(process_state(lines[0].parse().expect("a pid")), None);
+            assert_gone(lines[0]);
         });
     });
 }

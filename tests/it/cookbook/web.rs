@@ -4,7 +4,7 @@ use std::io;
 
 use nix::errno::Errno;
 
-use super::{cook, output};
+use super::{assert_gone, cook, output};
 use crate::harness::*;
 
 /// The handler's last word when the client has gone: what a write to its connection may then give.
@@ -34,7 +34,7 @@ fn http_handler_ends_a_command_that_would_go_on_without_its_client() {
             let out = output(&example.arg(format!("echo $$; exec {} stubborn-yes", fixture())));
             let lines: Vec<_> = out.stdout_str().expect("text").lines().collect();
             assert_client_has_left(&lines[4..]);
-            assert_eq!(process_state(lines[0].parse().expect("a pid")), None);
+            assert_gone(lines[0]);
         });
     });
 }
