@@ -1,5 +1,5 @@
 //! Posts a JSON document while it is made: serde writes to one end of a pipe, the web client reads the request's body from
-//! the other, and no more than a buffer of it is ever in memory. `cargo run --example post_json [RECORDS]`
+//! the other, and neither holds the whole. `cargo run --example post_json [RECORDS]`
 
 use std::env;
 use std::error::Error;
