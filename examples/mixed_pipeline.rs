@@ -23,7 +23,7 @@ fn main() -> Result<(), Error> {
         }
         Ok(())
     });
-    let counted = hours | cmd!("sort") | cmd!("uniq", "-c");
+    let counted = hours.label("hours") | cmd!("sort") | cmd!("uniq", "-c");
     counted.env("LC_ALL", "C").timeout(Duration::from_secs(60)).run()?;
     Ok(())
 }

@@ -168,11 +168,8 @@ impl<'env> Scoped<'env> {
     /// let error = cmd!("true").scoped(|s| s.pipe_fn(|_, _| Err("no")?).label("refuse").run()).unwrap_err();
     /// assert_eq!(error.label(), Some("refuse"));
     /// ```
-    pub fn label(mut self, name: impl Into<String>) -> Self {
-        if let Some(last) = self.pipeline.stages.last_mut() {
-            last.set_label(name.into());
-        }
-        self
+    pub fn label(self, name: impl Into<String>) -> Self {
+        Scoped { pipeline: self.pipeline.label(name), ..self }
     }
 
     /// As [`Pipeline::stdin`].

@@ -100,6 +100,20 @@ impl Pipeline {
         }
     }
 
+    /// A name for the stage that was added last, in errors and results. Nothing on an empty pipeline.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let error = cmd!("true").pipe_fn(|_, _| Err("no idea")?).label("think").run().unwrap_err();
+    /// assert_eq!(error.to_string(), "`think` (closure, stage 1 of 2) failed: no idea");
+    /// ```
+    pub fn label(mut self, name: impl Into<String>) -> Pipeline {
+        if let Some(last) = self.stages.last_mut() {
+            last.set_label(name.into());
+        }
+        self
+    }
+
     /// Where the first stage's stdin comes from.
     ///
     /// Replaces what that stage set itself. Nothing on an empty pipeline.

@@ -203,11 +203,8 @@ impl Stage {
     /// let error = Pipeline::from(broken).run().unwrap_err();
     /// assert_eq!(error.to_string(), "`think` (closure) failed: no idea");
     /// ```
-    pub fn label(mut self, name: impl Into<String>) -> Stage {
-        if let Some(stage) = self.0.stages.first_mut() {
-            stage.set_label(name.into());
-        }
-        self
+    pub fn label(self, name: impl Into<String>) -> Stage {
+        Stage(self.0.label(name))
     }
 
     pub(crate) fn of(work: Work, label: &str) -> Stage {

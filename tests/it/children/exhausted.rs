@@ -41,7 +41,7 @@ fn with_few_fds_a_pipeline_runs_or_says_cleanly_that_it_cannot() {
                     assert!(text.contains("descriptor") && text.contains("of 5"), "{text}");
                 }
             }
-            assert_no_child();
+            assert_childless();
             assert_no_new_fd(&before);
             progress();
         }

@@ -44,7 +44,8 @@ fn a_closure_that_does_not_return_is_named_as_left_behind() {
         let stuck = Stage::from_fn_once(move |_, _| {
             let _done = done;
             // Until the test lets go.
-            Ok(held.recv().unwrap_or_default())
+            held.recv().unwrap_or_default();
+            Ok(())
         });
         let stuck = Pipeline::from(stuck.label("stuck")).timeout(Duration::from_millis(50)).grace(Duration::ZERO);
         texts.check("closure-left-behind", stuck.run());
