@@ -123,7 +123,7 @@ mod clock;
 mod cmd;
 mod error;
 mod failure;
-mod fd;
+pub mod fd;
 mod job;
 mod output;
 pub mod pipe;

@@ -9,12 +9,12 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use crate::sys::fds::{self, PipeIdentity};
+use crate::sys::fds::{self, Identity};
 
 /// The host's MAKEFLAGS, and the pipe it named then.
 struct Host {
     flags: Option<OsString>,
-    ends: Option<[(RawFd, PipeIdentity); 2]>,
+    ends: Option<[(RawFd, Identity); 2]>,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();

@@ -5,13 +5,20 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 /// A copy at the lowest free number that is `above` or higher, close-on-exec (`F_DUPFD_CLOEXEC`).
 pub(crate) fn dup_above(fd: BorrowedFd<'_>, above: RawFd) -> io::Result<OwnedFd> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))?;
     // SAFETY: the call made the descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// The first number that no descriptor of this process can have (`RLIMIT_NOFILE`).
+pub(crate) fn limit() -> Option<u64> {
+    let (soft, _hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).ok()?;
+    // Signed on some systems.
+    u64::try_from(i128::from(soft)).ok()
 }
 
 /// Moves a descriptor of our own off the numbers 0 to 2, which it gets when the host has closed one of them: there it would be taken
@@ -40,7 +47,7 @@ pub(crate) fn stdio(number: RawFd) -> BorrowedFd<'static> {
 
 /// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    let flags = status_flags(fd)?;
     let wanted = if on { flags | OFlag::O_NONBLOCK } else { flags - OFlag::O_NONBLOCK };
     if wanted != flags {
         fcntl(fd, FcntlArg::F_SETFL(wanted))?;
@@ -63,6 +70,39 @@ pub(crate) fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize
     }
 }
 
+/// The capacity of a pipe.
+pub(crate) fn capacity(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let size = fcntl(fd, FcntlArg::F_GETPIPE_SZ)?;
+        Ok(usize::try_from(size).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether exec closes it.
+pub(crate) fn cloexec(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC))
+}
+
+pub(crate) fn set_cloexec(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let flags = FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?);
+    let wanted = if on { flags | FdFlag::FD_CLOEXEC } else { flags - FdFlag::FD_CLOEXEC };
+    if wanted != flags {
+        fcntl(fd, FcntlArg::F_SETFD(wanted))?;
+    }
+    Ok(())
+}
+
+/// The flags of the open description: access mode, O_APPEND, O_NONBLOCK.
+pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> io::Result<OFlag> {
+    Ok(OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?))
+}
+
 /// The bytes that wait to be read (`FIONREAD`).
 pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     let mut queued: libc::c_int = 0;
@@ -83,11 +123,25 @@ pub(crate) fn reopen_nonblocking(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     clear_of_stdio(own).ok()
 }
 
-/// What tells one pipe from another: its device and inode.
-pub(crate) type PipeIdentity = (libc::dev_t, libc::ino_t);
+/// What tells one file or pipe from another: its device and inode.
+pub(crate) type Identity = (libc::dev_t, libc::ino_t);
+
+/// What a descriptor leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// The type's bits of the mode, `S_IFIFO` and so on.
+    pub(crate) kind: libc::mode_t,
+    pub(crate) identity: Identity,
+}
+
+/// What the descriptor leads to (`fstat`).
+pub(crate) fn describe(fd: BorrowedFd<'_>) -> io::Result<Described> {
+    let stat = nix::sys::stat::fstat(fd)?;
+    Ok(Described { kind: stat.st_mode & libc::S_IFMT, identity: (stat.st_dev, stat.st_ino) })
+}
 
 /// Which pipe or fifo this process has open as `number`, if any.
-pub(crate) fn pipe_identity(number: RawFd) -> Option<PipeIdentity> {
+pub(crate) fn pipe_identity(number: RawFd) -> Option<Identity> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the structure lives on this stack; a number that is not open is an answer.
     let answered = unsafe { libc::fstat(number, stat.as_mut_ptr()) } == 0;
@@ -98,5 +152,5 @@ pub(crate) fn pipe_identity(number: RawFd) -> Option<PipeIdentity> {
 
 /// Whether this is a regular file: one that never blocks.
 pub(crate) fn is_regular_file(fd: BorrowedFd<'_>) -> bool {
-    nix::sys::stat::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+    describe(fd).is_ok_and(|file| file.kind == libc::S_IFREG)
 }
