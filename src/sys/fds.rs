@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
@@ -136,8 +137,18 @@ pub(crate) struct Described {
 
 /// What the descriptor leads to (`fstat`).
 pub(crate) fn describe(fd: BorrowedFd<'_>) -> io::Result<Described> {
-    let stat = nix::sys::stat::fstat(fd)?;
-    Ok(Described { kind: stat.st_mode & libc::S_IFMT, identity: (stat.st_dev, stat.st_ino) })
+    Ok(Described::from(nix::sys::stat::fstat(fd)?))
+}
+
+/// What the path leads to (`stat`).
+pub(crate) fn describe_path(path: &Path) -> io::Result<Described> {
+    Ok(Described::from(nix::sys::stat::stat(path)?))
+}
+
+impl From<libc::stat> for Described {
+    fn from(stat: libc::stat) -> Described {
+        Described { kind: stat.st_mode & libc::S_IFMT, identity: (stat.st_dev, stat.st_ino) }
+    }
 }
 
 /// Which pipe or fifo this process has open as `number`, if any.
