@@ -11,6 +11,7 @@
 //! | [`wait_readable`], [`wait_writable`], [`PollSet`] | poll(2), with a deadline |
 //! | [`splice`], [`tee_pipes`], [`copy`] | splice(2), tee(2), sendfile(2), copy_file_range(2) |
 //! | [`holders`] | proc(5) |
+//! | [`Jobserver`] | make's MAKEFLAGS |
 //!
 //! Errors are [`std::io::Error`]s with the system's number in them, but where a descriptor does not fit the call: that is a
 //! [`BadFd`], which names the descriptor and its role.
@@ -27,6 +28,7 @@ mod wait;
 pub use bad::{BadFd, FdKind, Role};
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
 pub use holders::{Holder, HolderSearch, Holders, holders};
+pub use jobserver::{JobToken, Jobserver, JobserverError};
 pub use single::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
 pub use splice::{splice, tee_pipes};
 pub use wait::{PollSet, wait_readable, wait_writable};

@@ -112,16 +112,29 @@ pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(queued).unwrap_or(0))
 }
 
-/// The same file, terminal or pipe under a description of our own that does not block; `None` where that cannot be had (a
-/// socket, no `/proc`).
-pub(crate) fn reopen_nonblocking(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+/// The same file, terminal or pipe under a description of our own that does not block, to read or to write; `None` where that
+/// cannot be had (a socket, no `/proc`, a number that is not open).
+pub(crate) fn reopen_nonblocking(number: RawFd, write: bool) -> Option<OwnedFd> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let own = nix::fcntl::open(path.as_str(), flags, nix::sys::stat::Mode::empty()).ok()?;
-    clear_of_stdio(own).ok()
+    open_nonblocking(Path::new(&format!("/proc/self/fd/{number}")), write).ok()
+}
+
+/// Opens a file or fifo to read or to write, without waiting for the other side.
+pub(crate) fn open_nonblocking(path: &Path, write: bool) -> io::Result<OwnedFd> {
+    let access = if write { OFlag::O_WRONLY } else { OFlag::O_RDONLY };
+    let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    let own = super::retry(|| Ok(nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty())?))?;
+    clear_of_stdio(own)
+}
+
+/// A copy of what this process has open as `number`, for numbers that were handed to it.
+pub(crate) fn dup_number(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: makes a descriptor out of one that is open, or fails.
+    let copy = super::check(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })?;
+    // SAFETY: the call made the descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// What tells one file or pipe from another: its device and inode.
