@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, Output, cmd};
@@ -69,6 +69,18 @@ pub(crate) fn within<T>(limit: Duration, f: impl FnOnce() -> T) -> T {
 pub(crate) fn assert_no_child() {
     let left = waitid(Id::All, WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED);
     assert_eq!(left, Err(Errno::ECHILD), "a child is left");
+}
+
+/// Runs `f` with SIGPIPE ignored, as Rust's runtime leaves it, and with its default, as in a host written in C.
+pub(crate) fn whatever_sigpipe_does(f: impl Fn()) {
+    for handler in [SigHandler::SigIgn, SigHandler::SigDfl] {
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: default and ignore run no code.
+        let before = unsafe { sigaction(Signal::SIGPIPE, &action) }.expect("SIGPIPE can be set");
+        f();
+        // SAFETY: as it was.
+        unsafe { sigaction(Signal::SIGPIPE, &before) }.expect("SIGPIPE can be put back");
+    }
 }
 
 /// An executable file with this text.

@@ -3,27 +3,16 @@
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::time::Duration;
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::signal::{SigSet, Signal, raise};
 use pipewright::{ErrorKind, Redirect, cmd, pipe};
 
 use crate::harness::*;
+use crate::support::whatever_sigpipe_does;
 
 const MIB: usize = 1024 * 1024;
 
 /// More than any pipe of ours ever holds.
 const PIPES: u64 = MIB as u64;
-
-/// Runs `f` with SIGPIPE ignored, as Rust's runtime leaves it, and with its default, as in a host written in C.
-fn whatever_sigpipe_does(f: impl Fn()) {
-    for handler in [SigHandler::SigIgn, SigHandler::SigDfl] {
-        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-        // SAFETY: default and ignore run no code.
-        let before = unsafe { sigaction(Signal::SIGPIPE, &action) }.expect("SIGPIPE can be set");
-        f();
-        // SAFETY: as it was.
-        unsafe { sigaction(Signal::SIGPIPE, &before) }.expect("SIGPIPE can be put back");
-    }
-}
 
 #[test]
 fn much_for_a_child_that_reads_nothing_is_no_error() {
