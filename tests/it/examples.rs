@@ -150,6 +150,21 @@ fn pipeline_says_in_one_line_that_it_may_not_read_the_log() {
     });
 }
 
+#[test]
+fn jobserver_make_shares_its_tokens_with_a_real_make() {
+    isolated(|| {
+        let Some(command) = example("jobserver_make") else { return };
+        if pipewright::which("make").is_err() {
+            return skip("there is no make");
+        }
+        Command::from(command).assert().success().stderr("").stdout(
+            "make keeps its jobserver to itself: one job at a time\n\
+             2 tokens taken: 3 jobs at a time\n\
+             make is done, and 2 tokens are back\n",
+        );
+    });
+}
+
 fn everybody_reaches(path: &Path) -> bool {
     let mut above: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
     above.retain(|path| !path.as_os_str().is_empty());
