@@ -1,8 +1,10 @@
 //! The descriptors' own functions: `pipewright::fd`.
 
 mod copy;
+mod ends;
 mod holders;
 mod jobserver;
+mod refused;
 
 mod single;
 mod wait;

@@ -6,111 +6,19 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use pipewright::fd::{self, BadFd, CopyMethod, Role};
 use pipewright::{Redirect, pipe};
 
+use super::ends::*;
 use super::{bad, content, file_with};
 use crate::harness::*;
 use crate::support::*;
-
-const LEN: usize = 300_000;
-
-/// One end to copy from or to, and the thread that is at its other end.
-struct End {
-    fd: OwnedFd,
-    /// Gives what arrived, once this end is closed.
-    other: Option<JoinHandle<Vec<u8>>>,
-    /// The file that was written to.
-    file: Option<File>,
-}
-
-impl End {
-    fn alone(fd: impl Into<OwnedFd>) -> End {
-        End { fd: fd.into(), other: None, file: None }
-    }
-
-    /// Fed by a thread.
-    fn fed(fd: impl Into<OwnedFd>, mut feed: impl Write + Send + 'static, bytes: &[u8]) -> End {
-        let bytes = bytes.to_vec();
-        let feeder = std::thread::spawn(move || {
-            feed.write_all(&bytes).expect("somebody reads");
-            Vec::new()
-        });
-        End { other: Some(feeder), ..End::alone(fd) }
-    }
-
-    /// Drained by a thread.
-    fn drained(fd: impl Into<OwnedFd>, mut drain: impl Read + Send + 'static) -> End {
-        let drainer = std::thread::spawn(move || {
-            let mut arrived = Vec::new();
-            drain.read_to_end(&mut arrived).expect("it ends");
-            arrived
-        });
-        End { other: Some(drainer), ..End::alone(fd) }
-    }
-
-    /// What is in the file, or has come out at the other end.
-    fn arrived(self) -> Vec<u8> {
-        drop(self.fd);
-        if let Some(mut file) = self.file {
-            let mut bytes = Vec::new();
-            file.rewind().expect("a file");
-            file.read_to_end(&mut bytes).expect("a file");
-            return bytes;
-        }
-        self.other.map_or_else(Vec::new, |other| other.join().expect("no panic"))
-    }
-}
-
-fn source(kind: &str, bytes: &[u8]) -> End {
-    match kind {
-        "file" => End::alone(file_with(bytes)),
-        "pipe" => {
-            let (reader, writer) = pipe::kernel().expect("a pipe");
-            End::fed(reader, writer, bytes)
-        }
-        "socket" => {
-            let (ours, theirs) = UnixStream::pair().expect("a pair");
-            End::fed(ours, theirs, bytes)
-        }
-        _ => unreachable!("{kind}"),
-    }
-}
-
-fn target(kind: &str) -> End {
-    match kind {
-        "file" => {
-            let file = file_with(b"");
-            End { file: Some(file.try_clone().expect("a copy")), ..End::alone(file) }
-        }
-        "append" => {
-            let named = tempfile::NamedTempFile::new().expect("a file");
-            let append = File::options().append(true).open(named.path()).expect("it opens");
-            End { file: Some(File::open(named.path()).expect("it opens")), ..End::alone(append) }
-        }
-        "pipe" => {
-            let (reader, writer) = pipe::kernel().expect("a pipe");
-            End::drained(writer, reader)
-        }
-        "socket" => {
-            let (ours, theirs) = UnixStream::pair().expect("a pair");
-            End::drained(ours, theirs)
-        }
-        "null" => End::alone(File::create("/dev/null").expect("it opens")),
-        _ => unreachable!("{kind}"),
-    }
-}
-
-fn nonblocking(fd: &OwnedFd) {
-    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).expect("it is open"));
-    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).expect("it can be set");
-}
 
 #[test]
 fn every_pair_of_ends_is_copied_whole_and_the_way_is_told() {
     use CopyMethod::{CopyFileRange, ReadWrite, Sendfile, Splice};
     isolated(|| {
+        const LEN: usize = 300_000;
         let bytes = content(LEN);
         let table: [(&str, &str, &[CopyMethod]); 15] = [
             // A file system may refuse what another does.

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write, read_to_string};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use pipewright::fd::{self, BadFd, Role};
 use pipewright::pipe;
 
+use super::ends::nonblocking;
 use super::{bad, content, file_with};
 use crate::harness::*;
 use crate::support::whatever_sigpipe_does;
@@ -15,10 +15,6 @@ use crate::support::whatever_sigpipe_does;
 type Call = fn(BorrowedFd<'_>, BorrowedFd<'_>, usize) -> io::Result<usize>;
 
 const CALLS: [Call; 2] = [|from, to, len| fd::splice(from, to, len), |from, to, len| fd::tee_pipes(from, to, len)];
-
-fn nonblocking(fd: impl AsFd) {
-    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("it can be set");
-}
 
 #[test]
 fn a_file_goes_through_a_pipe_and_both_offsets_move_on() {
