@@ -125,6 +125,25 @@ fn a_jobserver_that_make_closed_is_never_somebody_elses_pipe() {
 }
 
 #[test]
+fn a_jobserver_that_was_closed_later_is_not_what_has_its_numbers_now() {
+    isolated(|| {
+        let (reader, writer) = os_pipe::pipe().expect("a pipe");
+        let fds = [reader.as_raw_fd(), writer.as_raw_fd()];
+        makeflags(&auth(&reader, &writer));
+        drop(Jobserver::from_env().expect("it is open").expect("it is named"));
+        // The write end alone is another pipe's now.
+        drop(writer);
+        let other = pipe::kernel().expect("a pipe");
+        let copies = [(); 2].map(|()| other.1.try_clone().expect("a copy"));
+        let numbers: Vec<i32> = open_fds().into_keys().collect();
+        assert!(numbers.contains(&fds[1]), "{numbers:?} {fds:?}");
+        let error = Jobserver::from_env().expect_err("another pipe");
+        assert!(matches!(&error, JobserverError::NotOpen { .. }), "{error:?}");
+        drop((other, copies));
+    });
+}
+
+#[test]
 fn make_that_withholds_its_jobserver_is_told() {
     isolated(|| {
         makeflags("-j --jobserver-auth=-2,-2");

@@ -42,7 +42,7 @@ fn a_kernel_without_the_fast_ways_copies_the_same_bytes() {
         if !can_trace() {
             return skip("no strace here, or it may not trace");
         }
-        for errno in ["ENOSYS", "EPERM", "EINVAL", "EOPNOTSUPP"] {
+        for errno in ["ENOSYS", "EPERM", "EINVAL", "EOPNOTSUPP", "EAGAIN"] {
             let calls = "splice,sendfile,copy_file_range";
             let log = traced("slow", &[&format!("trace={calls}"), &format!("inject={calls}:error={errno}")]);
             assert!(log.matches("(INJECTED)").count() >= 9, "{log}");
