@@ -165,6 +165,20 @@ fn jobserver_make_shares_its_tokens_with_a_real_make() {
     });
 }
 
+#[test]
+fn zero_copy_tee_gives_the_same_bytes_to_a_file_and_a_child() {
+    isolated(|| {
+        let Some(mut command) = example("zero_copy_tee") else { return };
+        command.arg("200000");
+        let output = Command::from(command).assert().success().stderr("").get_output().stdout.clone();
+        let text = String::from_utf8(output).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        let sums: Vec<_> = lines[..2].iter().map(|line| line.split_once(':').expect(line).1.trim()).collect();
+        assert_eq!(sums[0], sums[1]);
+        assert!(sums[0].ends_with(" 1288895") && lines[2].starts_with("1288895 bytes in "), "{text}");
+    });
+}
+
 fn everybody_reaches(path: &Path) -> bool {
     let mut above: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
     above.retain(|path| !path.as_os_str().is_empty());
