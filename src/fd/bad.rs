@@ -123,7 +123,7 @@ impl fmt::Display for Role {
 #[non_exhaustive]
 pub enum BadFd {
     /// The call is for pipes.
-    #[error("{call}: the {role}, descriptor {fd}, is {kind} and must be a pipe")]
+    #[error("{call}: {} is {kind} and must be a pipe", Named(*role, *fd))]
     #[non_exhaustive]
     NotAPipe {
         /// The function.
@@ -167,7 +167,7 @@ pub enum BadFd {
         what: &'static str,
     },
     /// The source is not open for reading, or the target not for writing.
-    #[error("{call}: the {role}, descriptor {fd}, is not open for {}", if *role == Role::Source { "reading" } else { "writing" })]
+    #[error("{call}: {} is not open for {}", Named(*role, *fd), if *role == Role::Source { "reading" } else { "writing" })]
     #[non_exhaustive]
     Access {
         /// The function.
@@ -187,7 +187,7 @@ pub enum BadFd {
         fd: RawFd,
     },
     /// Reading and writing take no directories.
-    #[error("{call}: the {role}, descriptor {fd}, is a directory")]
+    #[error("{call}: {} is a directory", Named(*role, *fd))]
     #[non_exhaustive]
     Directory {
         /// The function.
@@ -208,6 +208,18 @@ pub enum BadFd {
         /// The first number that cannot be.
         limit: u64,
     },
+}
+
+/// A descriptor in a sentence.
+struct Named(Role, RawFd);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Role::Subject => write!(f, "descriptor {}", self.1),
+            role => write!(f, "the {role}, descriptor {},", self.1),
+        }
+    }
 }
 
 impl From<BadFd> for io::Error {

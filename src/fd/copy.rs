@@ -338,8 +338,9 @@ impl<'fd> Copy<'fd> {
                 }
                 Err(error) if is_refusal(&error) => return Stop::Refused,
                 Err(error) => {
-                    let role = (error.kind() == io::ErrorKind::BrokenPipe).then_some(Role::Target);
-                    return Stop::Failed(role, error);
+                    let is_targets =
+                        matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ENOSPC | libc::EDQUOT | libc::EFBIG));
+                    return Stop::Failed(is_targets.then_some(Role::Target), error);
                 }
             }
         }

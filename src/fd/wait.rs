@@ -1,5 +1,6 @@
 //! `poll(2)` with a deadline.
 
+use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -195,5 +196,11 @@ impl<'fd> PollSet<'fd> {
     /// ```
     pub fn ready(&self) -> impl Iterator<Item = usize> {
         (0..self.len).filter(|&place| self.raw.ready(place))
+    }
+}
+
+impl fmt::Debug for PollSet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollSet").field("len", &self.len).finish_non_exhaustive()
     }
 }

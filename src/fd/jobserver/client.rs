@@ -360,3 +360,21 @@ impl fmt::Debug for JobToken {
         f.write_str("JobToken")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_that_are_makes_give_tokens_and_no_promise_of_time() {
+        let (reader, writer) = pipe::kernel().unwrap();
+        stream::write(writer.as_fd(), b"+").unwrap();
+        let shared = Shared { reader: reader.into(), writer: writer.into(), own: false, passed: None };
+        let server = Jobserver(Arc::new(shared));
+        let token = server.acquire().unwrap();
+        assert_eq!(server.available().unwrap(), 0);
+        assert_eq!(server.try_acquire().unwrap_err().kind(), io::ErrorKind::Unsupported);
+        token.release().unwrap();
+        assert_eq!(server.available().unwrap(), 1);
+    }
+}

@@ -142,7 +142,7 @@ fn a_call_for_pipes_names_what_it_was_given_instead() {
             ] {
                 let error = result.expect_err("no pipe");
                 assert!(matches!(bad(&error), BadFd::NotAPipe { fd, .. } if fd == number), "{error:?}");
-                let text = format!("{call}: the subject, descriptor {number}, is {what} and must be a pipe");
+                let text = format!("{call}: descriptor {number} is {what} and must be a pipe");
                 assert_eq!(error.to_string(), text);
             }
         }
