@@ -2,7 +2,6 @@
 //! this program again, which takes what is free.
 
 use std::error::Error;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use pipewright::fd::{Jobserver, JobserverError};
@@ -16,27 +15,15 @@ shared: alone
 \t+@\"$(SELF)\" take
 ";
 
-fn main() -> ExitCode {
-    let done = if std::env::args().nth(1).as_deref() == Some("take") { take() } else { serve() };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("jobserver_make: {error}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().nth(1).as_deref() == Some("take") { take() } else { serve() }
 }
 
 fn serve() -> Result<(), Box<dyn Error>> {
     let server = Jobserver::new(2)?;
-    let flags = server.make_flags().ok_or("a jobserver of one's own has flags")?;
-    let own = std::env::current_exe()?;
-    cmd!("make", "-f", "-", "shared")
-        .env("MAKEFLAGS", flags)
-        .env("SELF", own)
-        .stdin(Redirect::bytes(MAKEFILE))
-        .timeout(Duration::from_secs(60))
-        .run()?;
+    let make = cmd!("make", "-f", "-", "shared").stdin(Redirect::bytes(MAKEFILE)).timeout(Duration::from_secs(60));
+    let flags = server.make_flags().ok_or("a new jobserver has flags")?;
+    make.env("MAKEFLAGS", flags).env("SELF", std::env::current_exe()?).run()?;
     println!("make is done, and {} tokens are back", server.available()?);
     Ok(())
 }
@@ -44,14 +31,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
 fn take() -> Result<(), Box<dyn Error>> {
     let server = match Jobserver::from_env() {
         Ok(Some(server)) => server,
-        Ok(None) => {
-            println!("no jobserver is named: one job at a time");
-            return Ok(());
-        }
-        Err(JobserverError::NotOpen { .. }) => {
-            println!("make keeps its jobserver to itself: one job at a time");
-            return Ok(());
-        }
+        Ok(None) => return say("no jobserver is named: one job at a time"),
+        Err(JobserverError::NotOpen { .. }) => return say("make keeps its jobserver to itself: one job at a time"),
         Err(error) => return Err(error.into()),
     };
     let mut tokens = Vec::new();
@@ -59,6 +40,10 @@ fn take() -> Result<(), Box<dyn Error>> {
         tokens.push(token);
     }
     // One job needs no token.
-    println!("{} tokens taken: {} jobs at a time", tokens.len(), tokens.len() + 1);
+    say(&format!("{} tokens taken: {} jobs at a time", tokens.len(), tokens.len() + 1))
+}
+
+fn say(what: &str) -> Result<(), Box<dyn Error>> {
+    println!("{what}");
     Ok(())
 }

@@ -175,7 +175,7 @@ fn zero_copy_tee_gives_the_same_bytes_to_a_file_and_a_child() {
         let lines: Vec<&str> = text.lines().collect();
         let sums: Vec<_> = lines[..2].iter().map(|line| line.split_once(':').expect(line).1.trim()).collect();
         assert_eq!(sums[0], sums[1]);
-        assert!(sums[0].ends_with(" 1288895") && lines[2].starts_with("1288895 bytes in "), "{text}");
+        assert!(sums[0].ends_with(" 1288895") && lines[2].starts_with("1288895 bytes: "), "{text}");
     });
 }
 
