@@ -108,6 +108,9 @@
 //! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
 //! line for a shell.
 //!
+//! **Below all that**, [`fd`] has what a pipe can be asked and told by descriptor, moves bytes without copying them, and takes part in
+//! make's [jobserver](fd::Jobserver).
+//!
 //! # What it does not do
 //!
 //! - End what its processes have started in turn: a timeout, a kill and a drop reach the processes started here ([`KillReport`] says so).
@@ -123,7 +126,7 @@ mod clock;
 mod cmd;
 mod error;
 mod failure;
-mod fd;
+pub mod fd;
 mod job;
 mod output;
 pub mod pipe;

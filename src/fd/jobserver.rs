@@ -4,17 +4,21 @@
 //! free, and the next pipe of ours gets them. So the host's jobserver is looked at once, before this library makes its
 //! first pipe, and what has the numbers later must be the very same pipe.
 
+mod client;
+
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use crate::sys::fds::{self, PipeIdentity};
+pub use client::{JobToken, Jobserver, JobserverError};
+
+use crate::sys::fds::{self, Identity};
 
 /// The host's MAKEFLAGS, and the pipe it named then.
 struct Host {
     flags: Option<OsString>,
-    ends: Option<[(RawFd, PipeIdentity); 2]>,
+    ends: Option<[(RawFd, Identity); 2]>,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -48,15 +52,20 @@ pub(crate) fn descriptors(flags: &[u8], own: &[RawFd]) -> Vec<RawFd> {
     if both.iter().all(|fd| *fd > 2 && passed(fd)) { both.to_vec() } else { Vec::new() }
 }
 
-/// `--jobserver-auth=R,W`, or `--jobserver-fds=R,W` before make 4.2; the last one counts, as make has it.
-fn named(flags: &[u8]) -> Option<(RawFd, RawFd)> {
-    let flags = std::str::from_utf8(flags).ok()?;
-    let value = flags
-        .split_ascii_whitespace()
-        .rev()
-        .find_map(|word| word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds=")))?;
-    let (reader, writer) = value.split_once(',')?;
+/// What `--jobserver-auth=` says, or `--jobserver-fds=` before make 4.2; the last one counts, as make has it.
+fn auth(flags: &[u8]) -> Option<&[u8]> {
+    let words = flags.rsplit(u8::is_ascii_whitespace);
+    words.filter_map(|word| word.strip_prefix(b"--jobserver-auth=").or(word.strip_prefix(b"--jobserver-fds="))).next()
+}
+
+/// The two numbers of the pipe style, `R,W`.
+fn numbers(auth: &[u8]) -> Option<(RawFd, RawFd)> {
+    let (reader, writer) = std::str::from_utf8(auth).ok()?.split_once(',')?;
     Some((reader.parse().ok()?, writer.parse().ok()?))
+}
+
+fn named(flags: &[u8]) -> Option<(RawFd, RawFd)> {
+    numbers(auth(flags)?)
 }
 
 #[cfg(test)]

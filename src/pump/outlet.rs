@@ -1,7 +1,7 @@
 //! A descriptor that this process writes to, without ever being stuck in it.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::sys::{fds, signals, stream};
@@ -66,7 +66,7 @@ impl Outlet {
         // O_NONBLOCK on somebody else's description would reach everybody who shares it. A description of our own does not, and no
         // readiness promises that a blocking write of more than a byte comes back: a terminal waits for all of it, and
         // another writer may take the room in a pipe.
-        match fds::reopen_nonblocking(to.as_fd()) {
+        match fds::reopen_nonblocking(to.as_fd().as_raw_fd(), true) {
             Some(own) => Outlet { to: Fd::Owned(own), kind: OutletKind::Reopened },
             None => Outlet { to, kind: OutletKind::MayBlock },
         }

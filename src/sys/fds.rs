@@ -4,14 +4,22 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 /// A copy at the lowest free number that is `above` or higher, close-on-exec (`F_DUPFD_CLOEXEC`).
 pub(crate) fn dup_above(fd: BorrowedFd<'_>, above: RawFd) -> io::Result<OwnedFd> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))?;
     // SAFETY: the call made the descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// The first number that no descriptor of this process can have (`RLIMIT_NOFILE`).
+pub(crate) fn limit() -> Option<u64> {
+    let (soft, _hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).ok()?;
+    // Signed on some systems.
+    u64::try_from(i128::from(soft)).ok()
 }
 
 /// Moves a descriptor of our own off the numbers 0 to 2, which it gets when the host has closed one of them: there it would be taken
@@ -40,7 +48,7 @@ pub(crate) fn stdio(number: RawFd) -> BorrowedFd<'static> {
 
 /// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    let flags = status_flags(fd)?;
     let wanted = if on { flags | OFlag::O_NONBLOCK } else { flags - OFlag::O_NONBLOCK };
     if wanted != flags {
         fcntl(fd, FcntlArg::F_SETFL(wanted))?;
@@ -63,6 +71,39 @@ pub(crate) fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize
     }
 }
 
+/// The capacity of a pipe.
+pub(crate) fn capacity(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let size = fcntl(fd, FcntlArg::F_GETPIPE_SZ)?;
+        Ok(usize::try_from(size).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether exec closes it.
+pub(crate) fn cloexec(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?).contains(FdFlag::FD_CLOEXEC))
+}
+
+pub(crate) fn set_cloexec(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let flags = FdFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFD)?);
+    let wanted = if on { flags | FdFlag::FD_CLOEXEC } else { flags - FdFlag::FD_CLOEXEC };
+    if wanted != flags {
+        fcntl(fd, FcntlArg::F_SETFD(wanted))?;
+    }
+    Ok(())
+}
+
+/// The flags of the open description: access mode, O_APPEND, O_NONBLOCK.
+pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> io::Result<OFlag> {
+    Ok(OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?))
+}
+
 /// The bytes that wait to be read (`FIONREAD`).
 pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     let mut queued: libc::c_int = 0;
@@ -71,23 +112,60 @@ pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(queued).unwrap_or(0))
 }
 
-/// The same file, terminal or pipe under a description of our own that does not block; `None` where that cannot be had (a
-/// socket, no `/proc`).
-pub(crate) fn reopen_nonblocking(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+/// The same file, terminal or pipe under a description of our own that does not block, to read or to write; `None` where that
+/// cannot be had (a socket, no `/proc`, a number that is not open).
+pub(crate) fn reopen_nonblocking(number: RawFd, write: bool) -> Option<OwnedFd> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let own = nix::fcntl::open(path.as_str(), flags, nix::sys::stat::Mode::empty()).ok()?;
-    clear_of_stdio(own).ok()
+    open_nonblocking(Path::new(&format!("/proc/self/fd/{number}")), write).ok()
 }
 
-/// What tells one pipe from another: its device and inode.
-pub(crate) type PipeIdentity = (libc::dev_t, libc::ino_t);
+/// Opens a file or fifo to read or to write, without waiting for the other side.
+pub(crate) fn open_nonblocking(path: &Path, write: bool) -> io::Result<OwnedFd> {
+    let access = if write { OFlag::O_WRONLY } else { OFlag::O_RDONLY };
+    let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    let own = super::retry(|| Ok(nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty())?))?;
+    clear_of_stdio(own)
+}
+
+/// A copy of what this process has open as `number`, for numbers that were handed to it.
+pub(crate) fn dup_number(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: makes a descriptor out of one that is open, or fails.
+    let copy = super::check(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })?;
+    // SAFETY: the call made the descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// What tells one file or pipe from another: its device and inode.
+pub(crate) type Identity = (libc::dev_t, libc::ino_t);
+
+/// What a descriptor leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// The type's bits of the mode, `S_IFIFO` and so on.
+    pub(crate) kind: libc::mode_t,
+    pub(crate) identity: Identity,
+}
+
+/// What the descriptor leads to (`fstat`).
+pub(crate) fn describe(fd: BorrowedFd<'_>) -> io::Result<Described> {
+    Ok(Described::from(nix::sys::stat::fstat(fd)?))
+}
+
+/// What the path leads to (`stat`).
+pub(crate) fn describe_path(path: &Path) -> io::Result<Described> {
+    Ok(Described::from(nix::sys::stat::stat(path)?))
+}
+
+impl From<libc::stat> for Described {
+    fn from(stat: libc::stat) -> Described {
+        Described { kind: stat.st_mode & libc::S_IFMT, identity: (stat.st_dev, stat.st_ino) }
+    }
+}
 
 /// Which pipe or fifo this process has open as `number`, if any.
-pub(crate) fn pipe_identity(number: RawFd) -> Option<PipeIdentity> {
+pub(crate) fn pipe_identity(number: RawFd) -> Option<Identity> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the structure lives on this stack; a number that is not open is an answer.
     let answered = unsafe { libc::fstat(number, stat.as_mut_ptr()) } == 0;
@@ -98,5 +176,5 @@ pub(crate) fn pipe_identity(number: RawFd) -> Option<PipeIdentity> {
 
 /// Whether this is a regular file: one that never blocks.
 pub(crate) fn is_regular_file(fd: BorrowedFd<'_>) -> bool {
-    nix::sys::stat::fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+    describe(fd).is_ok_and(|file| file.kind == libc::S_IFREG)
 }

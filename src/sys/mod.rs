@@ -18,6 +18,8 @@ pub(crate) mod poll;
 mod probed;
 pub(crate) mod report;
 pub(crate) mod signals;
+#[cfg_attr(not(target_os = "linux"), path = "splice_none.rs")]
+pub(crate) mod splice;
 #[cfg(target_os = "linux")]
 mod stack;
 pub(crate) mod stream;

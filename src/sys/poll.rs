@@ -62,6 +62,11 @@ impl PollSet {
     pub(crate) fn ready(&self, index: usize) -> bool {
         self.entries[index].revents != 0
     }
+
+    /// Whether poll could not wait for the n-th at all (`POLLNVAL`).
+    pub(crate) fn is_refused(&self, index: usize) -> bool {
+        self.entries[index].revents & libc::POLLNVAL != 0
+    }
 }
 
 /// Waits for one descriptor; false when the deadline passed first.

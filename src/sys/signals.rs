@@ -137,6 +137,8 @@ pub(crate) fn sigpipe_is_deadly() -> bool {
 
 /// Runs `write` with SIGPIPE blocked, and takes back the SIGPIPE it caused, if none was pending before. For hosts that did not
 /// set SIGPIPE to be ignored, as Rust's runtime does.
+///
+/// A success may have caused one too: a write that had moved some bytes when the last reader went away tells their number.
 pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if !sigpipe_is_deadly() {
         return write();
@@ -145,7 +147,7 @@ pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> io::Result<T>) -> io::R
     set_mask(before | SIGPIPE_BIT);
     let was_pending = sigpipe_pending();
     let result = write();
-    if !was_pending && matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+    if !was_pending {
         take_sigpipe();
     }
     set_mask(before);

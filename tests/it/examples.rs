@@ -150,6 +150,35 @@ fn pipeline_says_in_one_line_that_it_may_not_read_the_log() {
     });
 }
 
+#[test]
+fn jobserver_make_shares_its_tokens_with_a_real_make() {
+    isolated(|| {
+        let Some(command) = example("jobserver_make") else { return };
+        if pipewright::which("make").is_err() {
+            return skip("there is no make");
+        }
+        Command::from(command).assert().success().stderr("").stdout(
+            "make keeps its jobserver to itself: one job at a time\n\
+             2 tokens taken: 3 jobs at a time\n\
+             make is done, and 2 tokens are back\n",
+        );
+    });
+}
+
+#[test]
+fn zero_copy_tee_gives_the_same_bytes_to_a_file_and_a_child() {
+    isolated(|| {
+        let Some(mut command) = example("zero_copy_tee") else { return };
+        command.arg("200000");
+        let output = Command::from(command).assert().success().stderr("").get_output().stdout.clone();
+        let text = String::from_utf8(output).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        let sums: Vec<_> = lines[..2].iter().map(|line| line.split_once(':').expect(line).1.trim()).collect();
+        assert_eq!(sums[0], sums[1]);
+        assert!(sums[0].ends_with(" 1288895") && lines[2].starts_with("1288895 bytes: "), "{text}");
+    });
+}
+
 fn everybody_reaches(path: &Path) -> bool {
     let mut above: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
     above.retain(|path| !path.as_os_str().is_empty());

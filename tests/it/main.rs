@@ -13,6 +13,7 @@
 //! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
 //! | few descriptors left | `children::exhausted` |
 //! | a limit or name that does not fit is named | `names` |
+//! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
@@ -33,6 +34,7 @@ mod cookbook;
 mod docs;
 mod error_texts;
 mod examples;
+mod fdapi;
 mod fixture;
 mod harness;
 mod harness_self;

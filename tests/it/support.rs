@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, Output, cmd};
@@ -69,6 +70,18 @@ pub(crate) fn within<T>(limit: Duration, f: impl FnOnce() -> T) -> T {
 pub(crate) fn assert_no_child() {
     let left = waitid(Id::All, WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED);
     assert_eq!(left, Err(Errno::ECHILD), "a child is left");
+}
+
+/// Runs `f` with SIGPIPE ignored, as Rust's runtime leaves it, and with its default, as in a host written in C.
+pub(crate) fn whatever_sigpipe_does(f: impl Fn()) {
+    for handler in [SigHandler::SigIgn, SigHandler::SigDfl] {
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: default and ignore run no code.
+        let before = unsafe { sigaction(Signal::SIGPIPE, &action) }.expect("SIGPIPE can be set");
+        f();
+        // SAFETY: as it was.
+        unsafe { sigaction(Signal::SIGPIPE, &before) }.expect("SIGPIPE can be put back");
+    }
 }
 
 /// An executable file with this text.
@@ -146,4 +159,32 @@ pub(crate) fn all_at_once<T: Sync>(items: &[T], each: impl Fn(&T) + Sync) {
         let failed = threads.into_iter().filter_map(|thread| thread.join().err()).count();
         assert_eq!(failed, 0, "so many of {} failed", items.len());
     });
+}
+
+/// Names what a body is there to do that its own test started once more.
+pub(crate) const PART: &str = "PIPEWRIGHT_TEST_PART";
+
+/// Whether strace is there and may trace.
+pub(crate) fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", "trace=none", "-o", "/dev/null", fixture(), "exit", "0"]);
+    strace.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// The trace of this test's body, which runs once more in the default engine, doing `part`, under these of strace's expressions.
+#[track_caller]
+pub(crate) fn traced(part: &str, expressions: &[&str]) -> String {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = directory.path().join("log");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", "signal=none"]);
+    for expression in expressions {
+        strace.args(["-e", expression]);
+    }
+    strace.arg("-o").arg(&log);
+    strace.arg(std::env::current_exe().expect("the path of the test binary")).args(std::env::args_os().skip(1));
+    strace.env(PART, part).env_remove("PIPEWRIGHT_ENGINE");
+    let output = strace.output().expect("strace starts");
+    assert!(output.status.success(), "{part}: {output:?}");
+    std::fs::read_to_string(log).expect("a log")
 }

@@ -1,29 +1,18 @@
 //! A child that stops reading is nobody's failure, whatever the host does about SIGPIPE.
 
-use std::io::{ErrorKind as IoKind, Write};
+use std::io::{ErrorKind as IoKind, Read, Write};
 use std::time::Duration;
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::signal::{SigSet, Signal, raise};
 use pipewright::{ErrorKind, Redirect, cmd, pipe};
 
 use crate::harness::*;
+use crate::support::whatever_sigpipe_does;
 
 const MIB: usize = 1024 * 1024;
 
 /// More than any pipe of ours ever holds.
 const PIPES: u64 = MIB as u64;
-
-/// Runs `f` with SIGPIPE ignored, as Rust's runtime leaves it, and with its default, as in a host written in C.
-fn whatever_sigpipe_does(f: impl Fn()) {
-    for handler in [SigHandler::SigIgn, SigHandler::SigDfl] {
-        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-        // SAFETY: default and ignore run no code.
-        let before = unsafe { sigaction(Signal::SIGPIPE, &action) }.expect("SIGPIPE can be set");
-        f();
-        // SAFETY: as it was.
-        unsafe { sigaction(Signal::SIGPIPE, &before) }.expect("SIGPIPE can be put back");
-    }
-}
 
 #[test]
 fn much_for_a_child_that_reads_nothing_is_no_error() {
@@ -41,6 +30,21 @@ fn much_for_a_child_that_reads_nothing_is_no_error() {
                     }
                 }
             }
+        });
+    });
+}
+
+#[test]
+fn a_write_that_is_cut_short_by_the_last_reader_tells_what_it_wrote() {
+    isolated(|| {
+        whatever_sigpipe_does(|| {
+            let (mut reader, mut writer) = pipe::kernel().expect("a pipe");
+            // A byte that can be read means that the write has begun, and it cannot end: it is longer than the pipe.
+            let gone = std::thread::spawn(move || reader.read_exact(&mut [0]).map(|()| drop(reader)));
+            let written = writer.write(&vec![b'x'; 2 * MIB]).expect("a part of it");
+            gone.join().expect("no panic").expect("a byte");
+            assert!(written > 0 && written < 2 * MIB, "{written}");
+            assert_eq!(writer.write(b"x").unwrap_err().kind(), IoKind::BrokenPipe);
         });
     });
 }

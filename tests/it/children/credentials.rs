@@ -53,9 +53,6 @@ fn what_the_user_may_not_do_is_an_error_of_its_step() {
     });
 }
 
-/// Names what the body of a test does when this test started it once more.
-const PART: &str = "PIPEWRIGHT_TEST_PART";
-
 #[test]
 fn a_child_dies_with_this_process_if_it_was_told_to() {
     isolated(|| {

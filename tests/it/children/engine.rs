@@ -1,39 +1,20 @@
 //! Which system calls make a child.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use nix::unistd::geteuid;
 use pipewright::{Redirect, Resource};
 
 use crate::harness::*;
-use crate::support::role;
-
-const PART: &str = "PIPEWRIGHT_TEST_PART";
-
-/// Whether strace is there and may trace.
-fn can_trace() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-e", "trace=none", "-o", "/dev/null", fixture(), "exit", "0"]);
-    strace.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
+use crate::support::{PART, can_trace, role, traced};
 
 /// Every call that made a process or a thread while this test's body ran once more, doing `part`, in the engine that is the default.
 fn clones_of(part: &str) -> Vec<String> {
-    let directory = tempfile::tempdir().expect("a directory");
-    let log = directory.path().join("log");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-e", "trace=clone,clone3,fork,vfork", "-e", "signal=none", "-o"]).arg(&log);
-    strace.arg(std::env::current_exe().expect("the path of the test binary")).args(std::env::args_os().skip(1));
-    strace.env(PART, part).env_remove("PIPEWRIGHT_ENGINE");
-    let output = strace.output().expect("strace starts");
-    assert!(output.status.success(), "{output:?}");
-    calls(&log)
+    calls(&traced(part, &["trace=clone,clone3,fork,vfork"]))
 }
 
 /// One line a call: its start, where it was interrupted by another thread's.
-fn calls(log: &Path) -> Vec<String> {
-    let log = std::fs::read_to_string(log).expect("a log");
+fn calls(log: &str) -> Vec<String> {
     let is_call = |line: &&str| ["clone(", "clone3(", "fork("].iter().any(|call| line.contains(call));
     log.lines().filter(is_call).map(String::from).collect()
 }

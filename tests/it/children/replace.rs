@@ -9,9 +9,6 @@ use pipewright::{Cmd, ErrorKind, Redirect, Step};
 use crate::harness::*;
 use crate::support::*;
 
-/// Names what the body of a test becomes when this test started it once more.
-const PART: &str = "PIPEWRIGHT_TEST_PART";
-
 /// Stands between the words of libtest and those of the program.
 const MARK: &str = "\n--- here it becomes ---\n";
 

@@ -1,0 +1,276 @@
+//! Who holds the write end of a pipe, by a look through `/proc`.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::bad::{BadFd, FdKind, Role};
+use crate::clock::Deadline;
+use crate::sys::fds::{self, Described};
+
+/// How long a search looks unless told otherwise: time for a hundred thousand descriptors and more.
+const BUDGET: Duration = Duration::from_millis(500);
+
+/// How many descriptors are looked at between two looks at the clock.
+const STRIDE: usize = 64;
+
+/// A process that holds the write end of a pipe, and under which number.
+///
+/// ```
+/// use pipewright::fd::HolderSearch;
+/// let (reader, _writer) = pipewright::pipe::kernel()?;
+/// for holder in HolderSearch::new().own_process(true).run(&reader)?.found {
+///     println!("{} ({}) has it as {}", holder.name, holder.pid, holder.fd);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Its name, of at most 15 bytes (`/proc/PID/comm`); empty when that cannot be read, as after its end.
+    pub name: String,
+    /// The number of its descriptor. A process with two has two entries.
+    pub fd: RawFd,
+}
+
+/// What a search for holders found.
+///
+/// It is a look at what moves: a holder may have ended when this is read, and one that was passed the end meanwhile may be missed.
+///
+/// ```
+/// let (reader, writer) = pipewright::pipe::kernel()?;
+/// drop(writer);
+/// assert_eq!(pipewright::fd::holders(&reader)?.found, []);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Holders {
+    /// Those that were seen, by pid and number.
+    pub found: Vec<Holder>,
+    /// Whether every process that `/proc` shows was looked at, this one aside. False where the time ran out, and where the system has
+    /// no such `/proc`.
+    pub complete: bool,
+    /// How many processes did not let themselves be looked at, as those of other users do not.
+    pub hidden: usize,
+}
+
+/// Which processes other than this one hold the write end of the pipe that `pipe` is an end of. Linux; elsewhere nothing, and
+/// incomplete. The write end keeps a reader from seeing the end: this tells who.
+///
+/// Blocks for as long as it takes to look at every descriptor of every process, half a second at most. It needs one descriptor
+/// for itself. See proc(5); [`HolderSearch`] says otherwise about time and this process.
+///
+/// # Errors
+/// [`BadFd::NotAPipe`]; EMFILE or ENFILE: no descriptor left to look with.
+///
+/// ```
+/// use pipewright::{Redirect, cmd, fd, pipe};
+/// let (reader, writer) = pipe::kernel()?;
+/// let job = cmd!("sleep", "60").stdout(Redirect::fd(writer)).spawn()?;
+/// let holders = fd::holders(&reader)?;
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// assert_eq!((holders.found[0].pid, holders.found[0].fd), (job.pids()[0], 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn holders(pipe: impl AsFd) -> io::Result<Holders> {
+    HolderSearch::new().run(pipe)
+}
+
+/// A search for those who hold the write end of a pipe, with what [`holders`] leaves as it is.
+///
+/// ```
+/// use pipewright::fd::HolderSearch;
+/// use std::time::Duration;
+/// let (reader, writer) = pipewright::pipe::kernel()?;
+/// let search = HolderSearch::new().own_process(true).budget(Duration::from_secs(5));
+/// let holders = search.run(&reader)?;
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// use std::os::fd::{AsFd, AsRawFd};
+/// assert_eq!(holders.found[0].fd, writer.as_fd().as_raw_fd());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct HolderSearch {
+    own_process: bool,
+    budget: Duration,
+}
+
+impl Default for HolderSearch {
+    fn default() -> HolderSearch {
+        HolderSearch { own_process: false, budget: BUDGET }
+    }
+}
+
+impl HolderSearch {
+    /// As [`holders`] searches.
+    ///
+    /// ```
+    /// let (reader, _writer) = pipewright::pipe::kernel()?;
+    /// let holders = pipewright::fd::HolderSearch::new().run(&reader)?;
+    /// assert_eq!(holders.found, []);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn new() -> HolderSearch {
+        HolderSearch::default()
+    }
+
+    /// Whether this process's own descriptors count too. Off unless set.
+    ///
+    /// ```
+    /// # if !cfg!(target_os = "linux") { return Ok(()); }
+    /// let (reader, _writer) = pipewright::pipe::kernel()?;
+    /// let holders = pipewright::fd::HolderSearch::new().own_process(true).run(&reader)?;
+    /// assert_eq!(holders.found[0].pid, std::process::id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn own_process(mut self, counts: bool) -> HolderSearch {
+        self.own_process = counts;
+        self
+    }
+
+    /// How long to look: half a second unless set. What was not reached is missing, and `complete` false.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let (reader, _writer) = pipewright::pipe::kernel()?;
+    /// let holders = pipewright::fd::HolderSearch::new().budget(Duration::ZERO).run(&reader)?;
+    /// assert!(!holders.complete);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn budget(mut self, time: Duration) -> HolderSearch {
+        self.budget = time;
+        self
+    }
+
+    /// Searches, with the pipe that `pipe` is an end of: see [`holders`].
+    ///
+    /// # Errors
+    /// As [`holders`].
+    ///
+    /// ```
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let error = pipewright::fd::HolderSearch::new().run(&file).unwrap_err();
+    /// assert!(error.to_string().ends_with("is a regular file and must be a pipe"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn run(&self, pipe: impl AsFd) -> io::Result<Holders> {
+        let pipe = pipe.as_fd();
+        let described = fds::describe(pipe)?;
+        let kind = FdKind::from(described);
+        if kind != FdKind::Pipe {
+            return Err(BadFd::NotAPipe { call: "holders", role: Role::Subject, fd: pipe.as_raw_fd(), kind }.into());
+        }
+        let mut holders = Holders { complete: true, ..Holders::default() };
+        match self.search(pipe, described, &mut holders) {
+            Ok(()) => {}
+            Err(error) if is_shortage(&error) => return Err(error),
+            // No `/proc`, or not one that shows processes.
+            Err(_) => holders.complete = false,
+        }
+        holders.complete &= holders.hidden == 0;
+        holders.found.sort_by_key(|holder| (holder.pid, holder.fd));
+        Ok(holders)
+    }
+
+    fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
+        if !cfg!(target_os = "linux") {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let deadline = Deadline::after(self.budget);
+        let own = number(fs::read_link("/proc/self")?.as_os_str());
+        let text = fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?;
+        let wanted = Wanted { text, described };
+        // First all the numbers: that directory is closed again before the next one is opened.
+        let pids = fs::read_dir("/proc")?.map(|entry| entry.map(|entry| number(&entry.file_name())));
+        let pids: Vec<Option<u32>> = pids.collect::<io::Result<_>>()?;
+        for pid in pids.into_iter().flatten().filter(|pid| self.own_process || Some(*pid) != own) {
+            if deadline.passed() {
+                holders.complete = false;
+                return Ok(());
+            }
+            let known = holders.found.len();
+            let looked = wanted.in_process(pid, deadline, holders);
+            if let [first, rest @ ..] = &mut holders.found[known..] {
+                first.name = name(pid)?;
+                rest.iter_mut().for_each(|holder| holder.name.clone_from(&first.name));
+            }
+            match looked {
+                Ok(()) => {}
+                Err(error) if is_shortage(&error) => return Err(error),
+                Err(error) if has_ended(&error) => {}
+                Err(_) => holders.hidden += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pipe that is looked for.
+struct Wanted {
+    /// What a link of `/proc/PID/fd` to it says: `pipe:[INODE]`, or a fifo's path.
+    text: PathBuf,
+    described: Described,
+}
+
+impl Wanted {
+    fn in_process(&self, pid: u32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {
+        for (index, entry) in fs::read_dir(format!("/proc/{pid}/fd"))?.enumerate() {
+            if index % STRIDE == STRIDE - 1 && deadline.passed() {
+                holders.complete = false;
+                return Ok(());
+            }
+            let link = entry?.path();
+            let Some(fd) = link.file_name().and_then(number) else { continue };
+            match self.is_writer(&link) {
+                Ok(true) => {}
+                // Closed meanwhile.
+                Err(error) if has_ended(&error) => continue,
+                Ok(false) => continue,
+                Err(error) => return Err(error),
+            }
+            let fd = RawFd::try_from(fd).unwrap_or(RawFd::MAX);
+            holders.found.push(Holder { pid, name: String::new(), fd });
+        }
+        Ok(())
+    }
+
+    /// Whether the link leads to the pipe and its descriptor can write, which is what a link's own mode tells.
+    fn is_writer(&self, link: &Path) -> io::Result<bool> {
+        if fs::read_link(link)? != self.text || fs::symlink_metadata(link)?.permissions().mode() & 0o200 == 0 {
+            return Ok(false);
+        }
+        // A path may be another fifo's in another namespace. An anonymous pipe's text is its own.
+        let is_anonymous = self.text.is_relative();
+        Ok(is_anonymous || fds::describe_path(link)? == self.described)
+    }
+}
+
+fn number(name: &OsStr) -> Option<u32> {
+    name.to_str()?.parse().ok()
+}
+
+fn name(pid: u32) -> io::Result<String> {
+    match fs::read(format!("/proc/{pid}/comm")) {
+        Ok(name) => Ok(String::from_utf8_lossy(name.trim_ascii_end()).into_owned()),
+        Err(error) if is_shortage(&error) => Err(error),
+        Err(_) => Ok(String::new()),
+    }
+}
+
+/// The process, or its descriptor, is gone.
+fn has_ended(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// There is nothing left to look with.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}

@@ -1,0 +1,26 @@
+//! Bytes moved inside the kernel: `splice(2)`, `tee(2)`, `sendfile(2)`, `copy_file_range(2)`. One call each, begun again only when
+//! a signal interrupted it. The caller has seen to SIGPIPE.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use nix::fcntl::SpliceFFlags;
+
+/// The most that one call is asked to move: `copy_file_range` and `sendfile` come back only when they are through with it.
+const MOST: usize = 16 * 1024 * 1024;
+
+pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::fcntl::splice(from, None, to, None, len.min(MOST), SpliceFFlags::empty())?))
+}
+
+pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::fcntl::tee(from, to, len.min(MOST), SpliceFFlags::empty())?))
+}
+
+pub(crate) fn sendfile(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::sys::sendfile::sendfile(to, from, None, len.min(MOST))?))
+}
+
+pub(crate) fn copy_file_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::fcntl::copy_file_range(from, None, to, None, len.min(MOST))?))
+}
