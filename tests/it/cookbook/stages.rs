@@ -177,7 +177,7 @@ fn mixed_pipeline_says_which_line_its_closure_did_not_understand() {
         cook("mixed_pipeline", |example| {
             let error = example.arg(log).output().unwrap_err();
             let tail = error.stderr_tail().expect("its words");
-            let expected = "`closure` (stage 1 of 4) failed: line 1 has no time: d noon status installed b\n";
+            let expected = "`hours` (closure, stage 1 of 4) failed: line 1 has no time: d noon status installed b\n";
             assert!(tail.contains(expected), "{error:#}");
         });
     });
