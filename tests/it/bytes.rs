@@ -12,5 +12,5 @@ use std::time::Duration;
 use crate::harness::Options;
 
 /// For a single run that may move a GiB.
-const PATIENT: Options =
+pub(crate) const PATIENT: Options =
     Options { extra_fds: 0, extra_threads: 0, patience: Duration::from_secs(100), settle: Duration::from_secs(2) };

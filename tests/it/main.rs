@@ -20,6 +20,7 @@
 //! | deadlines, `eof_grace`, cancelling | `time` |
 //! | statuses and policies | `status` |
 //! | secrets | `secrets` |
+//! | Rust code as a stage: its places, ends, failures, bounds | `closures` |
 //! | many runs on one thread | the unit tests of `job` |
 //! | what other libraries' suites check, and where those libraries fail | `conformance` |
 //! | each example runs, and leaves nothing behind | `cookbook`, `examples` |
@@ -29,6 +30,7 @@
 mod bytes;
 mod child_code;
 mod children;
+mod closures;
 mod conformance;
 mod cookbook;
 mod docs;

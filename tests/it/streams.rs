@@ -14,15 +14,15 @@ use std::sync::{Arc, Mutex};
 
 /// A writer whose bytes can be looked at.
 #[derive(Clone, Default)]
-struct Sheet(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sheet(Arc<Mutex<Vec<u8>>>);
 
 impl Sheet {
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.lock().expect("no writer panics").clone()
     }
 
     /// A line callback that writes each line and a `|`.
-    fn lines(&self) -> impl FnMut(&[u8]) + Send + use<> {
+    pub(crate) fn lines(&self) -> impl FnMut(&[u8]) + Send + use<> {
         let mut sheet = self.clone();
         move |line: &[u8]| sheet.write_all(&[line, b"|"].concat()).expect("memory takes all")
     }

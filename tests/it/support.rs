@@ -14,6 +14,11 @@ use pipewright::{Cmd, Error, Output, cmd};
 
 use crate::harness::{children, fixture, open_fds, process_fds, skip};
 
+/// The caller's own error.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the caller's own, number {0}")]
+pub(crate) struct Own(pub(crate) u32);
+
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {
     cmd!(fixture(), name)

@@ -8,12 +8,7 @@ use std::time::Duration;
 use pipewright::{Cmd, Error, ErrorKind, Out, Output, Pipeline, Redirect, cmd};
 
 use crate::harness::*;
-use crate::support::assert_childless;
-
-/// The caller's own error.
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[error("the caller's own, number {0}")]
-struct Own(u32);
+use crate::support::{Own, assert_childless};
 
 /// How the caller's code fails.
 #[derive(Debug, Clone, Copy, PartialEq)]

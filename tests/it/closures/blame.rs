@@ -1,0 +1,162 @@
+//! Whose failure is the run's: closures under the rules for processes, broken pipes included.
+
+use pipewright::{ErrorKind, StatusPolicy};
+
+use super::*;
+use crate::harness::*;
+use crate::support::*;
+
+fn fails(label: &str) -> Stage {
+    Stage::from_fn(|input, _| {
+        // Whatever comes: this error is its own, and not an echo.
+        io::copy(input, &mut io::sink())?;
+        Err(Own(7).into())
+    })
+    .label(label)
+}
+
+#[test]
+fn the_rightmost_failure_is_blamed_be_it_a_closures_or_a_processs() {
+    isolated(|| {
+        let three = || role("exit").arg("3");
+        for (line, stage, kind) in [
+            (fails("a") | role("cat") | fails("b"), 2, ErrorKind::Callback),
+            (fails("a") | three(), 1, ErrorKind::Status),
+            (three() | fails("a") | role("cat"), 1, ErrorKind::Callback),
+            (fails("a") | role("cat") | fails("b") | role("cat") | three(), 4, ErrorKind::Status),
+        ] {
+            let error = without_input(line.clone()).run().expect_err("it fails");
+            assert_eq!((error.stage(), error.kind()), (Some(stage), kind), "{line}: {error:?}");
+        }
+    });
+}
+
+#[test]
+fn an_echo_is_blamed_only_where_its_cause_does_not_count() {
+    isolated(|| {
+        let error = (fails("root") | copy() | copy()).run().expect_err("it fails");
+        assert_eq!(error.label(), Some("root"));
+        let error = (alone(fails("root")).unchecked() | copy()).run().expect_err("the echo counts");
+        assert_eq!((error.label(), error.kind()), (Some("copy"), ErrorKind::Callback));
+        assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
+        let last = (fails("root") | copy()).status_policy(StatusPolicy::Last);
+        assert_eq!(last.run().expect_err("the last failed").label(), Some("copy"));
+        // An error that is caught is no echo: what comes of it later is the stage's own.
+        let catches = Stage::from_fn(|input, _| {
+            assert!(input.read(&mut [0]).is_err());
+            Ok(())
+        });
+        let error = (fails("root") | catches).run().expect_err("the first failed");
+        assert_eq!(error.label(), Some("root"));
+    });
+}
+
+#[test]
+fn status_unchecked_and_the_policies_take_closures_as_processes() {
+    isolated(|| {
+        let bad = || fails("bad");
+        let panics = || Stage::from_fn(|_, _| panic!("so it goes"));
+        let output = (alone(bad()) | role("cat")).unchecked().output().expect("unchecked");
+        assert_eq!(output.status.code(), Some(1), "the rightmost that failed");
+        let report = output.stages[0].error.as_ref().expect("it is told");
+        assert_eq!((report.kind(), report.label()), (ErrorKind::Callback, Some("bad")));
+        assert_eq!(alone(panics()).unchecked().status().expect("unchecked").code(), Some(101));
+        let output = alone(panics()).unchecked().output().expect("unchecked");
+        assert_eq!(output.stages[0].error.as_ref().map(|error| error.kind()), Some(ErrorKind::Panic));
+
+        let first = || bad() | role("cat");
+        first().status_policy(StatusPolicy::Last).run().expect("only the last counts");
+        first().status_policy(StatusPolicy::Strict).run().expect_err("all count");
+        (role("exit").arg("3") | bad()).status_policy(StatusPolicy::Last).run().expect_err("the last failed");
+
+        // What no status can say is an error of `status` and of `wait`, too.
+        assert_eq!(alone(bad()).status().expect_err("a closure's").kind(), ErrorKind::Callback);
+        let job = first().spawn().expect("it starts");
+        assert_eq!(job.wait().expect_err("a closure's").kind(), ErrorKind::Callback);
+        let job = first().unchecked().spawn().expect("it starts");
+        assert_eq!(job.wait().expect("unchecked").code(), Some(1));
+    });
+}
+
+/// Writes without looking until a write fails, then does as it is told with the error.
+fn writes_until(then: impl Fn(io::Error) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static) -> Stage {
+    Stage::from_fn(move |_, output| {
+        loop {
+            if let Err(error) = output.write_all(&[b'x'; 65536]) {
+                return then(error);
+            }
+        }
+    })
+    .label("writer")
+}
+
+#[test]
+fn a_broken_pipe_passed_on_is_forgiven_as_sigpipe_is() {
+    isolated(|| {
+        #[derive(Debug, thiserror::Error)]
+        #[error("while writing")]
+        struct Wrapped(#[source] io::Error);
+        let passed_on: [(&str, fn() -> Stage); 5] = [
+            ("as it is", || writes_until(|error| Err(error.into()))),
+            ("inside another error", || writes_until(|error| Err(Wrapped(error).into()))),
+            ("inside an io::Error", || writes_until(|error| Err(io::Error::other(error).into()))),
+            ("a new one of the kind", || writes_until(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))),
+            ("swallowed", || writes_until(|_| Ok(()))),
+        ];
+        for (how, stage) in passed_on {
+            let reads = |next: Pipeline| {
+                let output = (stage() | next).output().unwrap_or_else(|error| panic!("{how}: {error:?}"));
+                let status = output.stages[0].status;
+                let expected = if how == "swallowed" { None } else { Some(libc::SIGPIPE) };
+                assert_eq!(status.signal(), expected, "{how}: {status}");
+                assert!(output.stages[0].error.is_none(), "{how}");
+            };
+            reads(alone(head()));
+            reads(role("take").arg("1").into());
+        }
+    });
+}
+
+#[test]
+fn strict_counts_a_broken_pipe_and_so_does_the_last_stage() {
+    isolated(|| {
+        for line in [yes() | head(), yes() | role("take").arg("1")] {
+            line.run().expect("forgiven");
+            let error = line.status_policy(StatusPolicy::Strict).run().expect_err("not forgiven");
+            assert_eq!((error.kind(), error.stage()), (ErrorKind::Status, Some(0)), "{error:?}");
+            assert_eq!(error.status().and_then(|status| status.signal()), Some(libc::SIGPIPE));
+        }
+        let (reader, writer) = pipewright::pipe::kernel().expect("a pipe");
+        drop(reader);
+        let error = alone(yes()).stdout(Redirect::fd(writer)).run().expect_err("the last is not forgiven");
+        assert_eq!(error.status().and_then(|status| status.signal()), Some(libc::SIGPIPE), "{error:?}");
+        // Where it was this library that stopped reading, it is.
+        let mut lines = yes().pipe(copy()).lines().expect("it starts");
+        assert_eq!(lines.next().expect("endless").expect("a line"), "y");
+    });
+}
+
+#[test]
+fn an_error_of_another_reason_after_a_broken_pipe_is_not_forgiven() {
+    isolated(|| {
+        for next in [alone(head()), role("take").arg("1").into()] {
+            let other = writes_until(|_| Err(Own(7).into()));
+            let error = (other | next.clone()).run().expect_err("a reason of its own");
+            assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("writer")), "{error:?}");
+            let panics = writes_until(|error| panic!("cannot write: {error}"));
+            let error = (panics | next).run().expect_err("a panic is a panic");
+            assert_eq!(error.kind(), ErrorKind::Panic, "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn a_broken_pipe_of_something_else_is_not_forgiven() {
+    isolated(|| {
+        let other = Stage::from_fn(|_, _| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        for line in [alone(other.clone()), other.clone() | role("cat"), role("cat") | other | copy()] {
+            let error = without_input(line).run().expect_err("its output is not broken");
+            assert_eq!(error.kind(), ErrorKind::Callback, "{error:?}");
+        }
+    });
+}

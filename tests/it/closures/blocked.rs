@@ -1,0 +1,228 @@
+//! Closures that are blocked in a read or a write, wherever that may be, wake up when their run is ended.
+
+use std::any::Any;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use pipewright::{ErrorKind, pipe};
+
+use super::*;
+use crate::harness::*;
+use crate::support::*;
+
+/// A pipeline that blocks, and what must live as long.
+type Site = (Pipeline, Box<dyn Any>);
+
+/// A reading end whose writer is kept.
+fn silent_pipe() -> (OwnedFd, Box<dyn Any>) {
+    let (reader, writer) = pipe::kernel().expect("a pipe");
+    (reader.into(), Box::new(writer))
+}
+
+/// A writing end whose reader is kept, and does not read.
+fn unread_pipe() -> (OwnedFd, Box<dyn Any>) {
+    let (reader, writer) = pipe::kernel().expect("a pipe");
+    (writer.into(), Box::new(reader))
+}
+
+fn socket() -> (OwnedFd, Box<dyn Any>) {
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    (theirs.into(), Box::new(ours))
+}
+
+fn terminal() -> (OwnedFd, Box<dyn Any>) {
+    let (mut master, mut slave) = (-1, -1);
+    let (name, mode, size) = (std::ptr::null_mut(), std::ptr::null(), std::ptr::null());
+    // SAFETY: two ints to fill, and nothing else wanted.
+    let made = unsafe { libc::openpty(&raw mut master, &raw mut slave, name, mode, size) };
+    assert_eq!(made, 0, "a terminal");
+    // SAFETY: just made, nobody else's.
+    let master = unsafe { OwnedFd::from_raw_fd(master) };
+    // SAFETY: just made, nobody else's.
+    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
+    (slave, Box::new(master))
+}
+
+/// Never reads; writes until it cannot.
+fn deaf_yes() -> Stage {
+    yes()
+}
+
+fn from(fd: (OwnedFd, Box<dyn Any>), line: impl Into<Pipeline>) -> Site {
+    (line.into().stdin(Redirect::fd(fd.0)).stdout(Redirect::null()), fd.1)
+}
+
+fn to(fd: (OwnedFd, Box<dyn Any>), line: impl Into<Pipeline>) -> Site {
+    (without_input(line).stdout(Redirect::fd(fd.0)), fd.1)
+}
+
+fn alone_there(line: impl Into<Pipeline>) -> Site {
+    (without_input(line).stdout(Redirect::null()), Box::new(()))
+}
+
+/// Each place where a closure can be stuck in a call of ours.
+const SITES: [(&str, fn() -> Site); 15] = [
+    ("a read from a process", || alone_there(role("hang") | count_bytes())),
+    ("a read of lines from a process", || alone_there(role("hang") | upper())),
+    ("a read from a process that ignores TERM", || alone_there(role("ignore-term") | count_bytes())),
+    ("a read from a foreign pipe", || from(silent_pipe(), copy())),
+    ("a read of lines from a foreign pipe", || from(silent_pipe(), upper())),
+    ("a read from a socket", || from(socket(), copy())),
+    ("a read from a terminal", || from(terminal(), copy())),
+    ("a read from memory", || from(silent_pipe(), copy() | copy())),
+    ("a read of lines from memory", || from(silent_pipe(), copy() | upper() | upper())),
+    ("a write to a process that does not read", || alone_there(deaf_yes() | role("hang"))),
+    ("a write to memory", || alone_there(yes() | deaf_yes() | role("hang"))),
+    ("a write to a full foreign pipe", || to(unread_pipe(), yes())),
+    ("a write to a full socket", || to(socket(), yes() | copy())),
+    ("a write to a full terminal", || to(terminal(), yes())),
+    ("a write to a tee whose target is full", || {
+        let (fd, keep) = unread_pipe();
+        let tee = Redirect::tee([Redirect::fd(fd), Redirect::null()]);
+        (without_input(yes()).stdout(tee), keep)
+    }),
+];
+
+/// Ends each site in one way; nothing of it is left.
+fn at_every_site(each: impl Fn(&str, Pipeline)) {
+    let before = open_fds();
+    for (what, site) in SITES {
+        for _ in 0..count(2, 40) {
+            let (line, keep) = site();
+            each(what, line);
+            assert_childless();
+            drop(keep);
+            progress();
+        }
+    }
+    assert_no_new_fd(&before);
+}
+
+#[test]
+fn a_deadline_wakes_a_blocked_closure() {
+    isolated(|| {
+        at_every_site(|what, line| {
+            let time = Duration::from_millis(100);
+            let stubborn = what.ends_with("TERM");
+            let grace = if stubborn { Duration::from_millis(50) } else { NO_GRACE_NEEDED };
+            let line = line.timeout(time).grace(grace);
+            let error = within(time + SLACK, || line.run()).expect_err(what);
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{what}: {error:?}");
+            let stages = &error.output().expect("it ran").stages;
+            assert!(stages.iter().all(|stage| !stage.status.is_unknown()), "{what}: {error:?}");
+            assert!(!error.to_string().contains("left behind"), "{what}: {error}");
+        });
+    });
+}
+
+#[test]
+fn a_cancel_wakes_a_blocked_closure() {
+    isolated(|| {
+        at_every_site(|what, line| {
+            let line = line.grace(Duration::from_millis(50));
+            let cancel = line.cancel_handle();
+            let job = line.spawn().expect(what);
+            cancel.cancel();
+            let error = within(SLACK, || job.wait()).expect_err(what);
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "{what}: {error:?}");
+        });
+    });
+}
+
+#[test]
+fn a_cancel_wakes_a_verb_that_waits_for_a_blocked_closure() {
+    isolated(|| {
+        at_every_site(|what, line| {
+            let line = line.grace(Duration::from_millis(50));
+            let cancel = line.cancel_handle();
+            std::thread::scope(|scope| {
+                scope.spawn(|| cancel.cancel());
+                let error = within(SLACK, || line.run()).expect_err(what);
+                assert_eq!(error.kind(), ErrorKind::Cancelled, "{what}: {error:?}");
+            });
+        });
+    });
+}
+
+#[test]
+fn a_kill_wakes_a_blocked_closure() {
+    isolated(|| {
+        at_every_site(|what, line| {
+            let job = line.spawn().expect(what);
+            assert!(job.kill().expect(what).survivors.is_empty());
+            let status = within(SLACK, || job.wait()).unwrap_or_else(|error| panic!("{what}: {error:?}"));
+            assert_eq!(status.signal(), Some(libc::SIGKILL), "{what}: {status}");
+        });
+    });
+}
+
+#[test]
+fn a_drop_wakes_a_blocked_closure() {
+    isolated(|| {
+        at_every_site(|what, line| {
+            let job = line.spawn().expect(what);
+            // The promised 50 ms, ten times over.
+            within(Duration::from_millis(500), || drop(job));
+        });
+    });
+}
+
+#[test]
+fn dropped_lines_and_readers_wake_closures() {
+    isolated(|| {
+        let read = || -> Vec<Site> {
+            let (fd, keep) = silent_pipe();
+            let timed = yes() | copy();
+            vec![
+                (without_input(yes()), Box::new(())),
+                (without_input(role("yes") | copy()), Box::new(())),
+                (without_input(timed.timeout(Duration::from_secs(60))), Box::new(())),
+                (without_input(yes() | role("hang")), Box::new(())),
+                (alone(copy()).stdin(Redirect::fd(fd)), keep),
+            ]
+        };
+        for _ in 0..count(3, 100) {
+            let before = open_fds();
+            for (line, _keep) in read() {
+                let lines = line.lines().expect("it starts");
+                within(Duration::from_millis(500), || drop(lines));
+                assert_childless();
+            }
+            for (line, _keep) in read() {
+                let reader = line.reader().expect("it starts");
+                within(Duration::from_millis(500), || drop(reader));
+                assert_childless();
+            }
+            let mut lines = (yes() | copy()).lines().expect("it starts");
+            assert_eq!(lines.next().expect("endless").expect("a line"), "y");
+            within(Duration::from_millis(500), || drop(lines));
+            assert_no_new_fd(&before);
+            progress();
+        }
+    });
+}
+
+#[test]
+fn closures_of_two_runs_that_share_a_pipe_take_turns_and_both_can_be_ended() {
+    isolated(|| {
+        for _ in 0..count(20, 500) {
+            let (reader, mut writer) = pipe::kernel().expect("a pipe");
+            // A byte at a time, so that whoever looked first may find it gone.
+            let sip = Stage::from_fn(|input, _| {
+                while input.read(&mut [0])? > 0 {}
+                Ok(())
+            });
+            let line = alone(sip).stdin(Redirect::shared_fd(Arc::new(reader.into())));
+            let jobs: Vec<_> = (0..3).map(|_| line.spawn().expect("it starts")).collect();
+            for _ in 0..count(200, 500) {
+                writer.write_all(b"x").expect("it is read");
+            }
+            for job in &jobs {
+                job.kill().expect("it can be told");
+                let status = within(2 * SLACK, || job.wait_timeout(SLACK)).expect("a status");
+                assert_eq!(status.map(|status| status.signal()), Some(Some(libc::SIGKILL)), "stuck in a read");
+            }
+            progress();
+        }
+    });
+}
