@@ -11,7 +11,7 @@ use crate::failure::Step;
 use crate::pipeline::StageSpec;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::redirect::{Input, OneShot};
-use crate::stage::Work;
+use crate::stage::{Once, Work};
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -132,10 +132,17 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
 
 /// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
 fn check_unused(plan: &Plan) -> Result<(), Error> {
+    let mut closures: Vec<&OneShot<Box<Once>>> = Vec::new();
     for (index, stage) in plan.stages.iter().enumerate() {
         if let StageSpec::Function(function) = &stage.stage {
-            if matches!(&function.work, Work::Once(slot) if slot.is_used()) {
-                return Err(used_closure().at(plan.stage_name(index)));
+            if let Work::Once(slot) = &function.work {
+                if slot.is_used() {
+                    return Err(used_closure().at(plan.stage_name(index)));
+                }
+                if closures.iter().any(|other| other.same(slot)) {
+                    return Err(closure_twice().at(plan.stage_name(index)));
+                }
+                closures.push(slot);
             }
         }
         for (target, place) in (0..).zip(&stage.places) {
@@ -183,6 +190,11 @@ fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io
 
 fn used_twice(stream: Stream) -> Error {
     let what = format!("has a one-shot {stream} that another stream of the same run takes; a writer serves one stream");
+    Error::new(ErrorKind::AlreadyUsed, what)
+}
+
+fn closure_twice() -> Error {
+    let what = "its one-shot closure has an earlier place in the same pipeline (`pipe_fn` takes one for any number of places)";
     Error::new(ErrorKind::AlreadyUsed, what)
 }
 
