@@ -82,7 +82,7 @@ fn status_unchecked_and_the_policies_take_closures_as_processes() {
 fn writes_until(then: impl Fn(io::Error) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static) -> Stage {
     Stage::from_fn(move |_, output| {
         loop {
-            if let Err(error) = output.write_all(&[b'x'; 65536]) {
+            if let Err(error) = output.write_all(&b"x\n".repeat(30_000)) {
                 return then(error);
             }
         }

@@ -1,8 +1,10 @@
 //! Closures that are blocked in a read or a write, wherever that may be, wake up when their run is ended.
 
 use std::any::Any;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 use pipewright::{ErrorKind, pipe};
 
@@ -31,21 +33,8 @@ fn socket() -> (OwnedFd, Box<dyn Any>) {
 }
 
 fn terminal() -> (OwnedFd, Box<dyn Any>) {
-    let (mut master, mut slave) = (-1, -1);
-    let (name, mode, size) = (std::ptr::null_mut(), std::ptr::null(), std::ptr::null());
-    // SAFETY: two ints to fill, and nothing else wanted.
-    let made = unsafe { libc::openpty(&raw mut master, &raw mut slave, name, mode, size) };
-    assert_eq!(made, 0, "a terminal");
-    // SAFETY: just made, nobody else's.
-    let master = unsafe { OwnedFd::from_raw_fd(master) };
-    // SAFETY: just made, nobody else's.
-    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
+    let (master, slave) = super::redirects::terminal();
     (slave, Box::new(master))
-}
-
-/// Never reads; writes until it cannot.
-fn deaf_yes() -> Stage {
-    yes()
 }
 
 fn from(fd: (OwnedFd, Box<dyn Any>), line: impl Into<Pipeline>) -> Site {
@@ -71,8 +60,8 @@ const SITES: [(&str, fn() -> Site); 15] = [
     ("a read from a terminal", || from(terminal(), copy())),
     ("a read from memory", || from(silent_pipe(), copy() | copy())),
     ("a read of lines from memory", || from(silent_pipe(), copy() | upper() | upper())),
-    ("a write to a process that does not read", || alone_there(deaf_yes() | role("hang"))),
-    ("a write to memory", || alone_there(yes() | deaf_yes() | role("hang"))),
+    ("a write to a process that does not read", || alone_there(yes() | role("hang"))),
+    ("a write to memory", || alone_there(yes() | yes() | role("hang"))),
     ("a write to a full foreign pipe", || to(unread_pipe(), yes())),
     ("a write to a full socket", || to(socket(), yes() | copy())),
     ("a write to a full terminal", || to(terminal(), yes())),
@@ -85,6 +74,10 @@ const SITES: [(&str, fn() -> Site); 15] = [
 
 /// Ends each site in one way; nothing of it is left.
 fn at_every_site(each: impl Fn(&str, Pipeline)) {
+    at_every_site_but(assert_no_new_fd, each);
+}
+
+fn at_every_site_but(look: impl Fn(&BTreeMap<i32, String>), each: impl Fn(&str, Pipeline)) {
     let before = open_fds();
     for (what, site) in SITES {
         for _ in 0..count(2, 40) {
@@ -95,7 +88,16 @@ fn at_every_site(each: impl Fn(&str, Pipeline)) {
             progress();
         }
     }
-    assert_no_new_fd(&before);
+    look(&before);
+}
+
+/// A drop waits only so long: on a busy machine the closures let go of what they hold a moment later.
+fn assert_no_new_fd_soon(before: &BTreeMap<i32, String>) {
+    let start = Instant::now();
+    while open_fds().keys().any(|fd| !before.contains_key(fd)) && start.elapsed() < SLACK {
+        std::thread::yield_now();
+    }
+    assert_no_new_fd(before);
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn a_kill_wakes_a_blocked_closure() {
 #[test]
 fn a_drop_wakes_a_blocked_closure() {
     isolated(|| {
-        at_every_site(|what, line| {
+        at_every_site_but(assert_no_new_fd_soon, |what, line| {
             let job = line.spawn().expect(what);
             // The promised 50 ms, ten times over.
             within(Duration::from_millis(500), || drop(job));
@@ -196,7 +198,7 @@ fn dropped_lines_and_readers_wake_closures() {
             let mut lines = (yes() | copy()).lines().expect("it starts");
             assert_eq!(lines.next().expect("endless").expect("a line"), "y");
             within(Duration::from_millis(500), || drop(lines));
-            assert_no_new_fd(&before);
+            assert_no_new_fd_soon(&before);
             progress();
         }
     });

@@ -168,16 +168,9 @@ fn one_write_macro_is_one_write() {
 }
 
 #[test]
-fn a_display_that_fails_or_writes_much_is_told_and_leaves_the_writer_usable() {
+fn one_write_macro_may_be_longer_than_any_buffer() {
     isolated(|| {
-        struct Bad;
-        impl std::fmt::Display for Bad {
-            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                Err(std::fmt::Error)
-            }
-        }
         let stage = Stage::from_fn(|_, output| {
-            assert!(write!(output, "lost {Bad}").is_err());
             let wide = "x".repeat(300_000);
             write!(output, "{wide}{}", 1)?;
             Ok(write!(output, "{}", 2)?)

@@ -223,6 +223,20 @@ fn a_tees_writer_that_fails_is_the_stages_error_and_ends_the_stage_before() {
             assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("tee_to")), "{error:?}");
             assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
         }
+        // Nor is it when the next stage had enough long before.
+        struct BreaksLate(usize);
+        impl Write for BreaksLate {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += bytes.len();
+                if self.0 > 1_000_000 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let line = role("blocks").arg("3000000") | Stage::tee_to(BreaksLate(0)) | Stage::from_fn(|_, _| Ok(()));
+        let error = line.output().expect_err("the copy is not whole");
+        assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("tee_to")), "{error:?}");
         let error = (role("echo") | Stage::tee_to(Unflushed)).output().expect_err("the flush fails");
         assert_eq!(error.label(), Some("tee_to"));
     });

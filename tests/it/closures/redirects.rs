@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Cursor;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use pipewright::{Limit, Out, pipe};
 
@@ -16,6 +16,20 @@ fn filled(text: &str) -> OwnedFd {
     let (reader, mut writer) = pipe::kernel().expect("a pipe");
     writer.write_all(text.as_bytes()).expect("it fits");
     reader.into()
+}
+
+/// A new terminal: its master and its slave.
+pub(super) fn terminal() -> (Arc<OwnedFd>, OwnedFd) {
+    let (mut master, mut slave) = (-1, -1);
+    let (name, mode, size) = (std::ptr::null_mut(), std::ptr::null(), std::ptr::null());
+    // SAFETY: two ints to fill, and nothing else wanted.
+    let made = unsafe { libc::openpty(&raw mut master, &raw mut slave, name, mode, size) };
+    assert_eq!(made, 0, "a terminal");
+    // SAFETY: just made, nobody else's.
+    let master = unsafe { OwnedFd::from_raw_fd(master) };
+    // SAFETY: just made, nobody else's.
+    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
+    (Arc::new(master), slave)
 }
 
 /// What a first closure reads, seen by a closure and by a process behind it.
@@ -132,11 +146,47 @@ fn a_closure_writes_to_this_process_own_stdout_and_flags_stay_as_they_are() {
         let results = [alone(say("unset ")).run(), alone(say("inherited")).stdout(Redirect::inherit()).output()];
         let flags = nix::fcntl::fcntl(io::stdout(), nix::fcntl::FcntlArg::F_GETFL).expect("flags");
         nix::unistd::dup2_stdout(&saved).expect("it can be put back");
-        results.map(|result| drop(result.expect("it runs")));
+        for result in results {
+            result.expect("it runs");
+        }
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("its end");
         assert_eq!(text, "unset inherited");
         assert_eq!(flags & nix::libc::O_NONBLOCK, 0, "somebody else's description");
+    });
+}
+
+#[test]
+fn an_end_of_the_wrong_direction_is_an_error_and_no_bytes_go_that_way() {
+    isolated(|| {
+        let (reader, mut writer) = pipe::kernel().expect("a pipe");
+        let wrong = Arc::new(OwnedFd::from(reader));
+        let error = alone(say("x")).stdout(Redirect::shared_fd(Arc::clone(&wrong))).run().expect_err("no writing there");
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{error:?}");
+        let tee = Redirect::tee([Redirect::shared_fd(Arc::clone(&wrong)), Redirect::capture()]);
+        role("echo").arg("x").stdout(tee).run().expect_err("nor for a process");
+        writer.write_all(b"only this").expect("it fits");
+        let both = Arc::new(OwnedFd::from(writer));
+        let error = alone(copy()).stdin(Redirect::shared_fd(Arc::clone(&both))).output().expect_err("no reading there");
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{error:?}");
+        drop(both);
+        assert_eq!(alone(copy()).stdin(Redirect::shared_fd(wrong)).read().expect("it runs"), "only this");
+    });
+}
+
+#[test]
+fn a_terminals_master_is_written_and_read_itself() {
+    isolated(|| {
+        let (master, slave) = terminal();
+        alone(say("to the slave\n")).stdout(Redirect::shared_fd(Arc::clone(&master))).run().expect("it runs");
+        assert_eq!(read_line(File::from(slave.try_clone().expect("a copy"))), "to the slave");
+        let tee = Redirect::tee([Redirect::shared_fd(Arc::clone(&master)), Redirect::capture()]);
+        role("echo").arg("again").stdout(tee).run().expect("it runs");
+        assert_eq!(read_line(File::from(slave.try_clone().expect("a copy"))), "again");
+        let line = alone(head()).stdin(Redirect::shared_fd(master));
+        // What was written was echoed back.
+        assert_eq!(line.timeout(Duration::from_secs(8)).read().expect("it runs"), "to the slave\r");
+        drop(slave);
     });
 }
 

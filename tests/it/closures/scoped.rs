@@ -187,11 +187,11 @@ fn a_panic_of_the_callers_callback_comes_through_after_the_closures() {
                 line.scoped(|s| {
                     let s = s.pipe_fn(move |input, output| {
                         let _guard = &guards.0;
-                        Ok(drop(io::copy(input, output)?))
+                        io::copy(input, output).map(drop).map_err(Into::into)
                     });
                     let s = s.pipe(role("cat")).pipe_fn(move |input, output| {
                         let _guard = &guards.1;
-                        Ok(drop(io::copy(input, output)?))
+                        io::copy(input, output).map(drop).map_err(Into::into)
                     });
                     s.for_each_line(|_| -> () { std::panic::panic_any(4711_u32) })
                 })
@@ -227,12 +227,12 @@ fn an_error_of_the_callers_callback_ends_scoped_closures() {
 fn settings_of_the_run_come_before_the_scope_and_misplaced_ones_are_told() {
     isolated(|| {
         let timed = role("cat").timeout(Duration::from_secs(60));
-        let text = timed.stdin(Redirect::bytes("x")).scoped(|s| s.pipe_fn(|i, o| Ok(drop(io::copy(i, o)?))).read());
+        let text = timed.stdin(Redirect::bytes("x")).scoped(|s| s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into)).read());
         assert_eq!(text.expect("it runs"), "x");
         let inside = role("cat").scoped(|s| s.pipe(role("cat").timeout(Duration::from_secs(60))).run());
         assert_eq!(inside.expect_err("misplaced").kind(), ErrorKind::Conflict);
         let fed = Pipeline::default().scoped(|s| {
-            s.pipe_fn(|i, o| Ok(drop(io::copy(i, o)?))).pipe(role("upper")).stdin(Redirect::bytes("fed")).read()
+            s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into)).pipe(role("upper")).stdin(Redirect::bytes("fed")).read()
         });
         assert_eq!(fed.expect("it runs"), "FED");
     });

@@ -49,7 +49,9 @@ fn with_few_fds_a_pipeline_with_closures_runs_or_says_cleanly_that_it_cannot() {
         let counted = Arc::clone(&runs);
         let line = move || {
             let counted = Arc::clone(&counted);
-            let count = Stage::tap(move |_| drop(counted.fetch_add(1, SeqCst)));
+            let count = Stage::tap(move |_| {
+                counted.fetch_add(1, SeqCst);
+            });
             let line = copy() | role("cat") | count | copy() | role("upper").stderr_to_stdout() | copy();
             line.stdin(Redirect::bytes("fed")).stderr(Redirect::capture())
         };
@@ -138,8 +140,19 @@ fn a_closure_whose_thread_cannot_start_is_an_error_that_names_it_and_loses_nothi
         });
         assert!(failed.count() > 0);
         assert_childless();
-        let lent = with_room(1024, || roomy(role("yes")).scoped(|s| s.tap(|_| ()).run()));
-        assert_eq!(lent.expect_err("no room").step(), Some(Step::Thread));
+    });
+}
+
+#[test]
+fn a_scoped_closure_whose_thread_cannot_start_is_an_error_too() {
+    isolated(|| {
+        role("exit").arg("0").run().expect("it runs");
+        let (soft, hard) = getrlimit(Resource::RLIMIT_AS).expect("the limit");
+        let first = role("stubborn-yes").rlimit(pipewright::Resource::AddressSpace, soft, hard);
+        let mut bytes = 0;
+        let lent = with_room(1024, || first.scoped(|s| s.tap(|chunk| bytes += chunk.len()).output()));
+        let error = lent.expect_err("no room");
+        assert_eq!((error.step(), error.stage(), bytes), (Some(Step::Thread), Some(1), 0), "{error:?}");
         assert_childless();
     });
 }

@@ -194,7 +194,10 @@ fn random_pipelines_of_closures_and_processes_end_as_they_should() {
                     }
                 }
                 _ => {
-                    let job = line.timeout(millis).spawn().expect("it starts");
+                    let job = match line.timeout(millis).spawn() {
+                        Ok(job) => job,
+                        Err(error) => return is_plausible(&error, Some(ErrorKind::Timeout)),
+                    };
                     drop((job.take_stdin(), random.one_in(2).then(|| job.take_stdout())));
                     if let Err(error) = job.wait() {
                         is_plausible(&error, Some(ErrorKind::Timeout));
