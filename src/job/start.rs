@@ -122,8 +122,11 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let scope = wants.scope.take();
     flows::build(&mut run, ends, &mut files, drive, wants)?;
     // Last: nothing can fail any more but a thread, and whoever reads or writes is there.
-    closures.start(&plan, scope)?;
-    Ok(run)
+    match closures.start(&plan, scope) {
+        Ok(()) => Ok(run),
+        // The caller's buffer, if there is one, is in the run by now: it goes back inside the error.
+        Err(error) => Err(run.give_up(error)),
+    }
 }
 
 /// What every program gets, by command, checked for all of them before anything is opened.
