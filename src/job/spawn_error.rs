@@ -13,12 +13,22 @@ pub(super) fn bad_input(bad: &BadInput) -> Error {
 
 /// A step on this side failed.
 pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
-    let what = match error.raw_os_error() {
+    Error::new(ErrorKind::Spawn, hint(&error)).step_failed(step).because(error)
+}
+
+/// Of something that the run needs as a whole.
+pub(super) fn run_setup_error(step: Step, error: io::Error) -> Error {
+    let parts = [format!("cannot start the run: {step}"), hint(&error).to_owned()];
+    let what = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+    Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
         Some(libc::EMFILE) => "this process has no file descriptor left (see `ulimit -n`)",
         Some(libc::ENFILE) => "the system has no file descriptor left",
         _ => "",
-    };
-    Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
+    }
 }
 
 /// A step of the child's, or the making of it, failed.

@@ -16,7 +16,7 @@ use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
 use super::run::{Run, Untaken};
-use super::spawn_error::{bad_input, setup_error, spawn_error};
+use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use crate::clock::Deadline;
 use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
@@ -74,11 +74,11 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let has_closures = plan.commands().count() < plan.stages.len();
     let (wake, waker) = match wants.wake || cancel.is_some() || has_closures {
         true => {
-            Wake::new().map(|(wake, waker)| (Some(wake), Some(waker))).map_err(|error| no_stage(Step::Pipe, error))?
+            Wake::new().map(|(wake, waker)| (Some(wake), Some(waker))).map_err(|error| run_setup_error(Step::Pipe, error))?
         }
         false => (None, None),
     };
-    let stop = has_closures.then(Stop::new).transpose().map_err(|error| no_stage(Step::Pipe, error))?;
+    let stop = has_closures.then(Stop::new).transpose().map_err(|error| run_setup_error(Step::Pipe, error))?;
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
 
@@ -259,10 +259,6 @@ impl Starting<'_> {
             }
         }
     }
-}
-
-fn no_stage(step: Step, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, format!("cannot start the run: {step}")).step_failed(step).because(error)
 }
 
 /// A run that a waker can be used on, if it has one.
