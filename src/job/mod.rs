@@ -27,6 +27,7 @@ use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::pump::Cut;
+use crate::pump::function::Function;
 use crate::pump::stop::Stop;
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -59,6 +60,7 @@ pub use scoped::Scoped;
 pub struct Job {
     shared: Arc<Shared>,
     processes: Vec<Process>,
+    closures: Vec<Function>,
     /// What stops the closures, as long as the run holds it.
     stop: Option<Weak<Stop>>,
     plan: Arc<Plan>,
@@ -124,7 +126,7 @@ impl Job {
     pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Error> {
         let driven = plan.needs_driver(reader);
         let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, ..Wants::default() })?;
-        let processes = run.processes.clone();
+        let (processes, closures) = (run.processes.clone(), run.closures.clone());
         let stop = run.stop.as_ref().map(Arc::downgrade);
         let shared = Arc::new(Shared::new(run, driven));
         if driven {
@@ -135,7 +137,7 @@ impl Job {
                 Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
             })?;
         }
-        Ok(Job { shared, processes, stop, plan })
+        Ok(Job { shared, processes, closures, stop, plan })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
@@ -270,7 +272,6 @@ impl Job {
                 Err(error) => report.survivors.push(Survivor { pid: process.pid(), why: error.to_string() }),
             }
         }
-        // Closures after the processes, whose last bytes they may still get.
         if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
             stop.pull(Cut::Aborted);
         }
@@ -303,6 +304,9 @@ impl Job {
     /// a rule long before the grace is over, and at most a second longer. The status is then SIGTERM's or SIGKILL's, an error to
     /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
     ///
+    /// Closures beside processes have the same time: the processes' ends bring theirs, and what processes said last still gets
+    /// through. Then, or at once where there are only closures, what they read and write fails.
+    ///
     /// # Errors
     /// When waiting fails. What could not be killed is in the report.
     ///
@@ -319,6 +323,9 @@ impl Job {
         let deadline = Deadline::after(grace);
         // Killed also when the waiting fails; a second wait that fails says why.
         let _ = self.wait_for_processes(deadline);
+        if !self.processes.is_empty() {
+            self.closures.iter().for_each(|closure| closure.wait_until(deadline));
+        }
         let report = self.kill()?;
         self.wait_for_processes(Deadline::after(KILLED_WITHIN))?;
         Ok(report)

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::pump::function::Function;
 use crate::pump::helper::Leash;
 use crate::pump::stop::Stop;
 use crate::pump::wake::Waker;
@@ -23,6 +24,7 @@ pub(crate) struct Run {
     pub(super) pump: Pump,
     pub(super) plan: Arc<Plan>,
     pub(super) processes: Vec<Process>,
+    pub(super) closures: Vec<Function>,
     pub(super) began: Vec<Instant>,
     pub(super) untaken: Untaken,
     pub(super) waker: Option<Waker>,

@@ -103,12 +103,16 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         }
     }
     let Starting { ends, runners, began, grants, closures, .. } = starting;
-    let processes = runners.iter().filter_map(|runner| match runner {
-        Runner::Process(process) => Some(process.clone()),
-        Runner::Function(_) => None,
-    });
+    let (mut processes, mut functions) = (Vec::new(), Vec::new());
+    for runner in &runners {
+        match runner {
+            Runner::Process(process) => processes.push(process.clone()),
+            Runner::Function(function) => functions.push(function.clone()),
+        }
+    }
     let mut run = Run {
-        processes: processes.collect(),
+        processes,
+        closures: functions,
         pump: Pump::new(runners, timing, wake, stop.clone()),
         plan: Arc::clone(&plan),
         began,

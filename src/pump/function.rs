@@ -38,6 +38,7 @@ pub(crate) enum FunctionEnd {
 }
 
 /// The run's side.
+#[derive(Clone)]
 pub(crate) struct Function(Arc<Shared>);
 
 /// The closure's side. Dropping it without a word is a panic.
