@@ -27,9 +27,15 @@ pub(crate) fn tee(input: &mut StageReader, output: &mut StageWriter, mut writer:
     let mut had_enough = false;
     each_chunk(input, |chunk| {
         writer.write_all(chunk)?;
+        if had_enough {
+            return Ok(());
+        }
         match output.write_all(chunk) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => had_enough = true,
-            _ if had_enough => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                had_enough = true;
+                // From here on, a broken pipe is the writer's.
+                output.forget_broken();
+            }
             result => result?,
         }
         Ok(())

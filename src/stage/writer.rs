@@ -57,6 +57,11 @@ impl StageWriter {
         self.broken
     }
 
+    /// For one who goes on without the next stage: a later broken pipe is somebody else's.
+    pub(super) fn forget_broken(&mut self) {
+        self.broken = false;
+    }
+
     /// The next stage, if it is a closure, gets this error in place of an end.
     pub(super) fn close_with_error(self, error: io::Error) {
         if let Target::Memory(pipe) = self.target {
