@@ -58,8 +58,12 @@ fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Sto
 /// Whether a broken pipe is at the root of an error: another failure must not be taken for one, only because a write had failed
 /// before.
 fn says_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
-    let here = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-    here || error.source().is_some_and(says_broken_pipe)
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        // What is inside of one is not its source: that is the source of what is inside.
+        let inside = error.get_ref().is_some_and(|inside| says_broken_pipe(inside));
+        return error.kind() == io::ErrorKind::BrokenPipe || inside;
+    }
+    error.source().is_some_and(says_broken_pipe)
 }
 
 /// What the next closure reads in place of an end: of the same kind, with the error as its source.
