@@ -65,8 +65,8 @@ impl Closures {
                 (None, Some(pipe)) => Source::Pipe(pipe),
                 (None, None) => return Err(io::Error::other("a closure's input was not made")),
             },
-            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, |fd| Source::Foreign(Fd::Stdio(fd))),
-            place => files.shared(place).map_or(Source::Empty, |fd| Source::Foreign(Fd::Shared(fd))),
+            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, |fd| Source::foreign(Fd::Stdio(fd))),
+            place => files.shared(place).map_or(Source::Empty, |fd| Source::foreign(Fd::Shared(fd))),
         })
     }
 

@@ -194,7 +194,8 @@ fn used_twice(stream: Stream) -> Error {
 }
 
 fn closure_twice() -> Error {
-    let what = "its one-shot closure has an earlier place in the same pipeline (`pipe_fn` takes one for any number of places)";
+    let what =
+        "its one-shot closure has an earlier place in the same pipeline (`pipe_fn` takes one for any number of places)";
     Error::new(ErrorKind::AlreadyUsed, what)
 }
 

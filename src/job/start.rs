@@ -73,9 +73,9 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let cancel = plan.settings.cancel.get();
     let has_closures = plan.commands().count() < plan.stages.len();
     let (wake, waker) = match wants.wake || cancel.is_some() || has_closures {
-        true => {
-            Wake::new().map(|(wake, waker)| (Some(wake), Some(waker))).map_err(|error| run_setup_error(Step::Pipe, error))?
-        }
+        true => Wake::new()
+            .map(|(wake, waker)| (Some(wake), Some(waker)))
+            .map_err(|error| run_setup_error(Step::Pipe, error))?,
         false => (None, None),
     };
     let stop = has_closures.then(Stop::new).transpose().map_err(|error| run_setup_error(Step::Pipe, error))?;

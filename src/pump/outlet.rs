@@ -11,7 +11,7 @@ use crate::sys::{fds, signals, stream};
 pub(crate) enum OutletKind {
     /// Our own end of a pipe that we made, set not to block.
     Ours,
-    /// A regular file.
+    /// A regular file, or one that refuses at once.
     NeverBlocks,
     /// A terminal, a pipe or a socket of somebody else's.
     MayBlock,
@@ -60,7 +60,7 @@ impl Outlet {
     }
 
     fn of(to: Fd) -> Outlet {
-        if fds::is_regular_file(to.as_fd()) {
+        if fds::is_regular_file(to.as_fd()) || fds::refuses_writes(to.as_fd()) {
             return Outlet { to, kind: OutletKind::NeverBlocks };
         }
         // O_NONBLOCK on somebody else's description would reach everybody who shares it. A description of our own does not, and no

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::pipe::MemReader;
@@ -47,13 +47,31 @@ pub(crate) enum Source {
     Empty,
     /// Our own end of a pipe, set not to block.
     Pipe(OwnedFd),
-    /// Somebody else's, which may block once another reader took what was there.
+    /// Somebody else's that never blocks: a regular file, or one that refuses at once.
+    File(Fd),
+    /// Somebody else's that may block once another reader took what was there: a socket.
     Foreign(Fd),
+    /// Somebody else's, opened anew for ourselves, not to block; and the original, which may be what keeps it alive.
+    Reopened(OwnedFd, #[expect(dead_code, reason = "held open")] Fd),
     Memory(MemReader),
 }
 
 /// So much is read ahead: a quarter of a pipe that was grown.
 const BUFFER: usize = 64 * 1024;
+
+impl Source {
+    /// A descriptor of somebody else's. Whoever reads it, too, may take what a poll saw: a read of the original would block then, and
+    /// nothing could wake it.
+    pub(crate) fn foreign(fd: Fd) -> Source {
+        if fds::is_regular_file(fd.as_fd()) || fds::refuses_reads(fd.as_fd()) {
+            return Source::File(fd);
+        }
+        match fds::reopen_nonblocking(fd.as_fd().as_raw_fd(), false) {
+            Some(own) => Source::Reopened(own, fd),
+            None => Source::Foreign(fd),
+        }
+    }
+}
 
 impl StageReader {
     pub(crate) fn new(source: Source, stop: Arc<Stop>) -> io::Result<StageReader> {
@@ -77,7 +95,7 @@ impl StageReader {
         self.stop.check()?;
         match &mut self.source {
             Source::Empty => Ok(0),
-            Source::Pipe(pipe) => loop {
+            Source::Pipe(pipe) | Source::Reopened(pipe, _) => loop {
                 match stream::read(pipe.as_fd(), buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.stop.wait_for(pipe.as_fd(), Interest::Readable)?;
@@ -85,6 +103,7 @@ impl StageReader {
                     result => return result,
                 }
             },
+            Source::File(fd) => stream::read(fd.as_fd(), buffer),
             Source::Foreign(fd) => loop {
                 self.stop.wait_for(fd.as_fd(), Interest::Readable)?;
                 match stream::read(fd.as_fd(), buffer) {

@@ -112,14 +112,38 @@ pub(crate) fn bytes_queued(fd: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(queued).unwrap_or(0))
 }
 
+/// Whether the descriptor refuses to be written, whatever it leads to. One to ask before it is opened anew, which would give either
+/// end of a pipe, or polled, which would wait for ever.
+pub(crate) fn refuses_writes(fd: BorrowedFd<'_>) -> bool {
+    access(fd) == Some(OFlag::O_RDONLY)
+}
+
+/// Whether the descriptor refuses to be read.
+pub(crate) fn refuses_reads(fd: BorrowedFd<'_>) -> bool {
+    access(fd) == Some(OFlag::O_WRONLY)
+}
+
+fn access(fd: BorrowedFd<'_>) -> Option<OFlag> {
+    status_flags(fd).ok().map(|flags| flags & OFlag::O_ACCMODE)
+}
+
 /// The same file, terminal or pipe under a description of our own that does not block, to read or to write; `None` where that
 /// cannot be had (a socket, no `/proc`, a number that is not open).
 pub(crate) fn reopen_nonblocking(number: RawFd, write: bool) -> Option<OwnedFd> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    open_nonblocking(Path::new(&format!("/proc/self/fd/{number}")), write).ok()
+    let path = format!("/proc/self/fd/{number}");
+    let stat = nix::sys::stat::stat(path.as_str()).ok()?;
+    // It would make another terminal of a terminal's master.
+    if stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == PTMX {
+        return None;
+    }
+    open_nonblocking(Path::new(&path), write).ok()
 }
+
+/// The device of terminals' masters, on Linux.
+const PTMX: libc::dev_t = libc::makedev(5, 2);
 
 /// Opens a file or fifo to read or to write, without waiting for the other side.
 pub(crate) fn open_nonblocking(path: &Path, write: bool) -> io::Result<OwnedFd> {
