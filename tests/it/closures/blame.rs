@@ -79,7 +79,9 @@ fn status_unchecked_and_the_policies_take_closures_as_processes() {
 }
 
 /// Writes without looking until a write fails, then does as it is told with the error.
-fn writes_until(then: impl Fn(io::Error) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static) -> Stage {
+fn writes_until(
+    then: impl Fn(io::Error) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
+) -> Stage {
     Stage::from_fn(move |_, output| {
         loop {
             if let Err(error) = output.write_all(&b"x\n".repeat(30_000)) {
@@ -96,7 +98,8 @@ fn a_broken_pipe_passed_on_is_forgiven_as_sigpipe_is() {
         #[derive(Debug, thiserror::Error)]
         #[error("while writing")]
         struct Wrapped(#[source] io::Error);
-        let passed_on: [(&str, fn() -> Stage); 5] = [
+        type Make = fn() -> Stage;
+        let passed_on: [(&str, Make); 5] = [
             ("as it is", || writes_until(|error| Err(error.into()))),
             ("inside another error", || writes_until(|error| Err(Wrapped(error).into()))),
             ("inside an io::Error", || writes_until(|error| Err(io::Error::other(error).into()))),

@@ -49,8 +49,10 @@ fn alone_there(line: impl Into<Pipeline>) -> Site {
     (without_input(line).stdout(Redirect::null()), Box::new(()))
 }
 
+type MakeSite = fn() -> Site;
+
 /// Each place where a closure can be stuck in a call of ours.
-const SITES: [(&str, fn() -> Site); 15] = [
+const SITES: [(&str, MakeSite); 15] = [
     ("a read from a process", || alone_there(role("hang") | count_bytes())),
     ("a read of lines from a process", || alone_there(role("hang") | upper())),
     ("a read from a process that ignores TERM", || alone_there(role("ignore-term") | count_bytes())),
@@ -150,6 +152,10 @@ fn a_cancel_wakes_a_verb_that_waits_for_a_blocked_closure() {
 fn a_kill_wakes_a_blocked_closure() {
     isolated(|| {
         at_every_site(|what, line| {
+            if what.contains("a tee") {
+                // A kill does not end the streams: what was written still goes to the target, when that is read.
+                return;
+            }
             let job = line.spawn().expect(what);
             assert!(job.kill().expect(what).survivors.is_empty());
             let status = within(SLACK, || job.wait()).unwrap_or_else(|error| panic!("{what}: {error:?}"));

@@ -139,14 +139,16 @@ fn one_write_macro_is_one_write() {
         // A socket that keeps records shows where each write ended.
         let mut pair = [-1; 2];
         // SAFETY: two ints to fill.
-        let made = unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr()) };
+        let made =
+            unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr()) };
         assert_eq!(made, 0, "a pair");
         // SAFETY: just made, nobody else's.
         let ours = unsafe { OwnedFd::from_raw_fd(pair[0]) };
         // SAFETY: just made, nobody else's.
         let theirs = unsafe { OwnedFd::from_raw_fd(pair[1]) };
         let pieces = Stage::from_fn(|_, output| {
-            writeln!(output, "{}-{}-{:?}", 1, "two", [3, 4])?;
+            let two = "two";
+            writeln!(output, "{}-{two}-{:?}", 1, [3, 4])?;
             write!(output, "plain")?;
             writeln!(output, "{:>100}", "wide")?;
             Ok(())

@@ -26,8 +26,14 @@ fn shapes() -> Vec<(&'static str, Pipeline)> {
         ("processes between", say("a\nb\n") | role("cat") | copy() | role("cat") | upper() | role("cat")),
         ("nested", (say_role() | copy()) | (upper() | (copy() | role("cat")))),
         ("collected", [say("a\nb\n"), copy(), Stage::from(role("upper")), copy()].into_iter().collect()),
-        ("by methods", say_role().pipe_fn(|input, output| io::copy(input, output).map(drop).map_err(Into::into)).pipe(upper())),
-        ("once", say("a\nb\n").pipe_fn_once(|input, output| io::copy(input, output).map(drop).map_err(Into::into)) | upper()),
+        (
+            "by methods",
+            say_role().pipe_fn(|input, output| io::copy(input, output).map(drop).map_err(Into::into)).pipe(upper()),
+        ),
+        (
+            "once",
+            say("a\nb\n").pipe_fn_once(|input, output| io::copy(input, output).map(drop).map_err(Into::into)) | upper(),
+        ),
         ("after stderr", role("say").args(["2", "a\nb\n"]).pipe_stderr(upper())),
         ("after both", role("say").args(["2", "a\n", "1", "b\n"]).pipe_both(upper()).pipe(role("cat"))),
         ("both of a closure is its one output", say("a\nb\n").pipe_both(upper())),
@@ -56,7 +62,10 @@ fn closures_stand_at_every_place_under_every_verb() {
 #[test]
 fn a_report_for_each_stage_has_its_label_and_status_and_no_usage_of_a_closure() {
     isolated(|| {
-        let line = say("a\n") | role("cat").label("first cat") | copy() | Stage::from_fn(|input, _| io::copy(input, &mut io::sink()).map(drop).map_err(Into::into));
+        let line = say("a\n")
+            | role("cat").label("first cat")
+            | copy()
+            | Stage::from_fn(|input, _| io::copy(input, &mut io::sink()).map(drop).map_err(Into::into));
         let output = line.output().expect("it runs");
         let labels: Vec<&str> = output.stages.iter().map(|stage| stage.label.as_str()).collect();
         assert_eq!(labels, ["say", "first cat", "copy", "closure"]);
@@ -160,7 +169,8 @@ fn the_dry_run_tells_closures_and_pipes_in_memory() {
         let first = Stage::from_fn(move |_, _| {
             counted.fetch_add(1, SeqCst);
             Ok(())
-        }).label("my own");
+        })
+        .label("my own");
         let text = (first | copy() | role("cat")).dry_run().expect("a plan").to_string();
         for part in [
             "stage 0: my own (a closure, on a thread of its own)",

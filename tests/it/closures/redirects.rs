@@ -161,7 +161,8 @@ fn an_end_of_the_wrong_direction_is_an_error_and_no_bytes_go_that_way() {
     isolated(|| {
         let (reader, mut writer) = pipe::kernel().expect("a pipe");
         let wrong = Arc::new(OwnedFd::from(reader));
-        let error = alone(say("x")).stdout(Redirect::shared_fd(Arc::clone(&wrong))).run().expect_err("no writing there");
+        let error =
+            alone(say("x")).stdout(Redirect::shared_fd(Arc::clone(&wrong))).run().expect_err("no writing there");
         assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{error:?}");
         let tee = Redirect::tee([Redirect::shared_fd(Arc::clone(&wrong)), Redirect::capture()]);
         role("echo").arg("x").stdout(tee).run().expect_err("nor for a process");

@@ -112,7 +112,12 @@ fn a_run_that_cannot_start_drops_the_closures_unrun() {
         }
         let gone = AtomicUsize::new(0);
         let guard = Gone(&gone);
-        role("yes").scoped(|s| drop(s.pipe_fn(move |_, _| Ok(drop(guard)))));
+        role("yes").scoped(|s| {
+            drop(s.pipe_fn(move |_, _| {
+                drop(guard);
+                Ok(())
+            }))
+        });
         assert_eq!(gone.into_inner(), 1, "without a verb");
     });
 }
@@ -227,12 +232,17 @@ fn an_error_of_the_callers_callback_ends_scoped_closures() {
 fn settings_of_the_run_come_before_the_scope_and_misplaced_ones_are_told() {
     isolated(|| {
         let timed = role("cat").timeout(Duration::from_secs(60));
-        let text = timed.stdin(Redirect::bytes("x")).scoped(|s| s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into)).read());
+        let text = timed
+            .stdin(Redirect::bytes("x"))
+            .scoped(|s| s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into)).read());
         assert_eq!(text.expect("it runs"), "x");
         let inside = role("cat").scoped(|s| s.pipe(role("cat").timeout(Duration::from_secs(60))).run());
         assert_eq!(inside.expect_err("misplaced").kind(), ErrorKind::Conflict);
         let fed = Pipeline::default().scoped(|s| {
-            s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into)).pipe(role("upper")).stdin(Redirect::bytes("fed")).read()
+            s.pipe_fn(|i, o| io::copy(i, o).map(drop).map_err(Into::into))
+                .pipe(role("upper"))
+                .stdin(Redirect::bytes("fed"))
+                .read()
         });
         assert_eq!(fed.expect("it runs"), "FED");
     });

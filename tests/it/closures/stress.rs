@@ -48,7 +48,7 @@ fn perform(
             Step::Read(bytes) => drop(input.read(&mut vec![0; bytes])?),
             Step::ReadLine => drop(input.read_until(b'\n', &mut Vec::new())?),
             Step::Write(bytes) => output.write_all(&vec![b'w'; bytes])?,
-            Step::Format => writeln!(output, "{} and {}", 1, "two")?,
+            Step::Format => writeln!(output, "{} and {}", 1, 2)?,
             Step::CopyAll => drop(io::copy(input, output)?),
             Step::DrainAll => drop(io::copy(input, &mut io::sink())?),
             Step::WriteForEver => loop {
