@@ -122,7 +122,9 @@ fn a_closure_whose_thread_cannot_start_is_an_error_that_names_it_and_loses_nothi
         let line = without_input(roomy(role("stubborn-yes")) | copy() | roomy(role("cat")) | copy());
         let error = with_room(1024, || within(SLACK, || line.output_into(&mut buffer))).expect_err("no room");
         assert_eq!((error.kind(), error.step()), (ErrorKind::Spawn, Some(Step::Thread)), "{error:?}");
-        assert_eq!((error.stage(), error.label()), (Some(1), Some("copy")), "{error:?}");
+        // Where each child needs a thread, too, the first stage may be the one.
+        let first = is_portable() && error.stage() == Some(0);
+        assert!(first || (error.stage(), error.label()) == (Some(1), Some("copy")), "{error:?}");
         assert_childless();
         assert_no_new_fd(&before);
         assert_eq!(buffer, b"mine, ", "the caller's buffer");
@@ -152,7 +154,8 @@ fn a_scoped_closure_whose_thread_cannot_start_is_an_error_too() {
         let mut bytes = 0;
         let lent = with_room(1024, || first.scoped(|s| s.tap(|chunk| bytes += chunk.len()).output()));
         let error = lent.expect_err("no room");
-        assert_eq!((error.step(), error.stage(), bytes), (Some(Step::Thread), Some(1), 0), "{error:?}");
+        assert_eq!((error.step(), bytes), (Some(Step::Thread), 0), "{error:?}");
+        assert!(is_portable() || error.stage() == Some(1), "{error:?}");
         assert_childless();
     });
 }
