@@ -30,7 +30,7 @@ fn a_closure_that_never_returns_delays_no_verb_and_is_named() {
                 let ran = within(TIMEOUT + GRACE + 2 * SLACK, || verb(&line));
                 let error = ran.result.expect_err(name);
                 assert_eq!(error.kind(), ErrorKind::Timeout, "{name}: {error:?}");
-                let named = format!("left behind, for it did not return: `stuck` (stage {index})");
+                let named = format!("did not return, and was left behind: `stuck` (stage {index})");
                 assert!(error.to_string().ends_with(&named), "{name}: {error}");
                 let stages = &error.output().expect("it ran").stages;
                 assert!(stages[index].status.is_unknown() && stages[index].error.is_none(), "{name}: {stages:?}");
