@@ -1,14 +1,16 @@
-//! The three standard streams, by name.
+//! A child's streams, by name.
 
 use std::fmt;
 use std::os::fd::RawFd;
 
-/// A standard stream.
+/// One of a child's streams: a standard one, or a further one by its number.
 ///
 /// ```
 /// assert_eq!(pipewright::Stream::Stderr.to_string(), "stderr");
+/// assert_eq!(pipewright::Stream::Output(3).to_string(), "fd 3");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stream {
     /// Descriptor 0.
     Stdin,
@@ -16,6 +18,10 @@ pub enum Stream {
     Stdout,
     /// Descriptor 2.
     Stderr,
+    /// A descriptor of a higher number that the child reads.
+    Input(i32),
+    /// A descriptor of a higher number that the child writes, or does with what it likes.
+    Output(i32),
 }
 
 impl Stream {
@@ -25,16 +31,23 @@ impl Stream {
             Stream::Stdin => 0,
             Stream::Stdout => 1,
             Stream::Stderr => 2,
+            Stream::Input(number) | Stream::Output(number) => number,
         }
+    }
+
+    /// Whether the child reads it.
+    pub(crate) fn is_input(self) -> bool {
+        matches!(self, Stream::Stdin | Stream::Input(_))
     }
 }
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Stream::Stdin => "stdin",
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        })
+        match self {
+            Stream::Stdin => f.write_str("stdin"),
+            Stream::Stdout => f.write_str("stdout"),
+            Stream::Stderr => f.write_str("stderr"),
+            Stream::Input(number) | Stream::Output(number) => write!(f, "fd {number}"),
+        }
     }
 }

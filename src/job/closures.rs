@@ -48,9 +48,11 @@ impl Closures {
         files: &Files,
     ) -> io::Result<Function> {
         let (stop, waker) = self.ties.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
-        let [stdin, stdout, _] = &plan.stages[index].places;
-        let source = self.source(stdin, ends, files)?;
-        let target = self.target(index, stdout, plan, &stop, ends, files)?;
+        let [stdin, stdout] = plan.stages[index].wires.as_slice() else {
+            return Err(io::Error::other("a closure has an input and an output"));
+        };
+        let source = self.source(&stdin.place, ends, files)?;
+        let target = self.target(index, &stdout.place, plan, &stop, ends, files)?;
         let input = StageReader::new(source, Arc::clone(&stop))?;
         let output = StageWriter::new(target, Arc::clone(&stop));
         let (function, post) = function(waker);

@@ -5,7 +5,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::start::stream;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
 use crate::pipeline::StageSpec;
@@ -31,12 +30,12 @@ impl Files {
         check_unused(plan)?;
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
-            for (target, place) in (0..).zip(&stage.places) {
+            for wire in &stage.wires {
                 // Where a closure leads to /dev/null, nothing has to be opened.
-                if matches!((stage.stage.command(), place), (None, Place::Null | Place::Inherit(_))) {
+                if matches!((stage.stage.command(), &wire.place), (None, Place::Null | Place::Inherit(_))) {
                     continue;
                 }
-                files.open_place(place, stream(target)).map_err(|error| error.at(plan.stage_name(index)))?;
+                files.open_place(&wire.place, wire.stream).map_err(|error| error.at(plan.stage_name(index)))?;
             }
         }
         for (number, pipe) in plan.pipes.iter().enumerate() {
@@ -71,7 +70,7 @@ impl Files {
             }
             Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
             Place::SharedFd(fd) => Some(Arc::clone(fd)),
-            Place::Inherit(_) | Place::Null | Place::Pipe(_) | Place::Absent => None,
+            Place::Inherit(_) | Place::Null | Place::Pipe(_) => None,
         }
     }
 
@@ -91,12 +90,7 @@ impl Files {
                 self.fds.push((slot.clone(), Arc::new(fd)));
                 Ok(())
             }
-            Place::Inherit(_)
-            | Place::File(..)
-            | Place::Fd(_)
-            | Place::SharedFd(_)
-            | Place::Pipe(_)
-            | Place::Absent => Ok(()),
+            Place::Inherit(_) | Place::File(..) | Place::Fd(_) | Place::SharedFd(_) | Place::Pipe(_) => Ok(()),
         }
     }
 
@@ -145,16 +139,16 @@ fn check_unused(plan: &Plan) -> Result<(), Error> {
                 closures.push(slot);
             }
         }
-        for (target, place) in (0..).zip(&stage.places) {
-            if matches!(place, Place::Fd(slot) if slot.is_used()) {
-                return Err(used(stream(target)).at(plan.stage_name(index)));
+        for wire in &stage.wires {
+            if matches!(&wire.place, Place::Fd(slot) if slot.is_used()) {
+                return Err(used(wire.stream).at(plan.stage_name(index)));
             }
         }
     }
     let mut writers = Vec::new();
     for (number, pipe) in plan.pipes.iter().enumerate() {
         let (error, reading) = match pipe {
-            PipePlan::Feed(Input::Reader(slot)) => (slot.is_used().then(|| used(Stream::Stdin)), true),
+            PipePlan::Feed(stream, Input::Reader(slot)) => (slot.is_used().then(|| used(*stream)), true),
             PipePlan::Drain(stream, sinks) if sinks.iter().any(is_used) => (Some(used(*stream)), false),
             PipePlan::Drain(stream, sinks) => {
                 let twice = sinks.iter().any(|sink| is_another(sink, &mut writers));
@@ -207,7 +201,7 @@ pub(super) fn used_closure() -> Error {
 }
 
 pub(super) fn used(stream: Stream) -> Error {
-    let reusable = if stream == Stream::Stdin { "reader_with" } else { "each_line" };
+    let reusable = if stream.is_input() { "reader_with" } else { "each_line" };
     let what = format!(
         "an earlier start took its one-shot {stream} (`{reusable}`, `shared_fd` and `file` can be used any number of times)"
     );

@@ -77,7 +77,7 @@ pub(super) fn build(
     let (captures, others): (Vec<_>, Vec<_>) = pipes.iter().partition(is_capture);
     for (number, pipe) in others.into_iter().chain(captures) {
         let failed = |step: Step, error: io::Error| {
-            let reading = matches!(pipe, PipePlan::Feed(_));
+            let reading = matches!(pipe, PipePlan::Feed(..));
             let error = setup_error(step, error);
             match plan.users(number, reading).next() {
                 Some((stage, _)) => error.at(plan.stage_name(stage)),
@@ -86,19 +86,18 @@ pub(super) fn build(
         };
         match pipe {
             PipePlan::Link | PipePlan::Memory | PipePlan::Relay => {}
-            PipePlan::TakeStdin => run.untaken.stdin = ends.take(number, false),
-            // One a stream: the plan sees to it.
-            PipePlan::TakeOutput(Stream::Stderr) => run.untaken.stderr = ends.take(number, true),
-            PipePlan::TakeOutput(_) => run.untaken.stdout = ends.take(number, true),
-            PipePlan::Feed(source) => {
+            PipePlan::Take(stream) => {
+                run.untaken.ends.extend(ends.take(number, !stream.is_input()).map(|end| (*stream, end)));
+            }
+            PipePlan::Feed(stream, source) => {
                 let Some(writer) = ends.take(number, false) else { continue };
-                let flow = feed(source, writer, fixed)?;
+                let flow = feed(*stream, number, source, writer, fixed)?;
                 run.pump.add(flow.map_err(|error| failed(Step::Thread, error))?);
             }
             PipePlan::Drain(stream, sinks) => {
                 let Some(reader) = ends.take(number, true) else { continue };
                 if let ([SinkPlan::Lent], true) = (sinks.as_slice(), wants.reader) {
-                    run.untaken.stdout = Some(reader);
+                    run.untaken.ends.push((*stream, reader));
                     if wants.wake {
                         let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
                         let (tether, leash) = helper.into_leash();
@@ -129,24 +128,30 @@ pub(super) fn build(
 
 /// Whether the run has one single stream and nothing to be in time for: it is then read without asking first.
 fn is_lone(plan: &Plan, run: &Run) -> bool {
-    let moves = |pipe: &PipePlan| matches!(pipe, PipePlan::Feed(_) | PipePlan::Drain(..));
+    let moves = |pipe: &PipePlan| matches!(pipe, PipePlan::Feed(..) | PipePlan::Drain(..));
     let flows = plan.pipes.iter().enumerate().filter(|(number, pipe)| moves(pipe) && plan.is_used(*number)).count();
     flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace.is_none()
 }
 
-fn feed(source: &Input, writer: OwnedFd, fixed: bool) -> Result<io::Result<Flow>, Error> {
+fn feed(
+    stream: Stream,
+    number: usize,
+    source: &Input,
+    writer: OwnedFd,
+    fixed: bool,
+) -> Result<io::Result<Flow>, Error> {
     let reader = match source {
         Input::Bytes(bytes) => {
-            let feed = Feed::new(writer, Arc::clone(bytes));
+            let feed = Feed::new(writer, stream, number, Arc::clone(bytes));
             return Ok(feed.map(|feed| Flow::Feed(feed.of_capacity(fixed))));
         }
-        Input::Reader(slot) => slot.take().ok_or_else(|| used(Stream::Stdin))?,
+        Input::Reader(slot) => slot.take().ok_or_else(|| used(stream))?,
         Input::ReaderWith(make) => make(),
         // Has no pipe of its own.
         Input::Common(_) => Box::new(io::empty()),
     };
-    let tether = Helper::new(Stream::Stdin).and_then(|helper| helper.feed(reader, writer));
-    Ok(tether.map(Flow::Helper))
+    let tether = Helper::new(stream).and_then(|helper| helper.feed(reader, writer));
+    Ok(tether.map(|tether| Flow::Helper(tether.numbered(number))))
 }
 
 struct Making<'a, 'b> {

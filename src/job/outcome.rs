@@ -130,9 +130,9 @@ fn collect(flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     let mut unread = Vec::new();
     for flow in flows {
         match flow {
-            Flow::Feed(feed) => output.stdin_taken = Some(feed.taken()),
+            Flow::Feed(feed) if feed.stream() == Stream::Stdin => output.stdin_taken = Some(feed.taken()),
             Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.fed()),
-            Flow::Helper(_) => {}
+            Flow::Feed(_) | Flow::Helper(_) => {}
             Flow::Drain(drain) => {
                 let stream = drain.stream();
                 unread.extend(drain.stopped_reading());
@@ -151,7 +151,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
         FlowError::Io(error) => {
-            let doing = if stream == Stream::Stdin { "fed" } else { "passed on" };
+            let doing = if stream.is_input() { "fed" } else { "passed on" };
             Error::new(ErrorKind::Io, format!("was cut off: its {stream} could not be {doing}")).because(error)
         }
         FlowError::Callback(source) => {
@@ -165,21 +165,16 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
             Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
     };
-    // The stage whose stream it is: the first for stdin, else the one that writes it; a shared one is everybody's.
-    let stage = match (stream, pipe) {
-        (Stream::Stdin, _) => Some(0),
-        (_, Some(pipe)) => only_writer(plan, pipe),
-        (_, None) => None,
-    };
-    match stage {
+    // The stage whose stream it is; one that several write is everybody's.
+    match pipe.and_then(|pipe| only_user(plan, pipe, stream.is_input())) {
         Some(stage) => error.at(plan.stage_name(stage)),
         None => error,
     }
 }
 
-/// The stage that alone writes a pipe.
-fn only_writer(plan: &Plan, pipe: usize) -> Option<usize> {
-    let mut stages: Vec<usize> = plan.users(pipe, false).map(|(stage, _)| stage).collect();
+/// The stage that alone reads or writes a pipe.
+fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize> {
+    let mut stages: Vec<usize> = plan.users(pipe, reading).map(|(stage, _)| stage).collect();
     stages.dedup();
     match stages.as_slice() {
         [only] => Some(*only),

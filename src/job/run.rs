@@ -38,9 +38,7 @@ pub(crate) struct Run {
 /// Our ends of piped streams, until somebody takes them.
 #[derive(Default)]
 pub(crate) struct Untaken {
-    pub(crate) stdin: Option<OwnedFd>,
-    pub(crate) stdout: Option<OwnedFd>,
-    pub(crate) stderr: Option<OwnedFd>,
+    pub(crate) ends: Vec<(Stream, OwnedFd)>,
     /// Whether the builder asked for a capacity, which is then not to be touched.
     pub(crate) fixed: bool,
     /// What ties a reader of stdout to a run that has a driver.
@@ -48,14 +46,19 @@ pub(crate) struct Untaken {
 }
 
 impl Untaken {
-    /// What nobody took: stdin is closed, and the outputs become streams that are read and thrown away.
+    /// The end of a stream, for the first who asks.
+    pub(crate) fn take(&mut self, stream: Stream) -> Option<OwnedFd> {
+        let at = self.ends.iter().position(|(other, _)| *other == stream)?;
+        Some(self.ends.remove(at).1)
+    }
+
+    /// What nobody took: inputs are closed, and the outputs become streams that are read and thrown away.
     ///
     /// An output that cannot be set not to block is closed instead: its writer then learns of it.
     pub(crate) fn let_go(&mut self) -> Vec<Flow> {
-        self.stdin = None;
-        let outputs = [(Stream::Stdout, self.stdout.take()), (Stream::Stderr, self.stderr.take())];
-        let drains = outputs.into_iter().filter_map(|(stream, end)| {
-            let drain = end.and_then(|end| Drain::new(end, stream, vec![Sink::Discard], false).ok());
+        let outputs = std::mem::take(&mut self.ends).into_iter().filter(|(stream, _)| !stream.is_input());
+        let drains = outputs.filter_map(|(stream, end)| {
+            let drain = Drain::new(end, stream, vec![Sink::Discard], false).ok();
             drain.map(|drain| Flow::Drain(drain.of_capacity(self.fixed)))
         });
         drains.collect()

@@ -161,13 +161,7 @@ impl Shared {
     }
 
     pub(super) fn take_end(&self, stream: Stream) -> Option<OwnedFd> {
-        let mut untaken = self.untaken();
-        let end = match stream {
-            Stream::Stdin => &mut untaken.stdin,
-            Stream::Stdout => &mut untaken.stdout,
-            Stream::Stderr => &mut untaken.stderr,
-        };
-        end.take()
+        self.untaken().take(stream)
     }
 
     pub(super) fn take_leash(&self) -> Option<Leash> {

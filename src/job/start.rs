@@ -31,7 +31,6 @@ use crate::pump::wake::{Wake, Waker};
 use crate::pump::{Pump, Runner, Timing};
 use crate::spawn::{self, Image, ImageSpec, Prepared};
 use crate::stage::Task;
-use crate::stdio::Stream;
 use crate::sys::fds;
 
 /// How the run will be driven.
@@ -217,8 +216,8 @@ impl Starting<'_> {
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
     fn make_pipes(&mut self, index: usize) -> Result<(), Error> {
-        for place in &self.plan.stages[index].places {
-            let Place::Pipe(number) = place else { continue };
+        for wire in &self.plan.stages[index].wires {
+            let Place::Pipe(number) = &wire.place else { continue };
             if self.ends.is_made(*number) || matches!(self.plan.pipes[*number], PipePlan::Memory) {
                 continue;
             }
@@ -237,15 +236,15 @@ impl Starting<'_> {
 
     fn fd_map(&self, index: usize, files: &Files) -> Result<FdMap, Error> {
         let mut map = FdMap::new();
-        for (target, place) in (0..).zip(&self.plan.stages[index].places) {
-            let source = match place {
-                Place::Pipe(number) => self.ends.end(*number, target == 0).map(OwnedFd::as_raw_fd),
+        for wire in &self.plan.stages[index].wires {
+            let source = match &wire.place {
+                Place::Pipe(number) => self.ends.end(*number, wire.stream.is_input()).map(OwnedFd::as_raw_fd),
                 place => files.source(place),
             };
-            let taken = source.is_none_or(|source| map.insert(source, target).is_err());
+            let taken = source.is_none_or(|source| map.insert(source, wire.stream.number()).is_err());
             if taken {
-                // Cannot be: every place was opened, and each of the three numbers is mapped once.
-                let what = format!("the descriptor {target} has no source");
+                // Cannot be: every place was opened, and the plan has each number once.
+                let what = format!("its {} has no source", wire.stream);
                 return Err(Error::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
             }
         }
@@ -255,9 +254,9 @@ impl Starting<'_> {
     /// Closes our copies of the ends that only started stages use: while one is open here, nobody downstream sees an end, and
     /// nobody upstream a broken pipe.
     fn close_after(&mut self, index: usize) {
-        for (target, place) in (0..).zip(&self.plan.stages[index].places) {
-            let Place::Pipe(number) = place else { continue };
-            let reading = target == 0;
+        for wire in &self.plan.stages[index].wires {
+            let Place::Pipe(number) = &wire.place else { continue };
+            let reading = wire.stream.is_input();
             if self.plan.users(*number, reading).all(|(stage, _)| stage <= index) {
                 self.ends.take(*number, reading);
             }
@@ -276,25 +275,16 @@ impl Run {
     }
 }
 
-/// Which stream a descriptor number of a stage is.
-pub(crate) fn stream(target: i32) -> Stream {
-    match target {
-        0 => Stream::Stdin,
-        1 => Stream::Stdout,
-        _ => Stream::Stderr,
-    }
-}
-
 /// Becomes the one program of a plan without pipes; what kept it from it.
 pub(crate) fn exec(plan: &Plan) -> Error {
     let prepare = || -> Result<(Prepared, Files), Error> {
         let mut images = images(plan)?;
         let files = Files::open(plan)?;
         let mut map = FdMap::new();
-        for (target, place) in (0..).zip(&plan.stages[0].places) {
-            if let Some(source) = files.source(place) {
-                // Three numbers, each once.
-                let _ = map.insert(source, target);
+        for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
+            if let Some(source) = files.source(&wire.place) {
+                // The plan has each number once.
+                let _ = map.insert(source, wire.stream.number());
             }
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
+use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
 use crate::cmd::{Merge, Spec};
 use crate::error::{Error, ErrorKind, StageName};
 use crate::pipeline::{Link, Pipeline, StageSpec};
@@ -26,9 +26,9 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut stages = Vec::with_capacity(pipeline.stages.len());
     let mut input = None;
     for (index, stage) in pipeline.stages.iter().enumerate() {
-        let (places, next) = lowering.stage(index, stage, input)?;
+        let (wires, next) = lowering.stage(index, stage, input)?;
         input = next;
-        stages.push(StagePlan { stage: stage.clone(), places });
+        stages.push(StagePlan { stage: stage.clone(), wires });
     }
     Ok(Plan { verb, stages, pipes: lowering.pipes, links: pipeline.links.clone(), settings: pipeline.settings.clone() })
 }
@@ -56,13 +56,13 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// A stage's three places, and the pipe that the next stage reads.
+    /// A stage's wires, and the pipe that the next stage reads.
     fn stage(
         &mut self,
         index: usize,
         stage: &StageSpec,
         input: Option<usize>,
-    ) -> Result<([Place; 3], Option<usize>), Error> {
+    ) -> Result<(Vec<Wire>, Option<usize>), Error> {
         let stdin = match (input, stage.stdin()) {
             (None, own) => self.stdin(own),
             (Some(pipe), None) => Place::Pipe(pipe),
@@ -72,14 +72,21 @@ impl Lowering<'_> {
             }
         };
         let link = self.pipeline.links.get(index).copied();
-        let (stdout, stderr, next) = match stage {
-            StageSpec::Command(spec) => self.command_outputs(index, spec, link)?,
+        let mut wires = vec![Wire { stream: Stream::Stdin, place: stdin }];
+        let next = match stage {
+            StageSpec::Command(spec) => {
+                let (stdout, stderr, next) = self.command_outputs(index, spec, link)?;
+                wires.push(Wire { stream: Stream::Stdout, place: stdout });
+                wires.push(Wire { stream: Stream::Stderr, place: stderr });
+                next
+            }
             StageSpec::Function(_) => {
                 let (stdout, next) = self.closure_output(index, stage.stdout(), link)?;
-                (stdout, Place::Absent, next)
+                wires.push(Wire { stream: Stream::Stdout, place: stdout });
+                next
             }
         };
-        Ok(([stdin, stdout, stderr], next))
+        Ok((wires, next))
     }
 
     fn command_outputs(
@@ -170,9 +177,9 @@ impl Lowering<'_> {
         match own {
             None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
             None => Place::Null,
-            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::TakeStdin)),
+            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(Stream::Stdin))),
             Some(Input::Common(common)) => place(common, 0, Mode::Read),
-            Some(own) => Place::Pipe(self.add(PipePlan::Feed(own.clone()))),
+            Some(own) => Place::Pipe(self.add(PipePlan::Feed(Stream::Stdin, own.clone()))),
         }
     }
 
@@ -248,9 +255,9 @@ impl Lowering<'_> {
             None => Place::Inherit(stream.number()),
             // One pipe a stream, whichever stages write it: there is one end to take.
             Some(Target::Common(Common::Piped)) if self.verb == Verb::Spawn => {
-                let same = |pipe: &PipePlan| matches!(pipe, PipePlan::TakeOutput(other) if *other == stream);
+                let same = |pipe: &PipePlan| matches!(pipe, PipePlan::Take(other) if *other == stream);
                 let made = self.pipes.iter().position(same);
-                Place::Pipe(made.unwrap_or_else(|| self.add(PipePlan::TakeOutput(stream))))
+                Place::Pipe(made.unwrap_or_else(|| self.add(PipePlan::Take(stream))))
             }
             // Nobody can take it: it is read and thrown away.
             Some(Target::Common(Common::Piped)) => {

@@ -55,8 +55,15 @@ pub(crate) enum Verb {
 #[derive(Debug, Clone)]
 pub(crate) struct StagePlan {
     pub(crate) stage: StageSpec,
-    /// Where 0, 1 and 2 lead.
-    pub(crate) places: [Place; 3],
+    /// Where its descriptors lead: each number once, the standard ones first.
+    pub(crate) wires: Vec<Wire>,
+}
+
+/// One descriptor of a stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    pub(crate) stream: Stream,
+    pub(crate) place: Place,
 }
 
 /// Where a descriptor of a child leads.
@@ -68,10 +75,8 @@ pub(crate) enum Place {
     File(PathBuf, Mode),
     Fd(OneShot<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
-    /// A pipe of the plan, by number: 0 reads from it, 1 and 2 write to it.
+    /// A pipe of the plan, by number.
     Pipe(usize),
-    /// A closure has no stderr.
-    Absent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,12 +93,10 @@ pub(crate) enum PipePlan {
     Link,
     /// From a closure to a closure.
     Memory,
-    /// From this process's stdin source into a stage.
-    Feed(Input),
-    /// A piped stdin, to be taken.
-    TakeStdin,
-    /// A piped output, to be taken.
-    TakeOutput(Stream),
+    /// From a source of this process into a stage.
+    Feed(Stream, Input),
+    /// A piped stream, whose other end is to be taken.
+    Take(Stream),
     /// Drained by this process into these.
     Drain(Stream, Vec<SinkPlan>),
     /// Written by this process, behind the drain that has it as a sink, into a stage.
@@ -130,11 +133,9 @@ impl Plan {
     /// `reader`: the verb's own stdout is read by the caller.
     pub(crate) fn needs_driver(&self, reader: bool) -> bool {
         let moves = |pipe: &PipePlan| match pipe {
-            PipePlan::Feed(_) => true,
+            PipePlan::Feed(..) => true,
             PipePlan::Drain(_, sinks) => !(reader && matches!(sinks.as_slice(), [SinkPlan::Lent])),
-            PipePlan::Link | PipePlan::Memory | PipePlan::Relay | PipePlan::TakeStdin | PipePlan::TakeOutput(_) => {
-                false
-            }
+            PipePlan::Link | PipePlan::Memory | PipePlan::Relay | PipePlan::Take(_) => false,
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
         // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
@@ -160,13 +161,11 @@ impl Plan {
 
     /// The stages whose descriptors are ends of a pipe: those that read it, or those that write it.
     pub(crate) fn users(&self, pipe: usize, reading: bool) -> impl Iterator<Item = (usize, Stream)> {
-        let streams: &[Stream] = if reading { &[Stream::Stdin] } else { &[Stream::Stdout, Stream::Stderr] };
         self.stages.iter().enumerate().flat_map(move |(index, stage)| {
-            let at_pipe = move |stream: &&Stream| {
-                let place = &stage.places[usize::try_from(stream.number()).unwrap_or(0)];
-                matches!(place, Place::Pipe(number) if *number == pipe)
+            let at_pipe = move |wire: &&Wire| {
+                wire.stream.is_input() == reading && matches!(wire.place, Place::Pipe(number) if number == pipe)
             };
-            streams.iter().filter(at_pipe).map(move |stream| (index, *stream))
+            stage.wires.iter().filter(at_pipe).map(move |wire| (index, wire.stream))
         })
     }
 }

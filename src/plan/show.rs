@@ -5,7 +5,6 @@ use std::fmt;
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, Verb};
 use crate::cmd::command_line;
 use crate::cmd::quote::quote;
-use crate::stdio::Stream;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,11 +19,8 @@ impl fmt::Display for Plan {
                 Some(spec) => write!(f, "\nstage {index}: {}", command_line(spec))?,
                 None => write!(f, "\nstage {index}: {} (a closure, on a thread of its own)", stage.stage.name())?,
             }
-            for (stream, place) in [Stream::Stdin, Stream::Stdout, Stream::Stderr].iter().zip(&stage.places) {
-                if let Place::Absent = place {
-                    continue;
-                }
-                write!(f, "\n  {:<7} {}", stream.to_string(), self::place(place))?;
+            for wire in &stage.wires {
+                write!(f, "\n  {:<7} {}", wire.stream.to_string(), place(&wire.place))?;
             }
             for note in stage.stage.command().map(notes).unwrap_or_default() {
                 write!(f, "\n  note: {note}")?;
@@ -58,12 +54,10 @@ impl Plan {
     /// Who owns the end that is written to.
     fn writers(&self, number: usize, pipe: &PipePlan) -> String {
         match pipe {
-            PipePlan::Feed(source) => format!("this process ({source:?})"),
-            PipePlan::TakeStdin => "this process (to be taken)".into(),
+            PipePlan::Feed(_, source) => format!("this process ({source:?})"),
+            PipePlan::Take(stream) if stream.is_input() => "this process (to be taken)".into(),
             PipePlan::Relay => "this process (behind a tee)".into(),
-            PipePlan::Link | PipePlan::Memory | PipePlan::TakeOutput(_) | PipePlan::Drain(..) => {
-                self.owners(number, false)
-            }
+            PipePlan::Link | PipePlan::Memory | PipePlan::Take(_) | PipePlan::Drain(..) => self.owners(number, false),
         }
     }
 
@@ -74,8 +68,8 @@ impl Plan {
                 let sinks: Vec<String> = sinks.iter().map(sink).collect();
                 format!("this process ({stream} to {})", sinks.join(" and "))
             }
-            PipePlan::TakeOutput(_) => "this process (to be taken)".into(),
-            PipePlan::Link | PipePlan::Memory | PipePlan::Feed(_) | PipePlan::TakeStdin | PipePlan::Relay => {
+            PipePlan::Take(stream) if !stream.is_input() => "this process (to be taken)".into(),
+            PipePlan::Link | PipePlan::Memory | PipePlan::Feed(..) | PipePlan::Take(_) | PipePlan::Relay => {
                 self.owners(number, true)
             }
         }
@@ -103,7 +97,6 @@ fn place(place: &Place) -> String {
         Place::Fd(slot) => format!("{slot:?} descriptor"),
         Place::SharedFd(_) => "shared descriptor".into(),
         Place::Pipe(number) => format!("pipe {number}"),
-        Place::Absent => "none".into(),
     }
 }
 

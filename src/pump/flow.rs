@@ -29,7 +29,7 @@ pub(crate) enum Flow {
 impl Flow {
     pub(crate) fn stream(&self) -> Stream {
         match self {
-            Flow::Feed(_) => Stream::Stdin,
+            Flow::Feed(feed) => feed.stream,
             Flow::Drain(drain) => drain.stream,
             Flow::Helper(tether) => tether.stream(),
         }
@@ -139,23 +139,29 @@ impl Flow {
 /// Bytes on their way into a child's stdin.
 pub(crate) struct Feed {
     pipe: Option<OwnedFd>,
+    stream: Stream,
+    number: usize,
     bytes: Arc<Vec<u8>>,
     taken: usize,
     busy: Busy,
 }
 
 impl Feed {
-    /// `pipe` is our own end of a pipe that we made; it is set not to block.
-    pub(crate) fn new(pipe: OwnedFd, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
+    /// `pipe` is our own end of a pipe that we made, the plan's `number`; it is set not to block.
+    pub(crate) fn new(pipe: OwnedFd, stream: Stream, number: usize, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
         let pipe = (!bytes.is_empty()).then_some(pipe);
-        Ok(Feed { pipe, bytes, taken: 0, busy: Busy::default() })
+        Ok(Feed { pipe, stream, number, bytes, taken: 0, busy: Busy::default() })
     }
 
     /// With a pipe whose capacity is not to be touched, when `fixed`.
     pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
         self.busy.settled = fixed;
         self
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
     }
 
     /// How many bytes the pipe took.
@@ -180,7 +186,8 @@ impl Feed {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
             Err(error) => {
                 self.pipe = None;
-                return Err(FlowFailure { stream: Stream::Stdin, pipe: None, what: FlowError::Io(error) });
+                let what = FlowError::Io(error);
+                return Err(FlowFailure { stream: self.stream, pipe: Some(self.number), what });
             }
         }
         Ok(())

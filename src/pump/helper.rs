@@ -58,7 +58,7 @@ impl Tether {
     /// A writer must have got everything before the run is over. A reader may block for ever in the caller's `read`, after
     /// the child it feeds is gone: it is not waited for.
     pub(super) fn is_awaited(&self) -> bool {
-        self.line.is_some() && self.stream != Stream::Stdin
+        self.line.is_some() && !self.stream.is_input()
     }
 
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -96,7 +96,7 @@ impl Tether {
 
     /// Whether the helper finished without having seen the stream's end.
     pub(super) fn was_cut_short(&self) -> bool {
-        self.cut_short && self.stream != Stream::Stdin
+        self.cut_short && !self.stream.is_input()
     }
 
     /// Tells a helper thread to finish with what is in the pipe; the run waits for that. False where there is no thread.
