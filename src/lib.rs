@@ -147,7 +147,7 @@ pub use cmd::{CancelHandle, Cmd, Resource};
 pub use error::{Error, ErrorKind};
 pub use failure::Step;
 pub use job::{Job, KillReport, Lines, LinesBytes, Means, Reader, Scoped, Survivor};
-pub use output::{Leak, Output, StageReport};
+pub use output::{FdOutput, Leak, Output, StageReport};
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use process::{Process, StatusStolen, Usage};

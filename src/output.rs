@@ -32,6 +32,8 @@ pub struct Output {
     pub stderr: Captured,
     /// Each stage, in the pipeline's order.
     pub stages: Vec<StageReport>,
+    /// What was captured from further descriptors, by stage; [`fd`](Output::fd) finds one by its number.
+    pub fds: Vec<FdOutput>,
     /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because some process that is not of this run still
     /// held them.
     pub leaked: Option<Leak>,
@@ -65,6 +67,25 @@ pub struct StageReport {
     pub error: Option<Error>,
 }
 
+/// What a stage wrote to a descriptor beyond the standard ones, as far as it was captured.
+///
+/// ```
+/// use pipewright::Cmd;
+/// let out = Cmd::sh("echo 100% >&3").fd_piped_out(3).run()?;
+/// assert_eq!((out.fds[0].stage, out.fds[0].number), (0, 3));
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FdOutput {
+    /// The stage, counted from 0.
+    pub stage: usize,
+    /// The number that the descriptor has there.
+    pub number: i32,
+    /// What it wrote.
+    pub bytes: Captured,
+}
+
 /// Streams that somebody else still held when the run was over. In this version the holder is not named.
 ///
 /// ```
@@ -82,6 +103,19 @@ pub struct Leak {
 }
 
 impl Output {
+    /// What was captured from descriptor `number`, of the first stage that has one; `None` when none was.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let out = Cmd::sh("echo 100% >&3").fd_piped_out(3).run()?;
+    /// assert_eq!(*out.fd(3).unwrap(), "100%\n");
+    /// assert!(out.fd(4).is_none());
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn fd(&self, number: i32) -> Option<&Captured> {
+        self.fds.iter().find(|output| output.number == number).map(|output| &output.bytes)
+    }
+
     /// The captured stdout as text.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
-        self.spec_mut().args.push(ArgText { text: arg.as_ref().to_owned(), secret: false });
+        self.spec_mut().args.push(ArgText::plain(arg));
         self
     }
 
@@ -31,8 +31,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cmd {
-        let args = args.into_iter().map(|arg| ArgText { text: arg.as_ref().to_owned(), secret: false });
-        self.spec_mut().args.extend(args);
+        self.spec_mut().args.extend(args.into_iter().map(ArgText::plain));
         self
     }
 
@@ -45,7 +44,7 @@ impl Cmd {
     /// assert_eq!(cmd.to_string(), "login --password \"${SECRET:?}\"");
     /// ```
     pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
-        self.spec_mut().args.push(ArgText { text: arg.as_ref().to_owned(), secret: true });
+        self.spec_mut().args.push(ArgText { secret: true, ..ArgText::plain(arg) });
         self
     }
 

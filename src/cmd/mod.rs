@@ -4,6 +4,7 @@ mod args;
 mod attrs;
 mod env;
 mod exec;
+mod fds;
 mod io;
 mod macros;
 pub(crate) mod quote;
@@ -17,7 +18,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::redirect::{Input, Target};
+use crate::pipeline::Pipeline;
+use crate::redirect::{Common, Input, Target};
 use crate::spawn::{Attributes, EnvChange};
 use settings::Settings;
 
@@ -62,6 +64,8 @@ pub(crate) struct Spec {
     pub(crate) program: OsString,
     pub(crate) arg0: Option<OsString>,
     pub(crate) args: Vec<ArgText>,
+    /// Descriptors beyond the standard ones.
+    pub(crate) extra: Vec<Extra>,
     pub(crate) env: Vec<EnvChange>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) stdin: Option<Input>,
@@ -79,10 +83,52 @@ pub(crate) struct Spec {
     pub(crate) inherit_fds: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct ArgText {
     pub(crate) text: OsString,
     pub(crate) secret: bool,
+    /// It names a descriptor; the text is the plan's to make.
+    pub(crate) opens: Option<Opens>,
+}
+
+impl ArgText {
+    fn plain(text: impl AsRef<OsStr>) -> ArgText {
+        ArgText { text: text.as_ref().to_owned(), secret: false, opens: None }
+    }
+}
+
+/// What is behind an argument that names a descriptor.
+#[derive(Clone)]
+pub(crate) enum Opens {
+    Fd(Common),
+    /// `<(…)`: what these stages write.
+    Reader(Pipeline),
+    /// `>(…)`: what these stages read.
+    Writer(Pipeline),
+}
+
+/// A descriptor beyond the standard ones.
+#[derive(Clone)]
+pub(crate) struct Extra {
+    pub(crate) number: i32,
+    pub(crate) source: ExtraSource,
+}
+
+#[derive(Clone)]
+pub(crate) enum ExtraSource {
+    Given(Common),
+    In(Input),
+    Out(Target),
+}
+
+impl fmt::Debug for ExtraSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExtraSource::Given(common) => common.fmt(f),
+            ExtraSource::In(input) => input.fmt(f),
+            ExtraSource::Out(target) => target.fmt(f),
+        }
+    }
 }
 
 /// Which of the two outputs follows the other, once both are redirected. Both at once: they change places.
@@ -122,6 +168,7 @@ impl Cmd {
                 program: program.as_ref().to_owned(),
                 arg0: None,
                 args: Vec::new(),
+                extra: Vec::new(),
                 env: Vec::new(),
                 cwd: None,
                 stdin: None,

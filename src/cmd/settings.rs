@@ -1,5 +1,6 @@
 //! What concerns a run as a whole: times, limits, the status policy.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Option<StatusPolicy>,
     pub(crate) stdout_limit: Option<Limit>,
     pub(crate) stderr_limit: Option<Limit>,
+    /// By the descriptor's number.
+    pub(crate) fd_limits: BTreeMap<i32, Limit>,
     pub(crate) capacity: Option<usize>,
     pub(crate) cancel: OnceLock<CancelHandle>,
 }
@@ -61,6 +64,7 @@ impl Settings {
         name(self.policy.is_some(), "status_policy");
         name(self.stdout_limit.is_some(), "stdout_limit");
         name(self.stderr_limit.is_some(), "stderr_limit");
+        name(!self.fd_limits.is_empty(), "fd_limit");
         name(self.capacity.is_some(), "capacity");
         name(self.cancel.get().is_some(), "cancel_handle");
         names
@@ -268,6 +272,20 @@ macro_rules! settings_methods {
             /// ```
             pub fn stderr_limit(mut self, limit: crate::pump::Limit) -> $builder {
                 self.settings.stderr_limit = Some(limit);
+                self
+            }
+
+            /// How much of what a further descriptor's [`fd_out`](crate::Cmd::fd_out) captures is kept, for every stage that has one of this
+            /// number; otherwise as [`stdout_limit`](Self::stdout_limit).
+            ///
+            /// ```
+            /// use pipewright::{Cmd, Limit};
+            /// let out = Cmd::sh("echo one >&3; echo two >&3").fd_piped_out(3).fd_limit(3, Limit::Tail(4)).run()?;
+            /// assert_eq!(*out.fd(3).unwrap(), "two\n");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn fd_limit(mut self, number: i32, limit: crate::pump::Limit) -> $builder {
+                self.settings.fd_limits.insert(number, limit);
                 self
             }
 

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::env::is_public;
 use super::quote::{quote, quote_program};
-use super::{Merge, Spec};
+use super::{Merge, Opens, Spec};
 use crate::redirect::{Common, Input, Target};
 use crate::spawn::EnvChange;
 
@@ -28,7 +28,14 @@ pub(crate) fn linked_line(spec: &Spec, link: &str) -> String {
     line.push_str(&quote_program(spec.program.as_bytes()));
     for arg in &spec.args {
         line.push(' ');
-        if arg.secret { line.push_str("\"${SECRET:?}\"") } else { line.push_str(&quote(arg.text.as_bytes())) }
+        match &arg.opens {
+            _ if arg.secret => line.push_str("\"${SECRET:?}\""),
+            None => line.push_str(&quote(arg.text.as_bytes())),
+            Some(Opens::Fd(_)) => line.push_str("\"${FD:?}\""),
+            // Writing to a String cannot fail.
+            Some(Opens::Reader(pipeline)) => drop(write!(line, "<({pipeline})")),
+            Some(Opens::Writer(pipeline)) => drop(write!(line, ">({pipeline})")),
+        }
     }
     line.push_str(link);
     redirections(&mut line, spec);

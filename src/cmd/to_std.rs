@@ -63,6 +63,8 @@ fn lost(spec: &Spec) -> Option<String> {
         (attributes.inherit_signals, "inherit_signals"),
         (!spec.allowed_codes.is_empty(), "allow_codes"),
         (spec.args.iter().any(|arg| arg.secret), "secret_arg"),
+        (spec.args.iter().any(|arg| arg.opens.is_some()), "arg_reader, arg_writer and arg_fd"),
+        (!spec.extra.is_empty(), "a descriptor beyond the standard ones"),
         (spec.env_changes().iter().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
     ];
     named.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned())

@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 
-use super::files::{Files, own_stream, used_closure};
+use super::check::used_closure;
+use super::files::{Files, own_stream};
 use super::flows::Ends;
 use super::spawn_error::setup_error;
 use super::start::Scope;

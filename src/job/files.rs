@@ -1,16 +1,16 @@
 //! What a plan opens before its first child: files, `/dev/null`, and the one-shot redirects it takes.
 
 use std::fs::{File, OpenOptions};
+use std::io::{Seek, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::check;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
-use crate::pipeline::StageSpec;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
-use crate::redirect::{Input, OneShot};
-use crate::stage::{Once, Work};
+use crate::redirect::OneShot;
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -22,12 +22,12 @@ use crate::sys::fds;
 pub(super) struct Files {
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
+    documents: Vec<(Arc<Vec<u8>>, Arc<OwnedFd>)>,
     fds: Vec<(OneShot<OwnedFd>, Arc<OwnedFd>)>,
 }
 
 impl Files {
     pub(super) fn open(plan: &Plan) -> Result<Files, Error> {
-        check_unused(plan)?;
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
             for wire in &stage.wires {
@@ -68,6 +68,9 @@ impl Files {
                 let same = |file: &&(PathBuf, Mode, Arc<OwnedFd>)| file.0 == *path && file.1 == *mode;
                 self.files.iter().find(same).map(|file| Arc::clone(&file.2))
             }
+            Place::Document(bytes) => {
+                self.documents.iter().find(|(other, _)| Arc::ptr_eq(other, bytes)).map(|(_, fd)| Arc::clone(fd))
+            }
             Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
             Place::SharedFd(fd) => Some(Arc::clone(fd)),
             Place::Inherit(_) | Place::Null | Place::Pipe(_) => None,
@@ -85,12 +88,25 @@ impl Files {
                 self.files.push((path.clone(), *mode, Arc::new(file)));
                 Ok(())
             }
+            Place::Document(bytes) if self.shared(place).is_none() => {
+                let fd = document(bytes).and_then(fds::clear_of_stdio).map_err(|error| {
+                    let what = format!("cannot make the document for its {stream}");
+                    Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
+                })?;
+                self.documents.push((Arc::clone(bytes), Arc::new(fd)));
+                Ok(())
+            }
             Place::Fd(slot) if self.shared(place).is_none() => {
-                let fd = slot.take().ok_or_else(|| used(stream))?;
+                let fd = slot.take().ok_or_else(|| check::used(stream))?;
                 self.fds.push((slot.clone(), Arc::new(fd)));
                 Ok(())
             }
-            Place::Inherit(_) | Place::File(..) | Place::Fd(_) | Place::SharedFd(_) | Place::Pipe(_) => Ok(()),
+            Place::Inherit(_)
+            | Place::File(..)
+            | Place::Document(_)
+            | Place::Fd(_)
+            | Place::SharedFd(_)
+            | Place::Pipe(_) => Ok(()),
         }
     }
 
@@ -103,6 +119,14 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// A file without a name that holds the bytes, at its start.
+fn document(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = fds::memory_file()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 fn open(path: &Path, mode: Mode) -> std::io::Result<File> {
@@ -122,90 +146,6 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
     };
     let what = format!("cannot {purpose} {} as its {stream}", path.display());
     Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
-}
-
-/// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
-fn check_unused(plan: &Plan) -> Result<(), Error> {
-    let mut closures: Vec<&OneShot<Box<Once>>> = Vec::new();
-    for (index, stage) in plan.stages.iter().enumerate() {
-        if let StageSpec::Function(function) = &stage.stage {
-            if let Work::Once(slot) = &function.work {
-                if slot.is_used() {
-                    return Err(used_closure().at(plan.stage_name(index)));
-                }
-                if closures.iter().any(|other| other.same(slot)) {
-                    return Err(closure_twice().at(plan.stage_name(index)));
-                }
-                closures.push(slot);
-            }
-        }
-        for wire in &stage.wires {
-            if matches!(&wire.place, Place::Fd(slot) if slot.is_used()) {
-                return Err(used(wire.stream).at(plan.stage_name(index)));
-            }
-        }
-    }
-    let mut writers = Vec::new();
-    for (number, pipe) in plan.pipes.iter().enumerate() {
-        let (error, reading) = match pipe {
-            PipePlan::Feed(stream, Input::Reader(slot)) => (slot.is_used().then(|| used(*stream)), true),
-            PipePlan::Drain(stream, sinks) if sinks.iter().any(is_used) => (Some(used(*stream)), false),
-            PipePlan::Drain(stream, sinks) => {
-                let twice = sinks.iter().any(|sink| is_another(sink, &mut writers));
-                (twice.then(|| used_twice(*stream)), false)
-            }
-            _ => continue,
-        };
-        if let Some(error) = error {
-            return Err(match plan.users(number, reading).next() {
-                Some((stage, _)) => error.at(plan.stage_name(stage)),
-                None => error,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn is_used(sink: &SinkPlan) -> bool {
-    match sink {
-        SinkPlan::Writer(slot) => slot.is_used(),
-        SinkPlan::Place(Place::Fd(slot)) => slot.is_used(),
-        _ => false,
-    }
-}
-
-/// Whether the sink's writer is one of those already seen; a descriptor may be shared, a writer may not.
-fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io::Write + Send>>>) -> bool {
-    let SinkPlan::Writer(slot) = sink else { return false };
-    let found = seen.iter().any(|other| other.same(slot));
-    seen.push(slot);
-    found
-}
-
-fn used_twice(stream: Stream) -> Error {
-    let what = format!("has a one-shot {stream} that another stream of the same run takes; a writer serves one stream");
-    Error::new(ErrorKind::AlreadyUsed, what)
-}
-
-fn closure_twice() -> Error {
-    let what =
-        "its one-shot closure has an earlier place in the same pipeline (`pipe_fn` takes one for any number of places)";
-    Error::new(ErrorKind::AlreadyUsed, what)
-}
-
-pub(super) fn used_closure() -> Error {
-    Error::new(
-        ErrorKind::AlreadyUsed,
-        "an earlier start took its one-shot closure (`pipe_fn` takes one for any number of runs)",
-    )
-}
-
-pub(super) fn used(stream: Stream) -> Error {
-    let reusable = if stream.is_input() { "reader_with" } else { "each_line" };
-    let what = format!(
-        "an earlier start took its one-shot {stream} (`{reusable}`, `shared_fd` and `file` can be used any number of times)"
-    );
-    Error::new(ErrorKind::AlreadyUsed, what)
 }
 
 /// This process's own stream, as a sink.

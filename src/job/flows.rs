@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use super::files::{Files, own_stream, used};
+use super::check::used;
+use super::files::{Files, own_stream};
 use super::run::Run;
 use super::spawn_error::setup_error;
 use super::start::{Drive, Wants};
@@ -148,7 +149,7 @@ fn feed(
         Input::Reader(slot) => slot.take().ok_or_else(|| used(stream))?,
         Input::ReaderWith(make) => make(),
         // Has no pipe of its own.
-        Input::Common(_) => Box::new(io::empty()),
+        Input::Common(_) | Input::Document(_) => Box::new(io::empty()),
     };
     let tether = Helper::new(stream).and_then(|helper| helper.feed(reader, writer));
     Ok(tether.map(|tether| Flow::Helper(tether.numbered(number))))
@@ -200,7 +201,11 @@ impl Making<'_, '_> {
 
     fn capture(&mut self) -> Capture {
         let settings = &self.run.plan.settings;
-        let limit = if self.stream == Stream::Stderr { settings.stderr_limit } else { settings.stdout_limit };
+        let limit = match self.stream {
+            Stream::Stderr => settings.stderr_limit,
+            Stream::Output(number) => settings.fd_limits.get(&number).copied(),
+            Stream::Stdout | Stream::Stdin | Stream::Input(_) => settings.stdout_limit,
+        };
         let limit = limit.unwrap_or_default();
         match self.wants.buffer.take_if(|_| self.stream == Stream::Stdout) {
             Some(buffer) => Capture::into_buffer(limit, std::mem::take(buffer)),

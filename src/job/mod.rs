@@ -1,5 +1,6 @@
 //! A run in progress, as a handle; and the verbs that start one.
 
+mod check;
 mod closures;
 mod files;
 mod flows;
@@ -416,6 +417,35 @@ impl Job {
     /// ```
     pub fn take_stderr(&self) -> Option<PipeReader> {
         self.shared.take_end(Stream::Stderr).map(PipeReader::from_fd)
+    }
+
+    /// Our end of a piped further input, of the first stage that has one by this number and was not asked yet; otherwise as
+    /// [`take_stdin`](Job::take_stdin).
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// use std::io::Write;
+    /// let job = Cmd::sh("read line <&3; exit $line").fd_piped_in(3).spawn()?;
+    /// job.take_fd_in(3).expect("the first to ask").write_all(b"7\n")?;
+    /// assert_eq!(job.wait()?.code(), Some(7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_fd_in(&self, number: i32) -> Option<PipeWriter> {
+        self.shared.take_end(Stream::Input(number)).map(PipeWriter::from_fd)
+    }
+
+    /// Our end of a piped further output, of the first stage that has one by this number and was not asked yet; otherwise as
+    /// [`take_stdout`](Job::take_stdout).
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let job = Cmd::sh("echo report >&3").fd_piped_out(3).spawn()?;
+    /// let report = job.take_fd_out(3).expect("the first to ask");
+    /// assert_eq!(std::io::read_to_string(report)?, "report\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_fd_out(&self, number: i32) -> Option<PipeReader> {
+        self.shared.take_end(Stream::Output(number)).map(PipeReader::from_fd)
     }
 
     /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does

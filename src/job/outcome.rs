@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
-use crate::output::{Leak, Output, StageReport};
+use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::pipeline::StageSpec;
 use crate::plan::{Plan, Verb};
 use crate::pump::function::FunctionError;
@@ -35,6 +35,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         stderr: Captured::not_captured(),
         stages: Vec::with_capacity(ended.len()),
         leaked: (!leaked.is_empty()).then_some(Leak { streams: leaked }),
+        fds: Vec::new(),
         stdin_taken: None,
     };
     for ((stage, ended), began) in plan.stages.iter().zip(&ended).zip(began) {
@@ -61,13 +62,13 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             }
         }
     }
-    let unread = collect(flows, &mut output);
+    let unread = collect(plan, flows, &mut output);
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
         // Nobody to write anything, all of it captured.
         output.stdout = Captured::from_bytes(Vec::new());
         output.stderr = Captured::from_bytes(Vec::new());
     }
-    let last = plan.stages.len().saturating_sub(1);
+    let last = plan.main.saturating_sub(1);
     let stopped_reading = unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
     let policy = plan.settings.policy.unwrap_or_default();
@@ -75,7 +76,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         Check::new(stage.status, &plan.stages[index].stage, echoes.contains(&index))
     };
     let checks: Vec<Check<'_>> = output.stages.iter().enumerate().map(check).collect();
-    let verdict = judge(&checks, policy, stopped_reading);
+    let verdict = judge(&checks, last, policy, stopped_reading);
     output.status = verdict.status;
 
     if let Some(failure) = failure {
@@ -126,7 +127,7 @@ impl Over {
 }
 
 /// Gathers what the flows hold; gives the pipes that we stopped reading before their end.
-fn collect(flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
+fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     let mut unread = Vec::new();
     for flow in flows {
         match flow {
@@ -135,10 +136,20 @@ fn collect(flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
             Flow::Feed(_) | Flow::Helper(_) => {}
             Flow::Drain(drain) => {
                 let stream = drain.stream();
+                let pipe = drain.number();
                 unread.extend(drain.stopped_reading());
                 for sink in drain.into_sinks() {
                     let (Sink::Capture(capture) | Sink::Full(capture)) = sink else { continue };
-                    let place = if stream == Stream::Stderr { &mut output.stderr } else { &mut output.stdout };
+                    let place = match stream {
+                        Stream::Stderr => &mut output.stderr,
+                        Stream::Output(number) => {
+                            let stage = pipe.and_then(|pipe| only_user(plan, pipe, false)).unwrap_or_default();
+                            output.fds.push(FdOutput { stage, number, bytes: Captured::not_captured() });
+                            let Some(made) = output.fds.last_mut() else { continue };
+                            &mut made.bytes
+                        }
+                        Stream::Stdout | Stream::Stdin | Stream::Input(_) => &mut output.stdout,
+                    };
                     place.append(capture.finish());
                 }
             }
@@ -269,15 +280,17 @@ impl<'a> Check<'a> {
 /// The rightmost checked stage that failed decides, one that only passed on another's error last; then the rightmost unchecked one
 /// that failed; then the last.
 ///
+/// `last` is the pipeline's own last stage; those of pipelines in arguments come behind it.
+///
 /// A death of SIGPIPE is a success where somebody stopped reading on purpose: the next stage, or, for the last one, this
 /// library.
-fn judge(stages: &[Check<'_>], policy: StatusPolicy, stopped_reading: bool) -> Verdict {
-    let Some(last) = stages.len().checked_sub(1) else {
+fn judge(stages: &[Check<'_>], last: usize, policy: StatusPolicy, stopped_reading: bool) -> Verdict {
+    if stages.is_empty() {
         return Verdict { status: Status::exited(0), culprit: None };
-    };
-    let counted = if policy == StatusPolicy::Last { last..=last } else { 0..=last };
+    }
+    let counted = if policy == StatusPolicy::Last { last..last + 1 } else { 0..stages.len() };
     let failed: Vec<usize> =
-        counted.filter(|&index| stages[index].failed(policy, index < last || stopped_reading)).collect();
+        counted.filter(|&index| stages[index].failed(policy, index != last || stopped_reading)).collect();
     let mut checked = failed.iter().rev().copied().filter(|&index| !stages[index].unchecked);
     let culprit = checked.clone().find(|&index| !stages[index].echo).or_else(|| checked.next());
     let decisive = culprit.or(failed.last().copied()).unwrap_or(last);

@@ -15,7 +15,7 @@ fn signal(signal: i32) -> Check<'static> {
 }
 
 fn culprit(stages: &[Check<'_>], policy: StatusPolicy) -> Option<usize> {
-    judge(stages, policy, false).culprit
+    judge(stages, stages.len().saturating_sub(1), policy, false).culprit
 }
 
 #[test]
@@ -43,15 +43,15 @@ fn the_rightmost_failure_decides() {
 
 #[test]
 fn a_last_stage_that_dies_of_our_stopping_did_not_fail() {
-    assert_eq!(judge(&[signal(PIPE)], StatusPolicy::Pipefail, true).culprit, None);
-    assert_eq!(judge(&[signal(PIPE)], StatusPolicy::Pipefail, false).culprit, Some(0));
-    assert_eq!(judge(&[signal(PIPE)], StatusPolicy::Strict, true).culprit, Some(0));
+    assert_eq!(judge(&[signal(PIPE)], 0, StatusPolicy::Pipefail, true).culprit, None);
+    assert_eq!(judge(&[signal(PIPE)], 0, StatusPolicy::Pipefail, false).culprit, Some(0));
+    assert_eq!(judge(&[signal(PIPE)], 0, StatusPolicy::Strict, true).culprit, Some(0));
 }
 
 #[test]
 fn allowed_codes_and_codes_that_mean_sigpipe() {
     let allowed = Check { allowed: &[1, 5], ..code(5) };
-    assert_eq!(judge(&[allowed], StatusPolicy::Strict, false), Verdict { status: Status::exited(5), culprit: None });
+    assert_eq!(judge(&[allowed], 0, StatusPolicy::Strict, false), Verdict { status: Status::exited(5), culprit: None });
     let mapped = Check { sigpipe_codes: true, ..code(141) };
     assert_eq!(culprit(&[mapped, code(0)], StatusPolicy::Pipefail), None);
     let mapped = Check { sigpipe_codes: true, ..code(141) };
@@ -61,7 +61,7 @@ fn allowed_codes_and_codes_that_mean_sigpipe() {
 #[test]
 fn an_unchecked_stage_shows_but_is_no_error() {
     let unchecked = |code| Check { unchecked: true, ..check(Status::exited(code)) };
-    let status = |stages: &[Check<'_>]| judge(stages, StatusPolicy::Pipefail, false);
+    let status = |stages: &[Check<'_>]| judge(stages, stages.len() - 1, StatusPolicy::Pipefail, false);
     assert_eq!(status(&[unchecked(1), code(0)]), Verdict { status: Status::exited(1), culprit: None });
     assert_eq!(status(&[code(1), unchecked(2)]), Verdict { status: Status::exited(1), culprit: Some(0) });
     assert_eq!(status(&[unchecked(1), unchecked(2)]), Verdict { status: Status::exited(2), culprit: None });
@@ -69,5 +69,5 @@ fn an_unchecked_stage_shows_but_is_no_error() {
 
 #[test]
 fn nothing_to_run_succeeds() {
-    assert_eq!(judge(&[], StatusPolicy::Strict, false), Verdict { status: Status::exited(0), culprit: None });
+    assert_eq!(judge(&[], 0, StatusPolicy::Strict, false), Verdict { status: Status::exited(0), culprit: None });
 }

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::check;
 use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
@@ -68,6 +69,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     if timing.deadline.passed() && !plan.stages.is_empty() {
         return Err(too_late(&plan, 0));
     }
+    check::check(&plan)?;
     let mut files = Files::open(&plan)?;
     let cancel = plan.settings.cancel.get();
     let has_closures = plan.commands().count() < plan.stages.len();
@@ -279,6 +281,7 @@ impl Run {
 pub(crate) fn exec(plan: &Plan) -> Error {
     let prepare = || -> Result<(Prepared, Files), Error> {
         let mut images = images(plan)?;
+        check::check(plan)?;
         let files = Files::open(plan)?;
         let mut map = FdMap::new();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {

@@ -2,35 +2,33 @@
 
 use std::sync::Arc;
 
+use super::chain::{Chained, Chains, Input, Output};
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
-use crate::cmd::{Merge, Spec};
+use crate::cmd::{ExtraSource, Merge, Spec};
 use crate::error::{Error, ErrorKind, StageName};
 use crate::pipeline::{Link, Pipeline, StageSpec};
-use crate::redirect::{Common, Input, Target};
+use crate::redirect::{self, Common, Target};
 use crate::stdio::Stream;
 
 /// The plan for running `pipeline` by `verb`.
 pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
-    let mut lowering = Lowering { pipeline, verb, pipes: Vec::new(), captured_stderr: None, shared_stderr: Vec::new() };
-    if let Some(stage) = pipeline.stages.iter().position(takes_from_a_tee) {
-        let what = "has a `piped` inside a `tee`: there is no end to take; `capture` or a second pipe's `fd` is meant";
-        return Err(lowering.conflict(stage, what.into()));
+    let mut chains = Chains::default();
+    chains.add(pipeline, Input::Run, Output::Run)?;
+    let Chains { stages: chained, pipes } = chains;
+    let mut lowering = Lowering { chained: &chained, verb, pipes, captured_stderr: None, shared_stderr: Vec::new() };
+    let mut stages = Vec::with_capacity(chained.len());
+    for (index, stage) in chained.iter().enumerate() {
+        let wires = lowering.stage(index, stage)?;
+        stages.push(StagePlan { stage: stage.stage.clone(), wires });
     }
-    if let Some(misplaced) = &pipeline.misplaced {
-        let what = format!(
-            "carries `{0}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{0}(…)`",
-            misplaced.setting
-        );
-        return Err(lowering.conflict(misplaced.stage, what));
-    }
-    let mut stages = Vec::with_capacity(pipeline.stages.len());
-    let mut input = None;
-    for (index, stage) in pipeline.stages.iter().enumerate() {
-        let (wires, next) = lowering.stage(index, stage, input)?;
-        input = next;
-        stages.push(StagePlan { stage: stage.clone(), wires });
-    }
-    Ok(Plan { verb, stages, pipes: lowering.pipes, links: pipeline.links.clone(), settings: pipeline.settings.clone() })
+    Ok(Plan {
+        verb,
+        stages,
+        main: pipeline.stages.len(),
+        pipes: lowering.pipes,
+        links: pipeline.links.clone(),
+        settings: pipeline.settings.clone(),
+    })
 }
 
 fn takes_from_a_tee(stage: &StageSpec) -> bool {
@@ -46,7 +44,7 @@ fn takes_from_a_tee(stage: &StageSpec) -> bool {
 }
 
 struct Lowering<'a> {
-    pipeline: &'a Pipeline,
+    chained: &'a [Chained],
     verb: Verb,
     pipes: Vec<PipePlan>,
     /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
@@ -56,91 +54,126 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// A stage's wires, and the pipe that the next stage reads.
-    fn stage(
-        &mut self,
-        index: usize,
-        stage: &StageSpec,
-        input: Option<usize>,
-    ) -> Result<(Vec<Wire>, Option<usize>), Error> {
-        let stdin = match (input, stage.stdin()) {
-            (None, own) => self.stdin(own),
-            (Some(pipe), None) => Place::Pipe(pipe),
-            (Some(_), Some(own)) => {
+    /// A stage's wires.
+    fn stage(&mut self, index: usize, chained: &Chained) -> Result<Vec<Wire>, Error> {
+        let Chained { stage, input, output, wires: named } = chained;
+        if takes_from_a_tee(stage) {
+            let what =
+                "has a `piped` inside a `tee`: there is no end to take; `capture` or a second pipe's `fd` is meant";
+            return Err(self.conflict(index, what.into()));
+        }
+        let stdin = match (*input, stage.stdin()) {
+            (Input::Run, own) => self.input(index, Stream::Stdin, own)?,
+            (Input::Null, None) => Place::Null,
+            (Input::Null, own) => self.input(index, Stream::Stdin, own)?,
+            (Input::Pipe(pipe), None) => Place::Pipe(pipe),
+            (Input::Pipe(_), Some(own)) => {
                 let what = format!("has a stdin of its own ({own:?}), but the stage before it feeds it");
                 return Err(self.conflict(index, what));
             }
         };
-        let link = self.pipeline.links.get(index).copied();
         let mut wires = vec![Wire { stream: Stream::Stdin, place: stdin }];
-        let next = match stage {
+        match stage {
             StageSpec::Command(spec) => {
-                let (stdout, stderr, next) = self.command_outputs(index, spec, link)?;
+                let (stdout, stderr) = self.command_outputs(index, spec, *output)?;
                 wires.push(Wire { stream: Stream::Stdout, place: stdout });
                 wires.push(Wire { stream: Stream::Stderr, place: stderr });
-                next
+                self.extra(index, spec, &mut wires)?;
+                wires.extend(named.iter().cloned());
             }
             StageSpec::Function(_) => {
-                let (stdout, next) = self.closure_output(index, stage.stdout(), link)?;
+                let stdout = self.closure_output(index, stage.stdout(), *output)?;
                 wires.push(Wire { stream: Stream::Stdout, place: stdout });
-                next
             }
-        };
-        Ok((wires, next))
+        }
+        Ok(wires)
     }
 
-    fn command_outputs(
-        &mut self,
-        index: usize,
-        spec: &Spec,
-        link: Option<Link>,
-    ) -> Result<(Place, Place, Option<usize>), Error> {
-        let (stdout, stderr, next) = match link {
-            None => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?, None),
-            Some(link) => {
+    fn command_outputs(&mut self, index: usize, spec: &Spec, output: Output) -> Result<(Place, Place), Error> {
+        let (stdout, stderr) = match output {
+            Output::Run => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
+            Output::Beside => (self.side_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
+            Output::Into(link, pipe) => {
                 let own_stderr = if link == Link::Stdout { None } else { spec.stderr.as_ref() };
                 if let Some(own) = own_stderr {
                     let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
                     return Err(self.conflict(index, what));
                 }
-                let (stream, tee) = match link {
-                    Link::Stderr => (Stream::Stderr, None),
-                    Link::Stdout | Link::Both => (Stream::Stdout, self.tee(index, spec.stdout.as_ref())?),
-                };
-                let (out, next) = self.link(PipePlan::Link, stream, tee);
-                let places = match link {
+                let tee = if link == Link::Stderr { None } else { self.tee(index, spec.stdout.as_ref())? };
+                let out = self.link(pipe, tee);
+                match link {
                     Link::Stdout => (out, self.stderr(spec)?),
                     Link::Stderr => (self.side_stdout(index, spec.stdout.as_ref())?, out),
                     Link::Both => (out.clone(), out),
-                };
-                (places.0, places.1, Some(next))
+                }
             }
         };
-        let (stdout, stderr) = merged(spec.merge, stdout, stderr);
-        Ok((stdout, stderr, next))
+        Ok(merged(spec.merge, stdout, stderr))
     }
 
-    /// A closure's one output. Towards another closure it is in memory.
-    fn closure_output(
-        &mut self,
-        index: usize,
-        own: Option<&Target>,
-        link: Option<Link>,
-    ) -> Result<(Place, Option<usize>), Error> {
-        match link {
-            None => Ok((self.last_stdout(index, own)?, None)),
-            Some(Link::Stderr) => {
+    /// A closure's one output.
+    fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Error> {
+        match output {
+            Output::Run => self.last_stdout(index, own),
+            Output::Beside => self.side_stdout(index, own),
+            Output::Into(Link::Stderr, _) => {
                 Err(self
                     .conflict(index, "is a closure, which has no stderr, but its stderr feeds the next stage".into()))
             }
-            Some(Link::Stdout | Link::Both) => {
+            Output::Into(Link::Stdout | Link::Both, pipe) => {
                 let tee = self.tee(index, own)?;
-                let next_too = matches!(self.pipeline.stages.get(index + 1), Some(StageSpec::Function(_)));
-                let pipe = if next_too && tee.is_none() { PipePlan::Memory } else { PipePlan::Link };
-                let (out, next) = self.link(pipe, Stream::Stdout, tee);
-                Ok((out, Some(next)))
+                Ok(self.link(pipe, tee))
             }
         }
+    }
+
+    /// Further descriptors, by number.
+    fn extra(&mut self, index: usize, spec: &Spec, wires: &mut Vec<Wire>) -> Result<(), Error> {
+        for extra in &spec.extra {
+            let number = extra.number;
+            if number < 0 {
+                let what = format!("cannot be given a descriptor under the number {number}");
+                return Err(Error::new(ErrorKind::InvalidInput, what).at(self.name(index)));
+            }
+            if let Some(wire) = wires.iter().find(|wire| wire.stream.number() == number) {
+                let what = match wire.stream {
+                    Stream::Input(_) | Stream::Output(_) => {
+                        let given: Vec<String> = spec
+                            .extra
+                            .iter()
+                            .filter(|other| other.number == number)
+                            .map(|other| format!("{:?}", other.source))
+                            .collect();
+                        format!("is given two things as its fd {number}: {}", given.join(", and "))
+                    }
+                    standard => format!(
+                        "is given {:?} as its fd {number}, which is its {standard}; `{standard}` is there for that",
+                        extra.source
+                    ),
+                };
+                return Err(self.conflict(index, what));
+            }
+            let (stream, place) = match &extra.source {
+                ExtraSource::Given(fd) => (Stream::Output(number), place(fd, number, Mode::Read)),
+                ExtraSource::In(from) => (Stream::Input(number), self.input(index, Stream::Input(number), Some(from))?),
+                ExtraSource::Out(Target::Common(Common::Piped) | Target::Capture) if self.verb != Verb::Spawn => {
+                    let sinks = vec![SinkPlan::Capture];
+                    let pipe = self.add(PipePlan::Drain(Stream::Output(number), sinks));
+                    (Stream::Output(number), Place::Pipe(pipe))
+                }
+                ExtraSource::Out(Target::Common(Common::Inherit)) => return Err(self.inherits(index, number)),
+                ExtraSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
+            };
+            wires.push(Wire { stream, place });
+        }
+        Ok(())
+    }
+
+    fn inherits(&self, index: usize, number: i32) -> Error {
+        let what = format!(
+            "inherits fd {number}, which says nothing: `pass_fd` and `map_fd` give it a descriptor of this process"
+        );
+        self.conflict(index, what)
     }
 
     /// The stdout of its own that a stage may have although it feeds the next one.
@@ -157,30 +190,28 @@ impl Lowering<'_> {
         }
     }
 
-    /// The pipe to the next stage: its number there. A `tee` stands in between, in this process.
-    fn link(&mut self, pipe: PipePlan, stream: Stream, tee: Option<&Target>) -> (Place, usize) {
-        match tee {
-            None => {
-                let pipe = self.add(pipe);
-                (Place::Pipe(pipe), pipe)
-            }
-            Some(tee) => {
-                let relay = self.add(PipePlan::Relay);
-                let mut sinks = Vec::from(tee);
-                sinks.push(SinkPlan::Relay(relay));
-                (Place::Pipe(self.add(PipePlan::Drain(stream, sinks))), relay)
-            }
-        }
+    /// The writer's place of a pipe to another stage. A `tee` stands in between, in this process.
+    fn link(&mut self, pipe: usize, tee: Option<&Target>) -> Place {
+        let Some(tee) = tee else { return Place::Pipe(pipe) };
+        self.pipes[pipe] = PipePlan::Relay;
+        let mut sinks = Vec::from(tee);
+        sinks.push(SinkPlan::Relay(pipe));
+        Place::Pipe(self.add(PipePlan::Drain(Stream::Stdout, sinks)))
     }
 
-    fn stdin(&mut self, own: Option<&Input>) -> Place {
-        match own {
+    fn input(&mut self, index: usize, stream: Stream, own: Option<&redirect::Input>) -> Result<Place, Error> {
+        use redirect::Input;
+        Ok(match own {
             None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
             None => Place::Null,
-            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(Stream::Stdin))),
+            Some(Input::Common(Common::Inherit)) if stream != Stream::Stdin => {
+                return Err(self.inherits(index, stream.number()));
+            }
+            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(stream))),
             Some(Input::Common(common)) => place(common, 0, Mode::Read),
-            Some(own) => Place::Pipe(self.add(PipePlan::Feed(Stream::Stdin, own.clone()))),
-        }
+            Some(Input::Document(bytes)) => Place::Document(Arc::clone(bytes)),
+            Some(own) => Place::Pipe(self.add(PipePlan::Feed(stream, own.clone()))),
+        })
     }
 
     /// The stdout of the last stage is the run's.
@@ -255,7 +286,8 @@ impl Lowering<'_> {
             None => Place::Inherit(stream.number()),
             // One pipe a stream, whichever stages write it: there is one end to take.
             Some(Target::Common(Common::Piped)) if self.verb == Verb::Spawn => {
-                let same = |pipe: &PipePlan| matches!(pipe, PipePlan::Take(other) if *other == stream);
+                let standard = !matches!(stream, Stream::Output(_));
+                let same = |pipe: &PipePlan| standard && matches!(pipe, PipePlan::Take(other) if *other == stream);
                 let made = self.pipes.iter().position(same);
                 Place::Pipe(made.unwrap_or_else(|| self.add(PipePlan::Take(stream))))
             }
@@ -283,13 +315,16 @@ impl Lowering<'_> {
         self.pipes.len() - 1
     }
 
+    fn name(&self, index: usize) -> StageName {
+        StageName::of(&self.chained[index].stage, index, self.chained.len())
+    }
+
     fn conflict(&self, index: usize, what: String) -> Error {
-        let stages = &self.pipeline.stages;
-        Error::new(ErrorKind::Conflict, what).at(StageName::of(&stages[index], index, stages.len()))
+        Error::new(ErrorKind::Conflict, what).at(self.name(index))
     }
 }
 
-fn place(common: &Common, number: i32, mode: Mode) -> Place {
+pub(super) fn place(common: &Common, number: i32, mode: Mode) -> Place {
     match common {
         // A pipe is made before it comes to this.
         Common::Inherit | Common::Piped => Place::Inherit(number),

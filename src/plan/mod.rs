@@ -2,6 +2,7 @@
 //!
 //! Made without touching the system, and executed by `job`. Printing it is the dry run.
 
+mod chain;
 mod lower;
 pub(crate) mod show;
 
@@ -33,7 +34,10 @@ pub(crate) use lower::lower;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) verb: Verb,
+    /// Those of the pipeline, then those of the pipelines in arguments.
     pub(crate) stages: Vec<StagePlan>,
+    /// How many of them are the pipeline's own.
+    pub(crate) main: usize,
     pub(crate) pipes: Vec<PipePlan>,
     pub(crate) links: Vec<Link>,
     pub(crate) settings: Settings,
@@ -73,6 +77,8 @@ pub(crate) enum Place {
     Inherit(i32),
     Null,
     File(PathBuf, Mode),
+    /// A file in memory with these bytes.
+    Document(Arc<Vec<u8>>),
     Fd(OneShot<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
     /// A pipe of the plan, by number.
@@ -124,7 +130,7 @@ impl Plan {
 
     /// Adds to an error what was run, and what must not be shown of it.
     pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = shell_line(self.stages.iter().map(|stage| &stage.stage), &self.links);
+        let line = shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links);
         let notes = self.commands().flat_map(|(_, spec)| show::notes(spec)).collect();
         error.running(line, self.secrets(), notes)
     }

@@ -236,6 +236,11 @@ impl Drain {
         self
     }
 
+    /// The number of its pipe in the plan, if it has one.
+    pub(crate) fn number(&self) -> Option<usize> {
+        self.number
+    }
+
     /// With the number of its pipe in the plan, for what is said of it later.
     pub(crate) fn numbered(self, number: usize) -> Drain {
         Drain { number: Some(number), ..self }

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "taking ownership of descriptors that system calls return as numbers")]
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -196,6 +197,29 @@ pub(crate) fn pipe_identity(number: RawFd) -> Option<Identity> {
     // SAFETY: zeroed, or filled by the call: valid either way.
     let stat = unsafe { stat.assume_init() };
     (answered && stat.st_mode & libc::S_IFMT == libc::S_IFIFO).then_some((stat.st_dev, stat.st_ino))
+}
+
+/// An empty file without a name.
+pub(crate) fn memory_file() -> io::Result<File> {
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    {
+        let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
+        Ok(nix::sys::memfd::memfd_create("pipewright", flags)?.into())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("pipewright-{}-{count}", std::process::id()));
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        std::fs::remove_file(path)?;
+        Ok(file)
+    }
+}
+
+/// Whether this is a directory; fails on a number that is not open.
+pub(crate) fn is_directory(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(nix::sys::stat::fstat(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 /// Whether this is a regular file: one that never blocks.

@@ -68,7 +68,7 @@ fn captured_stderr_of_all_stages_shares_one_pipe() {
         let plan = wiring(stages.collect::<Pipeline>());
         assert_eq!(
             plan.iter().filter(|line| line.contains("this process (stderr to the output)")).collect::<Vec<_>>(),
-            ["pipe 1: stage 0 (stderr), stage 1 (stderr), stage 2 (stderr) -> this process (stderr to the output)"]
+            ["pipe 2: stage 0 (stderr), stage 1 (stderr), stage 2 (stderr) -> this process (stderr to the output)"]
         );
     });
 }

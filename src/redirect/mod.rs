@@ -1,13 +1,18 @@
 //! Where a stream comes from or goes to.
 
+mod one_shot;
+mod show;
+
 use std::fmt;
 use std::io::{Read, Write};
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::pump::{BoxError, LineCallback};
+
+pub(crate) use one_shot::OneShot;
 
 /// Where a child's stream comes from or goes to.
 ///
@@ -102,6 +107,7 @@ pub enum Common {
 pub enum Input {
     Common(Common),
     Bytes(Arc<Vec<u8>>),
+    Document(Arc<Vec<u8>>),
     Reader(OneShot<Box<dyn Read + Send>>),
     ReaderWith(Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>),
 }
@@ -254,6 +260,24 @@ impl Redirect<In> {
         Redirect::of(Input::Bytes(Arc::new(bytes.into())))
     }
 
+    /// These bytes as a file in memory, for children that need to seek or to map it: a shell's here-document. All of it is there before
+    /// the child starts; nothing is fed, and [`Output::stdin_taken`](crate::Output::stdin_taken) is not set.
+    ///
+    /// Each start makes one anew, by `memfd_create(2)`; where that is not to be had, as a file without a name among the temporary ones. An
+    /// error of that is one of the start, of kind [`Redirect`](crate::ErrorKind::Redirect).
+    ///
+    /// ```
+    /// use pipewright::{cmd, Redirect};
+    /// let last = cmd!("tail", "-c", "2").stdin(Redirect::here_document("abc"));
+    /// assert_eq!(last.read()?, "bc");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    #[doc(alias = "memfd_create")]
+    #[doc(alias = "<<")]
+    pub fn here_document(bytes: impl Into<Vec<u8>>) -> Self {
+        Redirect::of(Input::Document(Arc::new(bytes.into())))
+    }
+
     /// What a reader gives, then the end. One-shot. A helper thread does the reading, so that a slow reader delays neither a
     /// deadline nor the outputs; it cannot be interrupted in its `read`, and ends with the next one after the child.
     ///
@@ -393,45 +417,6 @@ impl<D: Direction> fmt::Debug for Redirect<D> {
     }
 }
 
-/// In words: it stands in errors and in plans.
-impl fmt::Debug for Common {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Common::Inherit => f.write_str("inherited"),
-            Common::Null => f.write_str("/dev/null"),
-            Common::Piped => f.write_str("piped"),
-            Common::File(path) => write!(f, "file {path:?}"),
-            Common::Fd(slot) => write!(f, "{slot:?} descriptor"),
-            Common::SharedFd(_) => f.write_str("shared descriptor"),
-        }
-    }
-}
-
-impl fmt::Debug for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Common(common) => common.fmt(f),
-            Input::Bytes(bytes) if bytes.len() == 1 => f.write_str("1 byte"),
-            Input::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
-            Input::Reader(slot) => write!(f, "{slot:?} reader"),
-            Input::ReaderWith(_) => f.write_str("a reader for each start"),
-        }
-    }
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Target::Common(common) => common.fmt(f),
-            Target::Capture => f.write_str("captured"),
-            Target::Append(path) => write!(f, "end of file {path:?}"),
-            Target::Writer(slot) => write!(f, "{slot:?} writer"),
-            Target::EachLine(_) => f.write_str("line callback"),
-            Target::Tee(targets) => write!(f, "tee of {targets:?}"),
-        }
-    }
-}
-
 /// What a line callback may return: nothing, or a `Result` with any error. Sealed.
 ///
 /// ```
@@ -455,40 +440,5 @@ impl sealed::LineResult for () {
 impl<E: Into<BoxError>> sealed::LineResult for Result<(), E> {
     fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
-    }
-}
-
-/// Something that the first start takes, shared by all clones of a builder.
-pub struct OneShot<T>(Arc<Mutex<Option<T>>>);
-
-impl<T> OneShot<T> {
-    pub(crate) fn new(value: T) -> Self {
-        OneShot(Arc::new(Mutex::new(Some(value))))
-    }
-
-    /// The value, for the first who asks.
-    pub(crate) fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Whether both are the same slot.
-    pub(crate) fn same(&self, other: &OneShot<T>) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    pub(crate) fn is_used(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
-    }
-}
-
-impl<T> Clone for OneShot<T> {
-    fn clone(&self) -> Self {
-        OneShot(Arc::clone(&self.0))
-    }
-}
-
-impl<T> fmt::Debug for OneShot<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_used() { "used" } else { "one-shot" })
     }
 }

@@ -1,0 +1,139 @@
+//! All stages of a run in one list: those of the pipeline itself, then those of the pipelines in its arguments.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use super::lower::place;
+use super::{Mode, PipePlan, Place, Wire};
+use crate::cmd::{Opens, Spec};
+use crate::error::{Error, ErrorKind, StageName};
+use crate::pipeline::{Link, Misplaced, Pipeline, StageSpec};
+use crate::stdio::Stream;
+
+/// A stage, and what is around it.
+pub(super) struct Chained {
+    pub(super) stage: StageSpec,
+    pub(super) input: Input,
+    pub(super) output: Output,
+    /// The descriptors that its arguments name.
+    pub(super) wires: Vec<Wire>,
+}
+
+/// Where a stage's stdin comes from, if it does not say so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Where that of the run does.
+    Run,
+    /// Another stage, by a pipe of the plan.
+    Pipe(usize),
+    Null,
+}
+
+/// Where a stage's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Its stdout is the run's.
+    Run,
+    /// To another stage, by a pipe of the plan.
+    Into(Link, usize),
+    /// Its stdout goes where the run's does, but is not what the run is about.
+    Beside,
+}
+
+/// The numbers for descriptors that arguments name count down from here, as in other shells: low ones are what programs and
+/// jobservers use.
+const HIGHEST: i32 = 63;
+
+#[derive(Default)]
+pub(super) struct Chains {
+    pub(super) stages: Vec<Chained>,
+    pub(super) pipes: Vec<PipePlan>,
+}
+
+impl Chains {
+    /// Adds a pipeline, and what is in its arguments behind it.
+    pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Error> {
+        let start = self.stages.len();
+        let inner = start > 0 || first != Input::Run;
+        let setting = pipeline.settings.names().first().copied().filter(|_| inner);
+        let misplaced = pipeline.misplaced.clone().or(setting.map(|setting| Misplaced { stage: 0, setting }));
+        if let Some(Misplaced { stage, setting }) = misplaced {
+            let what = format!(
+                "carries `{setting}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{setting}(…)`"
+            );
+            let count = start + pipeline.stages.len();
+            let error = Error::new(ErrorKind::Conflict, what);
+            return Err(match pipeline.stages.get(stage) {
+                Some(spec) => error.at(StageName::of(spec, start + stage, count)),
+                None => error,
+            });
+        }
+        let mut opened = Vec::new();
+        let mut input = first;
+        for (index, stage) in pipeline.stages.iter().enumerate() {
+            let output = match (pipeline.links.get(index), pipeline.stages.get(index + 1)) {
+                (Some(link), Some(next)) => Output::Into(*link, self.link(stage, next)),
+                _ => last,
+            };
+            let (stage, opens) = numbered(stage);
+            opened.push(opens);
+            self.stages.push(Chained { stage, input, output, wires: Vec::new() });
+            if let Output::Into(_, pipe) = output {
+                input = Input::Pipe(pipe);
+            }
+        }
+        for (index, opens) in (start..).zip(opened) {
+            for (number, opens) in opens {
+                let wire = self.wire(number, &opens)?;
+                self.stages[index].wires.push(wire);
+            }
+        }
+        Ok(())
+    }
+
+    /// The pipe between two stages: in memory, if both are closures and nobody else gets a copy.
+    fn link(&mut self, from: &StageSpec, to: &StageSpec) -> usize {
+        let closures = from.command().is_none() && to.command().is_none();
+        self.pipes.push(if closures && from.stdout().is_none() { PipePlan::Memory } else { PipePlan::Link });
+        self.pipes.len() - 1
+    }
+
+    fn wire(&mut self, number: i32, opens: &Opens) -> Result<Wire, Error> {
+        let pipe = self.pipes.len();
+        Ok(match opens {
+            Opens::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },
+            Opens::Reader(pipeline) => {
+                self.pipes.push(PipePlan::Link);
+                self.add(pipeline, Input::Null, Output::Into(Link::Stdout, pipe))?;
+                Wire { stream: Stream::Input(number), place: Place::Pipe(pipe) }
+            }
+            Opens::Writer(pipeline) => {
+                self.pipes.push(PipePlan::Link);
+                self.add(pipeline, Input::Pipe(pipe), Output::Beside)?;
+                Wire { stream: Stream::Output(number), place: Place::Pipe(pipe) }
+            }
+        })
+    }
+}
+
+/// The stage with a number for each descriptor that its arguments name, in their texts too.
+fn numbered(stage: &StageSpec) -> (StageSpec, Vec<(i32, Opens)>) {
+    let StageSpec::Command(spec) = stage else { return (stage.clone(), Vec::new()) };
+    if spec.args.iter().all(|arg| arg.opens.is_none()) {
+        return (stage.clone(), Vec::new());
+    }
+    let taken: BTreeSet<i32> = spec.extra.iter().map(|extra| extra.number).collect();
+    let mut free = (3..=HIGHEST).rev().filter(|number| !taken.contains(number));
+    let mut spec: Spec = (**spec).clone();
+    let mut all = Vec::new();
+    for arg in &mut spec.args {
+        let Some(opens) = &arg.opens else { continue };
+        // With all of the usual ones taken, one that the limit on descriptors may refuse, in words.
+        let number =
+            free.next().unwrap_or_else(|| i32::try_from(all.len()).unwrap_or(i32::MAX).saturating_add(1 << 16));
+        arg.text = OsString::from(format!("/dev/fd/{number}"));
+        all.push((number, opens.clone()));
+    }
+    (StageSpec::Command(Arc::new(spec)), all)
+}

@@ -1,0 +1,44 @@
+//! What can be used once.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Something that the first start takes, shared by all clones of a builder.
+pub struct OneShot<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> OneShot<T> {
+    pub(crate) fn new(value: T) -> Self {
+        OneShot(Arc::new(Mutex::new(Some(value))))
+    }
+
+    /// The value, for the first who asks.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether both are the same slot.
+    pub(crate) fn same(&self, other: &OneShot<T>) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Looks at the value, if it is still there.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
+    }
+
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl<T> Clone for OneShot<T> {
+    fn clone(&self) -> Self {
+        OneShot(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for OneShot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_used() { "used" } else { "one-shot" })
+    }
+}

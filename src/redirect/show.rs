@@ -1,0 +1,44 @@
+//! Redirects in words, as they stand in errors and in plans.
+
+use std::fmt;
+
+use super::{Common, Input, Target};
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Common::Inherit => f.write_str("inherited"),
+            Common::Null => f.write_str("/dev/null"),
+            Common::Piped => f.write_str("piped"),
+            Common::File(path) => write!(f, "file {path:?}"),
+            Common::Fd(slot) => write!(f, "{slot:?} descriptor"),
+            Common::SharedFd(_) => f.write_str("shared descriptor"),
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Common(common) => common.fmt(f),
+            Input::Bytes(bytes) if bytes.len() == 1 => f.write_str("1 byte"),
+            Input::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Input::Document(bytes) => write!(f, "a document of {} bytes", bytes.len()),
+            Input::Reader(slot) => write!(f, "{slot:?} reader"),
+            Input::ReaderWith(_) => f.write_str("a reader for each start"),
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Common(common) => common.fmt(f),
+            Target::Capture => f.write_str("captured"),
+            Target::Append(path) => write!(f, "end of file {path:?}"),
+            Target::Writer(slot) => write!(f, "{slot:?} writer"),
+            Target::EachLine(_) => f.write_str("line callback"),
+            Target::Tee(targets) => write!(f, "tee of {targets:?}"),
+        }
+    }
+}
