@@ -1,11 +1,10 @@
 //! What can be found wrong before anything is opened, taken or started.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-
-use nix::sys::resource::{Resource, getrlimit};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::{Error, ErrorKind};
+use crate::fd::FdKind;
 use crate::pipeline::StageSpec;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::redirect::{Input, OneShot};
@@ -24,11 +23,7 @@ fn descriptors(plan: &Plan) -> Result<(), Error> {
     for (index, stage) in plan.stages.iter().enumerate() {
         for wire in &stage.wires {
             let number = wire.stream.number();
-            let limit = if number > 2 {
-                getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
-            } else {
-                u64::MAX
-            };
+            let limit = if number > 2 { fds::limit() } else { None }.unwrap_or(u64::MAX);
             if u64::try_from(number).is_ok_and(|number| number >= limit) {
                 let what = format!(
                     "cannot be given fd {number}: this process's limit of open files is {limit} (see `ulimit -n`)"
@@ -53,11 +48,11 @@ fn descriptors(plan: &Plan) -> Result<(), Error> {
 fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
     let number = fd.as_raw_fd();
     let standard = stream.number() <= 2;
-    match fds::is_directory(fd.as_fd()) {
+    match FdKind::of(fd) {
         Err(error) => {
             Some((format!("the descriptor {number} of this process, given as its {stream}, is not open"), error))
         }
-        Ok(true) if standard => {
+        Ok(FdKind::Directory) if standard => {
             let what = format!("the descriptor {number} of this process, given as its {stream}, is a directory");
             Some((what, io::Error::from_raw_os_error(libc::EISDIR)))
         }

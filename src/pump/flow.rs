@@ -4,21 +4,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use super::busy::Busy;
+use super::drain::Drain;
 use super::helper::Tether;
-use super::sink::Sink;
 use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
-use crate::pipe::budget::{self, Grant};
 use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, signals, stream};
-
-/// A quarter of a pipe at a time: a reader that empties the whole pipe at once leaves its writer asleep, and the two
-/// run in turns.
-const CHUNK: usize = budget::DEFAULT / 4;
-const BULK_CHUNK: usize = budget::BULK / 4;
-/// So many full chunks in a row, and the pipe is grown.
-const BUSY: u32 = 8;
 
 pub(crate) enum Flow {
     Feed(Feed),
@@ -30,7 +23,7 @@ impl Flow {
     pub(crate) fn stream(&self) -> Stream {
         match self {
             Flow::Feed(feed) => feed.stream,
-            Flow::Drain(drain) => drain.stream,
+            Flow::Drain(drain) => drain.stream(),
             Flow::Helper(tether) => tether.stream(),
         }
     }
@@ -39,8 +32,7 @@ impl Flow {
     pub(super) fn is_awaited(&self) -> bool {
         match self {
             Flow::Feed(feed) => feed.pipe.is_some(),
-            // What is only thrown away is read as long as there is a run, no longer.
-            Flow::Drain(drain) => drain.source.is_some() && !drain.sinks.iter().all(Sink::discards),
+            Flow::Drain(drain) => drain.is_awaited(),
             Flow::Helper(tether) => tether.is_awaited(),
         }
     }
@@ -59,7 +51,7 @@ impl Flow {
     }
 
     pub(super) fn reads_blocking(&self) -> bool {
-        matches!(self, Flow::Drain(drain) if drain.blocking && drain.source.is_some() && !drain.pending())
+        matches!(self, Flow::Drain(drain) if drain.reads_blocking())
     }
 
     pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
@@ -91,10 +83,7 @@ impl Flow {
     pub(super) fn waits_for_stranger(&self) -> bool {
         match self {
             Flow::Feed(feed) => feed.pipe.is_some(),
-            Flow::Drain(drain) => {
-                let ours = drain.pending() || drain.sinks.iter().any(Sink::is_behind);
-                self.is_awaited() && !ours && drain.rest.is_none_or(|rest| rest == 0)
-            }
+            Flow::Drain(drain) => drain.waits_for_stranger(),
             Flow::Helper(tether) => tether.waits_for_stranger(),
         }
     }
@@ -103,12 +92,8 @@ impl Flow {
     pub(super) fn wrap_up(&mut self) -> bool {
         match self {
             Flow::Helper(tether) => tether.wrap_up(),
-            Flow::Drain(Drain { source: Some(source), rest: rest @ None, .. }) => {
-                let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
-                *rest = Some(queued);
-                queued > 0
-            }
-            Flow::Feed(_) | Flow::Drain(_) => false,
+            Flow::Drain(drain) => drain.wrap_up(),
+            Flow::Feed(_) => false,
         }
     }
 
@@ -156,7 +141,7 @@ impl Feed {
 
     /// With a pipe whose capacity is not to be touched, when `fixed`.
     pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
-        self.busy.settled = fixed;
+        self.busy.fixed = fixed;
         self
     }
 
@@ -191,229 +176,5 @@ impl Feed {
             }
         }
         Ok(())
-    }
-}
-
-/// A child's output on its way to one or several sinks.
-pub(crate) struct Drain {
-    source: Option<OwnedFd>,
-    stream: Stream,
-    number: Option<usize>,
-    sinks: Vec<Sink>,
-    /// What the sinks have not all taken yet.
-    chunk: Vec<u8>,
-    /// What may still be read, once the stream was given up: what was there then, and no more of a stranger's.
-    rest: Option<usize>,
-    /// Whether we stopped reading before the end, because every sink had enough or failed.
-    stopped: bool,
-    /// Whether the source was left to block, for a driver that reads it without asking.
-    blocking: bool,
-    busy: Busy,
-}
-
-impl Drain {
-    /// `source` is our own end of a pipe that we made; unless `blocking`, it is set not to block.
-    pub(crate) fn new(source: OwnedFd, stream: Stream, sinks: Vec<Sink>, blocking: bool) -> io::Result<Drain> {
-        if !blocking {
-            fds::set_nonblocking(source.as_fd(), true)?;
-        }
-        Ok(Drain {
-            source: Some(source),
-            stream,
-            number: None,
-            sinks,
-            chunk: Vec::new(),
-            rest: None,
-            stopped: false,
-            blocking,
-            busy: Busy::default(),
-        })
-    }
-
-    /// With a pipe whose capacity is not to be touched, when `fixed`.
-    pub(crate) fn of_capacity(mut self, fixed: bool) -> Drain {
-        self.busy.settled = fixed;
-        self
-    }
-
-    /// The number of its pipe in the plan, if it has one.
-    pub(crate) fn number(&self) -> Option<usize> {
-        self.number
-    }
-
-    /// With the number of its pipe in the plan, for what is said of it later.
-    pub(crate) fn numbered(self, number: usize) -> Drain {
-        Drain { number: Some(number), ..self }
-    }
-
-    pub(crate) fn stream(&self) -> Stream {
-        self.stream
-    }
-
-    /// The number of the pipe, if we stopped reading it before its end.
-    pub(crate) fn stopped_reading(&self) -> Option<usize> {
-        self.number.filter(|_| self.stopped)
-    }
-
-    pub(crate) fn into_sinks(self) -> Vec<Sink> {
-        self.sinks
-    }
-
-    fn pending(&self) -> bool {
-        self.sinks.iter().any(|sink| sink.pending(&self.chunk))
-    }
-
-    fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
-        let Some(source) = &self.source else { return };
-        let mut pending = false;
-        for (number, sink) in self.sinks.iter().enumerate() {
-            if let Some(fd) = sink.wants(&self.chunk) {
-                pending = true;
-                each(fd, Interest::Writable, Token::Sink(index, number));
-            }
-        }
-        // The slowest sink sets the pace: nothing is read before all have taken what there is.
-        if !pending {
-            each(source.as_fd(), Interest::Readable, Token::Flow(index));
-        }
-    }
-
-    /// Reads one chunk and hands it on. What a halt left of the last one comes first.
-    fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
-            self.chunk.clear();
-            let caught_up = self.distribute(lent, halt);
-            if caught_up.is_err() || self.sinks.iter().any(Sink::is_behind) {
-                return caught_up;
-            }
-        }
-        let Some(source) = &self.source else { return Ok(()) };
-        let room = self.busy.chunk().min(self.rest.unwrap_or(usize::MAX));
-        if room == 0 {
-            return Ok(());
-        }
-        let direct = match self.sinks.as_mut_slice() {
-            [Sink::Capture(capture)] => capture.direct(),
-            _ => None,
-        };
-        let copied = direct.is_none();
-        let read = match direct {
-            Some(buffer) => stream::read_into(source.as_fd(), buffer, room),
-            None => {
-                self.chunk.clear();
-                stream::read_into(source.as_fd(), &mut self.chunk, room)
-            }
-        };
-        match read {
-            Ok(0) => {
-                self.source = None;
-                self.finish_sinks(lent)
-            }
-            Ok(read) => {
-                self.rest = self.rest.map(|rest| rest - read);
-                self.busy.saw(read == room, source.as_fd());
-                if copied { self.distribute(lent, halt) } else { Ok(()) }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => {
-                self.source = None;
-                Err(self.failure(FlowError::Io(error)))
-            }
-        }
-    }
-
-    /// Gives the chunk to every sink. One that fails is dropped; with the last one gone the source is closed, so that the
-    /// writer learns of it.
-    fn distribute(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        let mut first = Ok(());
-        for sink in &mut self.sinks {
-            if let Err(error) = sink.take(&self.chunk, lent, halt) {
-                sink.fail();
-                first = first.and(Err(error));
-            }
-        }
-        self.close_if_unheard();
-        first.map_err(|error| self.failure(error))
-    }
-
-    fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
-        let sink = &mut self.sinks[sink];
-        let result = sink.push_on(&self.chunk).inspect_err(|_| sink.fail());
-        self.close_if_unheard();
-        result.map_err(|error| self.failure(error))
-    }
-
-    fn close_if_unheard(&mut self) {
-        if self.sinks.iter().all(Sink::is_dead) {
-            self.source = None;
-            self.stopped = true;
-        }
-    }
-
-    fn finish_sinks(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
-        let mut first = Ok(());
-        for sink in &mut self.sinks {
-            if let Err(error) = sink.finish(lent) {
-                first = first.and(Err(error));
-            }
-        }
-        first.map_err(|error| self.failure(error))
-    }
-
-    /// One look at what waits in the pipe: a writer that never stops must not keep us here. And one behind it, for whether
-    /// anybody is there who could write more.
-    fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
-        let Some(source) = self.source.take() else { return (false, Ok(())) };
-        let mut rest = match self.sinks.as_mut_slice() {
-            [Sink::Capture(_)] | [] => Vec::new(),
-            _ => std::mem::take(&mut self.chunk),
-        };
-        rest.clear();
-        let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
-        while rest.len() < queued {
-            let missing = queued - rest.len();
-            match stream::read_into(source.as_fd(), &mut rest, missing) {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
-            }
-        }
-        let held = !self.blocking && !matches!(stream::read_into(source.as_fd(), &mut rest, CHUNK), Ok(0));
-        let mut first = Ok(());
-        for sink in &mut self.sinks {
-            // Sinks that are other people's descriptors are not waited for any more.
-            if let Err(error) = sink.take_at_close(&rest, cut) {
-                first = first.and(Err(error));
-            }
-        }
-        (held, first.map_err(|error| self.failure(error)))
-    }
-
-    fn failure(&self, what: FlowError) -> FlowFailure {
-        FlowFailure { stream: self.stream, pipe: self.number, what }
-    }
-}
-
-/// How busy one of our own pipe ends is; one that proves busy is grown, once, unless its capacity was asked for.
-#[derive(Default)]
-struct Busy {
-    full: u32,
-    settled: bool,
-    grant: Option<Grant>,
-}
-
-impl Busy {
-    fn chunk(&self) -> usize {
-        if self.grant.is_some() { BULK_CHUNK } else { CHUNK }
-    }
-
-    fn saw(&mut self, full: bool, pipe: BorrowedFd<'_>) {
-        if self.settled {
-            return;
-        }
-        self.full = if full { self.full + 1 } else { 0 };
-        if self.full >= BUSY {
-            self.settled = true;
-            self.grant = budget::grow(pipe);
-        }
     }
 }

@@ -4,8 +4,11 @@
 //! way, and tells it what is [`ready`](Pump::ready) and when [time is up](Pump::time_is_up), until it is
 //! [`done`](Pump::done). Each call does one bounded piece of work, so endless output never keeps a deadline from being seen.
 
+mod busy;
 mod capture;
 mod captured;
+mod conduit;
+mod drain;
 pub(crate) mod driver;
 mod flow;
 pub(crate) mod function;
@@ -29,7 +32,8 @@ use crate::sys::poll::Interest;
 pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
-pub(crate) use flow::{Drain, Feed, Flow};
+pub(crate) use drain::Drain;
+pub(crate) use flow::{Feed, Flow};
 use function::{Function, FunctionError};
 pub(crate) use lines::LineSplitter;
 pub(crate) use sink::{FdSink, LineCallback, Sink};

@@ -49,6 +49,28 @@ impl Sink {
         }
     }
 
+    /// The descriptor that gets the bytes, if it is one and still does.
+    pub(super) fn outlet(&self) -> Option<&Outlet> {
+        match self {
+            Sink::Fd(sink) => Some(&sink.to),
+            _ => None,
+        }
+    }
+
+    /// It has so much of the present chunk already.
+    pub(super) fn took(&mut self, bytes: usize) {
+        if let Sink::Fd(sink) = self {
+            sink.taken = bytes;
+        }
+    }
+
+    /// What a failed write does to it: a reader of a tee that had enough is no error, and the others go on.
+    pub(super) fn give_up(&mut self, error: io::Error) -> Result<(), FlowError> {
+        let ours = self.outlet().is_some_and(|outlet| outlet.kind() == OutletKind::Ours);
+        *self = Sink::Dead;
+        if ours && error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(FlowError::Io(error)) }
+    }
+
     /// Whether lines wait that a callback was halted before.
     pub(super) fn is_behind(&self) -> bool {
         matches!(self, Sink::Lines(splitter, _) | Sink::LentLines(splitter) if splitter.is_behind())
@@ -83,12 +105,7 @@ impl Sink {
         let Sink::Fd(sink) = self else { return Ok(()) };
         match sink.push_on(chunk) {
             Ok(()) => Ok(()),
-            // A reader of a tee that had enough: the others go on.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && sink.to.kind() == OutletKind::Ours => {
-                *self = Sink::Dead;
-                Ok(())
-            }
-            Err(error) => Err(FlowError::Io(error)),
+            Err(error) => self.give_up(error),
         }
     }
 

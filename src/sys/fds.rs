@@ -217,11 +217,6 @@ pub(crate) fn memory_file() -> io::Result<File> {
     }
 }
 
-/// Whether this is a directory; fails on a number that is not open.
-pub(crate) fn is_directory(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    Ok(nix::sys::stat::fstat(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
-}
-
 /// Whether this is a regular file: one that never blocks.
 pub(crate) fn is_regular_file(fd: BorrowedFd<'_>) -> bool {
     describe(fd).is_ok_and(|file| file.kind == libc::S_IFREG)

@@ -17,6 +17,16 @@ pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::R
     super::retry(|| Ok(nix::fcntl::tee(from, to, len.min(MOST), SpliceFFlags::empty())?))
 }
 
+/// As `splice`, and never blocks on a pipe.
+pub(crate) fn splice_now(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::fcntl::splice(from, None, to, None, len, SpliceFFlags::SPLICE_F_NONBLOCK)?))
+}
+
+/// As `tee`, and never blocks.
+pub(crate) fn tee_now(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
+    super::retry(|| Ok(nix::fcntl::tee(from, to, len, SpliceFFlags::SPLICE_F_NONBLOCK)?))
+}
+
 pub(crate) fn sendfile(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
     super::retry(|| Ok(nix::sys::sendfile::sendfile(to, from, None, len.min(MOST))?))
 }

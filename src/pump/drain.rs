@@ -1,0 +1,307 @@
+//! A child's output, read here and handed on.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::busy::{Busy, CHUNK};
+use super::conduit::{Conduit, Progress};
+use super::sink::Sink;
+use super::wake::Halt;
+use super::{FlowError, FlowFailure, Lent, Token};
+use crate::stdio::Stream;
+use crate::sys::poll::Interest;
+use crate::sys::{fds, stream};
+
+/// A child's output on its way to one or several sinks.
+pub(crate) struct Drain {
+    source: Option<OwnedFd>,
+    stream: Stream,
+    number: Option<usize>,
+    sinks: Vec<Sink>,
+    /// What the sinks have not all taken yet.
+    chunk: Vec<u8>,
+    /// What may still be read, once the stream was given up: what was there then, and no more of a stranger's.
+    rest: Option<usize>,
+    /// Whether we stopped reading before the end, because every sink had enough or failed.
+    stopped: bool,
+    /// Whether the source was left to block, for a driver that reads it without asking.
+    blocking: bool,
+    busy: Busy,
+    /// Instead of reading and writing, once the stream proved busy.
+    conduit: Option<Conduit>,
+    conduit_tried: bool,
+}
+
+impl Drain {
+    /// `source` is our own end of a pipe that we made; unless `blocking`, it is set not to block.
+    pub(crate) fn new(source: OwnedFd, stream: Stream, sinks: Vec<Sink>, blocking: bool) -> io::Result<Drain> {
+        if !blocking {
+            fds::set_nonblocking(source.as_fd(), true)?;
+        }
+        Ok(Drain {
+            source: Some(source),
+            stream,
+            number: None,
+            sinks,
+            chunk: Vec::new(),
+            rest: None,
+            stopped: false,
+            blocking,
+            busy: Busy::default(),
+            conduit: None,
+            conduit_tried: blocking,
+        })
+    }
+
+    /// With a pipe whose capacity is not to be touched, when `fixed`.
+    pub(crate) fn of_capacity(mut self, fixed: bool) -> Drain {
+        self.busy.fixed = fixed;
+        self
+    }
+
+    /// The number of its pipe in the plan, if it has one.
+    pub(crate) fn number(&self) -> Option<usize> {
+        self.number
+    }
+
+    /// With the number of its pipe in the plan, for what is said of it later.
+    pub(crate) fn numbered(self, number: usize) -> Drain {
+        Drain { number: Some(number), ..self }
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// The number of the pipe, if we stopped reading it before its end.
+    pub(crate) fn stopped_reading(&self) -> Option<usize> {
+        self.number.filter(|_| self.stopped)
+    }
+
+    pub(crate) fn into_sinks(self) -> Vec<Sink> {
+        self.sinks
+    }
+
+    /// What is only thrown away is read as long as there is a run, no longer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.source.is_some() && !self.sinks.iter().all(Sink::discards)
+    }
+
+    pub(super) fn reads_blocking(&self) -> bool {
+        self.blocking && self.source.is_some() && !self.pending()
+    }
+
+    /// Whether it waits for the other end alone, not for a sink of ours.
+    pub(super) fn waits_for_stranger(&self) -> bool {
+        let ours = self.pending() || self.sinks.iter().any(Sink::is_behind);
+        self.is_awaited() && !ours && self.rest.is_none_or(|rest| rest == 0)
+    }
+
+    /// Has it finish with what is there; false where nothing is.
+    pub(super) fn wrap_up(&mut self) -> bool {
+        let (Some(source), None) = (&self.source, self.rest) else { return false };
+        let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
+        self.rest = Some(queued);
+        queued > 0
+    }
+
+    fn pending(&self) -> bool {
+        let blocked = self.conduit.as_ref().is_some_and(|conduit| conduit.blocked().is_some());
+        blocked || self.sinks.iter().any(|sink| sink.pending(&self.chunk))
+    }
+
+    pub(super) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+        let Some(source) = &self.source else { return };
+        if let Some((number, sink)) = self.conduit.as_ref().and_then(Conduit::blocked).zip(self.blocked_sink()) {
+            return each(sink, Interest::Writable, Token::Sink(index, number));
+        }
+        let mut pending = false;
+        for (number, sink) in self.sinks.iter().enumerate() {
+            if let Some(fd) = sink.wants(&self.chunk) {
+                pending = true;
+                each(fd, Interest::Writable, Token::Sink(index, number));
+            }
+        }
+        // The slowest sink sets the pace: nothing is read before all have taken what there is.
+        if !pending {
+            each(source.as_fd(), Interest::Readable, Token::Flow(index));
+        }
+    }
+
+    /// Reads one chunk and hands it on. What a halt left of the last one comes first.
+    pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+        if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
+            self.chunk.clear();
+            let caught_up = self.distribute(lent, halt);
+            if caught_up.is_err() || self.sinks.iter().any(Sink::is_behind) {
+                return caught_up;
+            }
+        }
+        if self.source.is_some() && self.busy.proven && !self.conduit_tried {
+            self.conduit_tried = true;
+            self.conduit = Conduit::new(&self.sinks, self.busy.fixed);
+        }
+        if self.conduit.is_some() {
+            return self.convey(lent);
+        }
+        let Some(source) = &self.source else { return Ok(()) };
+        let room = self.busy.chunk().min(self.rest.unwrap_or(usize::MAX));
+        if room == 0 {
+            return Ok(());
+        }
+        let direct = match self.sinks.as_mut_slice() {
+            [Sink::Capture(capture)] => capture.direct(),
+            _ => None,
+        };
+        let copied = direct.is_none();
+        let read = match direct {
+            Some(buffer) => stream::read_into(source.as_fd(), buffer, room),
+            None => {
+                self.chunk.clear();
+                stream::read_into(source.as_fd(), &mut self.chunk, room)
+            }
+        };
+        match read {
+            Ok(0) => {
+                self.source = None;
+                self.finish_sinks(lent)
+            }
+            Ok(read) => {
+                self.rest = self.rest.map(|rest| rest - read);
+                self.busy.saw(read == room, source.as_fd());
+                if copied { self.distribute(lent, halt) } else { Ok(()) }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => {
+                self.source = None;
+                Err(self.failure(FlowError::Io(error)))
+            }
+        }
+    }
+
+    /// Gives the chunk to every sink. One that fails is dropped; with the last one gone the source is closed, so that the
+    /// writer learns of it.
+    fn distribute(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.take(&self.chunk, lent, halt) {
+                sink.fail();
+                first = first.and(Err(error));
+            }
+        }
+        self.close_if_unheard();
+        first.map_err(|error| self.failure(error))
+    }
+
+    /// Moves on inside the kernel, or goes back to reading and writing: where a sink is not for that any more, and to take no more
+    /// than what was there when the stream was given up.
+    fn convey(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        let (Some(source), Some(conduit)) = (&self.source, &mut self.conduit) else { return Ok(()) };
+        if self.rest.is_some() {
+            return self.leave_conduit();
+        }
+        match conduit.step(source.as_fd(), &self.sinks) {
+            Progress::Moved | Progress::Waits => Ok(()),
+            Progress::End => {
+                self.conduit = None;
+                self.source = None;
+                self.finish_sinks(lent)
+            }
+            Progress::Refused => self.leave_conduit(),
+            Progress::Failed(sink, error) => {
+                let left = self.leave_conduit();
+                let failed = self.sinks[sink].give_up(error).map_err(|error| self.failure(error));
+                self.close_if_unheard();
+                left.and(failed)
+            }
+        }
+    }
+
+    /// What some sink has and others have not becomes a chunk that is partly taken.
+    fn leave_conduit(&mut self) -> Result<(), FlowFailure> {
+        let (Some(source), Some(conduit)) = (&self.source, self.conduit.take()) else { return Ok(()) };
+        self.chunk.clear();
+        let wanted = conduit.most_ahead();
+        while self.chunk.len() < wanted {
+            let missing = wanted - self.chunk.len();
+            match stream::read_into(source.as_fd(), &mut self.chunk, missing) {
+                // They are in the pipe, and nobody else reads it.
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    self.source = None;
+                    return Err(self.failure(FlowError::Io(error)));
+                }
+            }
+        }
+        self.rest = self.rest.map(|rest| rest.saturating_sub(self.chunk.len()));
+        for (index, sink) in self.sinks.iter_mut().enumerate() {
+            sink.took(conduit.ahead(index));
+        }
+        Ok(())
+    }
+
+    fn blocked_sink(&self) -> Option<BorrowedFd<'_>> {
+        let blocked = self.conduit.as_ref()?.blocked()?;
+        Some(self.sinks[blocked].outlet()?.fd())
+    }
+
+    pub(super) fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
+        if self.conduit.is_some() {
+            return self.convey(&mut None);
+        }
+        let sink = &mut self.sinks[sink];
+        let result = sink.push_on(&self.chunk).inspect_err(|_| sink.fail());
+        self.close_if_unheard();
+        result.map_err(|error| self.failure(error))
+    }
+
+    fn close_if_unheard(&mut self) {
+        if self.sinks.iter().all(Sink::is_dead) {
+            self.source = None;
+            self.stopped = true;
+        }
+    }
+
+    fn finish_sinks(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.finish(lent) {
+                first = first.and(Err(error));
+            }
+        }
+        first.map_err(|error| self.failure(error))
+    }
+
+    /// One look at what waits in the pipe: a writer that never stops must not keep us here. And one behind it, for whether
+    /// anybody is there who could write more.
+    pub(super) fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
+        let Some(source) = self.source.take() else { return (false, Ok(())) };
+        let mut rest = match self.sinks.as_mut_slice() {
+            [Sink::Capture(_)] | [] => Vec::new(),
+            _ => std::mem::take(&mut self.chunk),
+        };
+        rest.clear();
+        let queued = fds::bytes_queued(source.as_fd()).unwrap_or(0);
+        while rest.len() < queued {
+            let missing = queued - rest.len();
+            match stream::read_into(source.as_fd(), &mut rest, missing) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        let held = !self.blocking && !matches!(stream::read_into(source.as_fd(), &mut rest, CHUNK), Ok(0));
+        let mut first = Ok(());
+        for sink in &mut self.sinks {
+            // Sinks that are other people's descriptors are not waited for any more.
+            if let Err(error) = sink.take_at_close(&rest, cut) {
+                first = first.and(Err(error));
+            }
+        }
+        (held, first.map_err(|error| self.failure(error)))
+    }
+
+    fn failure(&self, what: FlowError) -> FlowFailure {
+        FlowFailure { stream: self.stream, pipe: self.number, what }
+    }
+}
