@@ -1,6 +1,7 @@
 //! Bytes get where they should, whoever is slow, full, gone or broken.
 
 mod broken_pipe;
+mod conduit;
 mod failing;
 mod flow;
 mod memory;
