@@ -22,8 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn serve() -> Result<(), Box<dyn Error>> {
     let server = Jobserver::new(2)?;
     let make = cmd!("make", "-f", "-", "shared").stdin(Redirect::bytes(MAKEFILE)).timeout(Duration::from_secs(60));
-    let flags = server.make_flags().ok_or("a new jobserver has flags")?;
-    make.env("MAKEFLAGS", flags).env("SELF", std::env::current_exe()?).run()?;
+    make.jobserver(&server).env("SELF", std::env::current_exe()?).run()?;
     println!("make is done, and {} tokens are back", server.available()?);
     Ok(())
 }

@@ -69,6 +69,20 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
+//! **A child may have more than three streams**: [`fd_out`](Cmd::fd_out) and [`fd_in`](Cmd::fd_in) wire a further descriptor as stdout and
+//! stdin are wired, [`map_fd`](Cmd::map_fd) hands over one that is open, and [`arg_reader`](Cmd::arg_reader) is `<(…)`. [`fd`] has the system
+//! calls for those who know them by name.
+//!
+//! ```
+//! use pipewright::{Cmd, cmd};
+//! let out = Cmd::sh("echo text; echo 100% >&3").fd_piped_out(3).output()?;
+//! assert_eq!(*out.fd(3).unwrap(), "100%\n");
+//! let sorted = |words: &str| cmd!("printf", words) | cmd!("sort");
+//! let common = cmd!("comm", "-12").arg_reader(sorted(r"b\na\n")).arg_reader(sorted(r"c\nb\n"));
+//! assert_eq!(common.read()?, "b");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
 //! **A run has one deadline**, which covers starting, feeding, reading and waiting. When it passes, the processes are asked to end, then
 //! killed, and the error holds what was captured. A [`CancelHandle`] does the same from another thread.
 //!

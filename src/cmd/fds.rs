@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::{ArgText, Cmd, Extra, ExtraSource, Opens};
+use crate::fd::Jobserver;
 use crate::pipeline::Pipeline;
 use crate::redirect::{Common, In, OneShot, Out, Redirect};
 
@@ -186,6 +187,26 @@ impl Cmd {
     /// ```
     pub fn stdin_fd(self, fd: impl Into<OwnedFd>) -> Cmd {
         self.stdin(Redirect::fd(fd))
+    }
+
+    /// Has the child take part in a jobserver: one of [`Jobserver::new`] is named in its MAKEFLAGS and CARGO_MAKEFLAGS, and its two
+    /// descriptors are passed on. One [from the environment](Jobserver::from_env) is what children take part in anyway. The
+    /// builder and its clones keep it open.
+    ///
+    /// ```
+    /// use pipewright::{cmd, fd::Jobserver};
+    /// let server = Jobserver::new(2)?;
+    /// let told = cmd!("sh", "-c", "echo \"$MAKEFLAGS\"").jobserver(&server);
+    /// assert_eq!(told.read()?, server.make_flags().unwrap());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MAKEFLAGS")]
+    pub fn jobserver(mut self, server: &Jobserver) -> Cmd {
+        self.spec_mut().jobserver = Some(server.clone());
+        match server.make_flags() {
+            Some(flags) => self.env("MAKEFLAGS", &flags).env("CARGO_MAKEFLAGS", &flags),
+            None => self,
+        }
     }
 
     fn extra(mut self, number: i32, source: ExtraSource) -> Cmd {

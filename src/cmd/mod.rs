@@ -18,6 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fd::Jobserver;
 use crate::pipeline::Pipeline;
 use crate::redirect::{Common, Input, Target};
 use crate::spawn::{Attributes, EnvChange};
@@ -66,6 +67,8 @@ pub(crate) struct Spec {
     pub(crate) args: Vec<ArgText>,
     /// Descriptors beyond the standard ones.
     pub(crate) extra: Vec<Extra>,
+    /// Kept open: its numbers are in the environment.
+    pub(crate) jobserver: Option<Jobserver>,
     pub(crate) env: Vec<EnvChange>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) stdin: Option<Input>,
@@ -169,6 +172,7 @@ impl Cmd {
                 arg0: None,
                 args: Vec::new(),
                 extra: Vec::new(),
+                jobserver: None,
                 env: Vec::new(),
                 cwd: None,
                 stdin: None,

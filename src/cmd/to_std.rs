@@ -64,6 +64,7 @@ fn lost(spec: &Spec) -> Option<String> {
         (!spec.allowed_codes.is_empty(), "allow_codes"),
         (spec.args.iter().any(|arg| arg.secret), "secret_arg"),
         (spec.args.iter().any(|arg| arg.opens.is_some()), "arg_reader, arg_writer and arg_fd"),
+        (spec.jobserver.is_some(), "jobserver"),
         (!spec.extra.is_empty(), "a descriptor beyond the standard ones"),
         (spec.env_changes().iter().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
     ];

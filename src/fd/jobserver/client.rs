@@ -194,8 +194,9 @@ impl Jobserver {
         Ok(Jobserver(Arc::new(shared)))
     }
 
-    /// The MAKEFLAGS for a child that is to take part in a jobserver of [`new`](Jobserver::new). A command with this in its environment
-    /// gets the two descriptors that it names: nothing else needs to be done, but for keeping this value until it has started.
+    /// The MAKEFLAGS for a child that is to take part in a jobserver of [`new`](Jobserver::new), where
+    /// [`Cmd::jobserver`](crate::Cmd::jobserver) does not serve. A command with this in its environment gets the two descriptors that
+    /// it names, if this value lives until it has started.
     /// `None` for a jobserver [from the environment](Jobserver::from_env): its children inherit what this process was told.
     ///
     /// ```
