@@ -167,7 +167,7 @@ impl F for G {
 pub use h::H;
 pub fn seen() {}
 ";
-    assert_eq!(undocumented("src/redirect/mod.rs", text), ["src/redirect.rs:17: `seen` has no example"]);
+    assert_eq!(undocumented("src/redirect/mod.rs", text), ["src/redirect/mod.rs:17: `seen` has no example"]);
     assert_eq!(undocumented("src/redirect/mod.rs", "pub enum Common {"), [""; 0]);
     assert_eq!(undocumented("src/other.rs", "pub enum Common {").len(), 1);
 }
