@@ -142,6 +142,7 @@ mod error;
 mod failure;
 pub mod fd;
 mod job;
+mod one_shot;
 mod output;
 pub mod pipe;
 mod pipeline;

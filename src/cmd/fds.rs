@@ -4,9 +4,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::{ArgText, Cmd, Extra, ExtraSource, Opens};
-use crate::fd::Jobserver;
+use crate::fd::{ChildFd, FdMap, Jobserver};
+use crate::one_shot::OneShot;
 use crate::pipeline::Pipeline;
-use crate::redirect::{Common, In, OneShot, Out, Redirect};
+use crate::redirect::{Common, In, Out, Redirect};
 
 impl Cmd {
     /// The child gets this descriptor under this number: exactly what it is, with its offset and flags, see dup2(2). One-shot: the first
@@ -75,6 +76,26 @@ impl Cmd {
     pub fn pass_shared_fd(self, fd: Arc<OwnedFd>) -> Cmd {
         let number = fd.as_raw_fd();
         self.map_shared_fd(fd, number)
+    }
+
+    /// All of a map's descriptors at once, otherwise as [`map_fd`](Cmd::map_fd).
+    ///
+    /// ```
+    /// use pipewright::{Cmd, fd::FdMap};
+    /// let mut map = FdMap::new();
+    /// map.insert(std::fs::File::open("/dev/null")?, 5)?;
+    /// map.insert(std::fs::File::open("/dev/null")?, 6)?;
+    /// assert_eq!(Cmd::sh("cat <&5 <&6").fd_map(map).read()?, "");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fd_map(self, map: FdMap) -> Cmd {
+        map.into_entries().fold(self, |cmd, (number, fd)| {
+            let fd = match fd {
+                ChildFd::Once(slot) => Common::Fd(slot),
+                ChildFd::Shared(fd) => Common::SharedFd(fd),
+            };
+            cmd.extra(number, ExtraSource::Given(fd))
+        })
     }
 
     /// Where a further input of the child, its descriptor `number`, comes from: whatever stdin may come from.

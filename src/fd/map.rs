@@ -1,192 +1,160 @@
-//! Which descriptors a child gets under which numbers, and the order of system calls that gets it there.
-//!
-//! Pure: nothing here touches a descriptor.
+//! Descriptors for a child, by the numbers that they have there.
 
-use std::os::fd::RawFd;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
-use crate::sys::child::{FdOp, FdSource};
+use crate::one_shot::OneShot;
 
-#[cfg(test)]
-mod tests;
-
-/// Which descriptors a child gets, by their numbers there.
+/// Descriptors for a child, by the numbers that they have there: any number of them, in any order and overlap, for
+/// [`Cmd::fd_map`](crate::Cmd::fd_map).
 ///
-/// One source may appear under any number of targets, and sources and targets may overlap in every way:
-/// a swap of 0 and 1 is an ordinary map.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FdMap {
-    /// Sorted by target, each target once.
-    entries: Vec<Entry>,
+/// What is given by value is one-shot: clones of the map share it, and the first start takes it. Dropping the map closes what no
+/// start took.
+///
+/// ```
+/// use pipewright::{Cmd, fd::FdMap, pipe};
+/// let (reader, writer) = pipe::kernel()?;
+/// let mut map = FdMap::new();
+/// map.insert(writer, 3)?;
+/// map.insert(std::fs::File::open("/dev/null")?, 4)?;
+/// Cmd::sh("cat <&4 >&3; echo report >&3").fd_map(map).run()?;
+/// assert_eq!(std::io::read_to_string(reader)?, "report\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a map does nothing until a command has it"]
+pub struct FdMap {
+    entries: BTreeMap<i32, ChildFd>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    target: RawFd,
-    source: RawFd,
+/// A descriptor of the caller's, for a child.
+#[derive(Clone)]
+pub(crate) enum ChildFd {
+    Once(OneShot<OwnedFd>),
+    Shared(Arc<OwnedFd>),
 }
 
-/// Why a pair of descriptor numbers was not taken into an [`FdMap`].
+/// Why an [`FdMap`] did not take a descriptor.
+///
+/// ```
+/// use pipewright::fd::{FdMap, FdMapError};
+/// let mut map = FdMap::new();
+/// map.insert(std::fs::File::open("/dev/null")?, 5)?;
+/// let error = map.insert(std::fs::File::open("/dev/null")?, 5).unwrap_err();
+/// assert_eq!(error, FdMapError::Taken { number: 5 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FdMapError {
-    /// The child's number is already given to another source, or to the same one.
-    #[error("descriptor {target} of the child is already a copy of {taken_by}, so it cannot be a copy of {source_fd}")]
-    TargetTaken {
-        /// The child's number.
-        target: RawFd,
-        /// The parent's number that has it.
-        taken_by: RawFd,
-        /// The parent's number that was to have it as well.
-        source_fd: RawFd,
+#[non_exhaustive]
+pub enum FdMapError {
+    /// The child has another descriptor under this number.
+    #[error("the child's fd {number} has been given already")]
+    Taken {
+        /// The number.
+        number: i32,
     },
-    /// One of the numbers is below zero.
-    #[error("descriptor numbers are not negative: {source_fd} of the parent as {target} of the child")]
+    /// No descriptor has this number.
+    #[error("there is no fd {number}: numbers are not negative")]
     Negative {
-        /// The parent's number.
-        source_fd: RawFd,
-        /// The child's number.
-        target: RawFd,
+        /// The number.
+        number: i32,
     },
 }
 
 impl FdMap {
-    /// A map of nothing: the child gets no descriptor.
-    #[must_use]
-    pub(crate) fn new() -> Self {
-        Self::default()
+    /// A map of nothing.
+    ///
+    /// ```
+    /// assert_eq!(pipewright::fd::FdMap::new().numbers().count(), 0);
+    /// ```
+    pub fn new() -> FdMap {
+        FdMap::default()
     }
 
-    /// The parent's `source` appears in the child as `target`.
+    /// The child gets this descriptor under this number, once; see [`Cmd::map_fd`](crate::Cmd::map_fd).
     ///
     /// # Errors
-    /// [`FdMapError::TargetTaken`] when `target` is in the map already, [`FdMapError::Negative`] for numbers below zero.
-    /// The map is unchanged then.
-    pub(crate) fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), FdMapError> {
-        if source < 0 || target < 0 {
-            return Err(FdMapError::Negative { source_fd: source, target });
+    /// An [`FdMapError`], and the descriptor is closed. What a command says against a number (0 to 2 are its standard streams, and there is a
+    /// limit) is an error of its verb.
+    ///
+    /// ```
+    /// let mut map = pipewright::fd::FdMap::new();
+    /// map.insert(std::fs::File::open("/dev/null")?, 5)?;
+    /// assert!(map.insert(std::fs::File::open("/dev/null")?, -1).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn insert(&mut self, fd: impl Into<OwnedFd>, number: i32) -> Result<(), FdMapError> {
+        self.put(ChildFd::Once(OneShot::new(fd.into())), number)
+    }
+
+    /// As [`insert`](FdMap::insert), for any number of starts and numbers.
+    ///
+    /// # Errors
+    /// An [`FdMapError`].
+    ///
+    /// ```
+    /// use std::{fs::File, os::fd::OwnedFd, sync::Arc};
+    /// let null: Arc<OwnedFd> = Arc::new(File::open("/dev/null")?.into());
+    /// let mut map = pipewright::fd::FdMap::new();
+    /// map.insert_shared(Arc::clone(&null), 5)?;
+    /// map.insert_shared(null, 6)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn insert_shared(&mut self, fd: Arc<OwnedFd>, number: i32) -> Result<(), FdMapError> {
+        self.put(ChildFd::Shared(fd), number)
+    }
+
+    /// As [`insert`](FdMap::insert), under the number that the descriptor has here, which is given back.
+    ///
+    /// # Errors
+    /// An [`FdMapError`].
+    ///
+    /// ```
+    /// let mut map = pipewright::fd::FdMap::new();
+    /// let number = map.pass(std::fs::File::open("/dev/null")?)?;
+    /// assert!(map.numbers().eq([number]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pass(&mut self, fd: impl Into<OwnedFd>) -> Result<i32, FdMapError> {
+        let fd = fd.into();
+        let number = fd.as_raw_fd();
+        self.insert(fd, number).map(|()| number)
+    }
+
+    /// The child's numbers, ascending.
+    ///
+    /// ```
+    /// let mut map = pipewright::fd::FdMap::new();
+    /// map.insert(std::fs::File::open("/dev/null")?, 5)?;
+    /// assert!(map.numbers().eq([5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn numbers(&self) -> impl Iterator<Item = i32> {
+        self.entries.keys().copied()
+    }
+
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (i32, ChildFd)> {
+        self.entries.into_iter()
+    }
+
+    fn put(&mut self, fd: ChildFd, number: i32) -> Result<(), FdMapError> {
+        if number < 0 {
+            return Err(FdMapError::Negative { number });
         }
-        match self.entries.binary_search_by_key(&target, |entry| entry.target) {
-            Ok(at) => Err(FdMapError::TargetTaken { target, taken_by: self.entries[at].source, source_fd: source }),
-            Err(at) => {
-                self.entries.insert(at, Entry { target, source });
+        match self.entries.entry(number) {
+            std::collections::btree_map::Entry::Occupied(_) => Err(FdMapError::Taken { number }),
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert(fd);
                 Ok(())
             }
         }
     }
-
-    /// The child's numbers, ascending.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = RawFd> {
-        self.entries.iter().map(|entry| entry.target)
-    }
-
-    /// The steps that turn a copy of the parent's table into the child's, up to closing the rest (see [`gaps`]).
-    ///
-    /// Invariant: **an op never overwrites a number that a later op still reads.**
-    ///
-    /// Proof. Call an entry *blocked* while another pending entry reads its target number. The first loop performs only entries
-    /// that are not blocked, so it keeps the invariant; performing one may unblock only the entry that overwrites
-    /// the number just read. When it runs dry, every pending entry is read by at least one pending entry, and each reads only one
-    /// number, so by counting each is read by exactly one: what is left is disjoint cycles. In each, the second loop
-    /// first makes sure that one member's old content also exists elsewhere, at a number that no later op writes: a target
-    /// finished by the first loop, or a saved copy above every number in the map. That member's one reader is
-    /// sent to the copy, which unblocks the member; performing it unblocks the next one, and so on around the cycle.
-    /// An entry whose source is its target writes nothing but a flag, so it blocks nobody and is blocked by nobody. ∎
-    ///
-    /// A cycle costs a save only if nobody outside reads it, and no order of `dup2` alone can do such a cycle:
-    /// its first write would destroy the only copy. So the number of saves is the least possible.
-    pub(crate) fn plan(&self) -> Vec<FdOp> {
-        let mut ops = Vec::with_capacity(self.entries.len() + 1);
-
-        // overwriter[i]: the entry that will overwrite the number entry i reads.
-        let overwriter: Vec<Option<usize>> =
-            self.entries.iter().map(|entry| self.overwriter_of(entry.source)).collect();
-        let mut readers = vec![0_usize; self.entries.len()];
-        for &w in overwriter.iter().flatten() {
-            readers[w] += 1;
-        }
-
-        let mut ready = Vec::new();
-        let mut pending = vec![true; self.entries.len()];
-        for (i, entry) in self.entries.iter().enumerate() {
-            if entry.is_kept() {
-                ops.push(FdOp::Keep { fd: entry.target });
-                pending[i] = false;
-            } else if readers[i] == 0 {
-                ready.push(i);
-            }
-        }
-
-        // copies[i]: a finished target that holds what the target number of entry i held at the start.
-        let mut copies: Vec<Option<RawFd>> = vec![None; self.entries.len()];
-        while let Some(i) = ready.pop() {
-            let Entry { source, target } = self.entries[i];
-            ops.push(FdOp::Dup2 { from: FdSource::Fd(source), to: target });
-            pending[i] = false;
-            if let Some(w) = overwriter[i] {
-                copies[w] = Some(target);
-                readers[w] -= 1;
-                if readers[w] == 0 {
-                    ready.push(w);
-                }
-            }
-        }
-
-        let mut temps = 0;
-        for start in 0..self.entries.len() {
-            if !pending[start] {
-                continue;
-            }
-            let cycle: Vec<usize> =
-                std::iter::successors(Some(start), |&i| overwriter[i].filter(|&next| next != start)).collect();
-            let first = cycle.iter().position(|&i| copies[i].is_some()).unwrap_or(0);
-            let opened = cycle[first];
-            let copy = copies[opened].map_or(FdSource::Temp(temps), FdSource::Fd);
-            if copy == FdSource::Temp(temps) {
-                ops.push(FdOp::Save { from: self.entries[opened].target, above: self.above(), temp: temps });
-                temps += 1;
-            }
-            for &i in cycle[first..].iter().chain(&cycle[..first]) {
-                let Entry { source, target } = self.entries[i];
-                let from = if overwriter[i] == Some(opened) { copy } else { FdSource::Fd(source) };
-                ops.push(FdOp::Dup2 { from, to: target });
-                pending[i] = false;
-            }
-        }
-        ops
-    }
-
-    /// The entry that gives `number` another content in the child, if one does.
-    fn overwriter_of(&self, number: RawFd) -> Option<usize> {
-        let at = self.entries.binary_search_by_key(&number, |entry| entry.target).ok()?;
-        (!self.entries[at].is_kept()).then_some(at)
-    }
-
-    /// A number greater than every one in the map, and clear of the standard streams.
-    ///
-    /// Saturates at `i32::MAX`, which no table reaches (`nr_open` ends below it): the kernel then says so.
-    fn above(&self) -> RawFd {
-        self.entries.iter().map(|entry| entry.source.max(entry.target)).fold(2, RawFd::max).saturating_add(1)
-    }
 }
 
-impl Entry {
-    fn is_kept(self) -> bool {
-        self.source == self.target
+impl fmt::Debug for FdMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
     }
-}
-
-/// The ranges of descriptor numbers (inclusive, as `close_range` takes them) to close so that exactly `keep`, ascending, stays.
-pub(crate) fn gaps(keep: &[RawFd]) -> Vec<(u32, u32)> {
-    debug_assert!(keep.is_sorted(), "{keep:?}");
-    let mut gaps = Vec::with_capacity(keep.len() + 1);
-    let mut next = 0;
-    for &fd in keep {
-        // No descriptor is negative: such a number keeps nothing.
-        let Ok(fd) = u32::try_from(fd) else { continue };
-        if fd > next {
-            gaps.push((next, fd - 1));
-        }
-        next = fd + 1; // an i32 plus one fits
-    }
-    gaps.push((next, u32::MAX));
-    gaps
 }

@@ -12,6 +12,7 @@
 //! | [`splice`], [`tee_pipes`], [`copy`] | splice(2), tee(2), sendfile(2), copy_file_range(2) |
 //! | [`holders`] | proc(5) |
 //! | [`Jobserver`] | make's MAKEFLAGS |
+//! | [`FdMap`], for [`Cmd::fd_map`](crate::Cmd::fd_map) | dup2(2) |
 //!
 //! Errors are [`std::io::Error`]s with the system's number in them, but where a descriptor does not fit the call: that is a
 //! [`BadFd`], which names the descriptor and its role.
@@ -20,15 +21,18 @@ mod bad;
 mod copy;
 mod holders;
 pub(crate) mod jobserver;
-pub(crate) mod map;
+mod map;
 mod single;
 mod splice;
+pub(crate) mod table;
 mod wait;
 
 pub use bad::{BadFd, FdKind, Role};
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
 pub use holders::{Holder, HolderSearch, Holders, holders};
 pub use jobserver::{JobToken, Jobserver, JobserverError};
+pub(crate) use map::ChildFd;
+pub use map::{FdMap, FdMapError};
 pub use single::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
 pub use splice::{splice, tee_pipes};
 pub use wait::{PollSet, wait_readable, wait_writable};

@@ -5,9 +5,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::{Error, ErrorKind};
 use crate::fd::FdKind;
+use crate::one_shot::OneShot;
 use crate::pipeline::StageSpec;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
-use crate::redirect::{Input, OneShot};
+use crate::redirect::Input;
 use crate::stage::{Once, Work};
 use crate::stdio::Stream;
 use crate::sys::fds;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::check;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::one_shot::OneShot;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
-use crate::redirect::OneShot;
 use crate::stdio::Stream;
 use crate::sys::fds;
 

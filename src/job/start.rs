@@ -23,7 +23,7 @@ use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
 use crate::fd::jobserver;
-use crate::fd::map::FdMap;
+use crate::fd::table::ChildTable;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
@@ -236,8 +236,8 @@ impl Starting<'_> {
         Ok(())
     }
 
-    fn fd_map(&self, index: usize, files: &Files) -> Result<FdMap, Error> {
-        let mut map = FdMap::new();
+    fn fd_map(&self, index: usize, files: &Files) -> Result<ChildTable, Error> {
+        let mut map = ChildTable::new();
         for wire in &self.plan.stages[index].wires {
             let source = match &wire.place {
                 Place::Pipe(number) => self.ends.end(*number, wire.stream.is_input()).map(OwnedFd::as_raw_fd),
@@ -283,7 +283,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
         let mut images = images(plan)?;
         check::check(plan)?;
         let files = Files::open(plan)?;
-        let mut map = FdMap::new();
+        let mut map = ChildTable::new();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
             if let Some(source) = files.source(&wire.place) {
                 // The plan has each number once.

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use crate::cmd::Spec;
 use crate::cmd::settings::Settings;
 use crate::error::{Error, StageName};
+use crate::one_shot::OneShot;
 use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
-use crate::redirect::{Input, OneShot, Target};
+use crate::redirect::{Input, Target};
 use crate::stdio::Stream;
 
 pub(crate) use lower::lower;

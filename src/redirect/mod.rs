@@ -1,6 +1,5 @@
 //! Where a stream comes from or goes to.
 
-mod one_shot;
 mod show;
 
 use std::fmt;
@@ -10,9 +9,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::one_shot::OneShot;
 use crate::pump::{BoxError, LineCallback};
-
-pub(crate) use one_shot::OneShot;
 
 /// Where a child's stream comes from or goes to.
 ///

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
 use crate::fd::jobserver;
-use crate::fd::map::{self, FdMap};
+use crate::fd::table::{self, ChildTable};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
@@ -41,7 +41,7 @@ impl Prepared {
     pub(crate) fn new(
         image: Image,
         attributes: Attributes,
-        mut fds: FdMap,
+        mut fds: ChildTable,
         inherit_fds: bool,
         own: &[RawFd],
     ) -> Prepared {
@@ -61,7 +61,7 @@ impl Prepared {
             attributes,
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
-            close: (!inherit_fds).then(|| map::gaps(&keep)),
+            close: (!inherit_fds).then(|| table::gaps(&keep)),
             mask,
         }
     }

@@ -10,9 +10,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cmd::{Cmd, Spec};
+use crate::one_shot::OneShot;
 use crate::pipeline::{Pipeline, StageSpec};
 use crate::pump::BoxError;
-use crate::redirect::{Input, LineResult, OneShot, Target};
+use crate::redirect::{Input, LineResult, Target};
 
 pub(crate) use reader::Source;
 pub use reader::StageReader;

@@ -3,13 +3,13 @@ use std::os::fd::RawFd;
 
 use proptest::prelude::*;
 
-use super::{FdMap, FdMapError, FdOp, FdSource, gaps};
+use super::{ChildTable, FdOp, FdSource, TableError, gaps};
 
 /// A descriptor table: number → (which description, close-on-exec).
 type Table = BTreeMap<RawFd, (usize, bool)>;
 
-fn map_of(pairs: &[(RawFd, RawFd)]) -> FdMap {
-    let mut map = FdMap::new();
+fn map_of(pairs: &[(RawFd, RawFd)]) -> ChildTable {
+    let mut map = ChildTable::new();
     for &(source, target) in pairs {
         map.insert(source, target).unwrap();
     }
@@ -193,10 +193,9 @@ fn refused_pairs_are_named_and_change_nothing() {
     let mut map = map_of(&[(4, 1)]);
     let before = map.clone();
     let taken = map.insert(5, 1).unwrap_err();
-    assert_eq!(taken, FdMapError::TargetTaken { target: 1, taken_by: 4, source_fd: 5 });
-    assert_eq!(taken.to_string(), "descriptor 1 of the child is already a copy of 4, so it cannot be a copy of 5");
-    assert!(matches!(map.insert(-1, 2), Err(FdMapError::Negative { source_fd: -1, target: 2 })));
-    assert!(matches!(map.insert(2, -1), Err(FdMapError::Negative { source_fd: 2, target: -1 })));
+    assert_eq!(taken, TableError::TargetTaken { target: 1, taken_by: 4, source_fd: 5 });
+    assert!(matches!(map.insert(-1, 2), Err(TableError::Negative { source_fd: -1, target: 2 })));
+    assert!(matches!(map.insert(2, -1), Err(TableError::Negative { source_fd: 2, target: -1 })));
     assert_eq!(map, before);
 }
 
