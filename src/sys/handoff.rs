@@ -44,7 +44,8 @@ struct Inner {
 impl Handoff {
     /// With a capacity of 0 a write waits until it is read.
     pub(crate) fn new(capacity: usize) -> Self {
-        Handoff { inner: Mutex::default(), changed: Condvar::new(), capacity }
+        let ring = VecDeque::with_capacity(capacity);
+        Handoff { inner: Mutex::new(Inner { ring, ..Inner::default() }), changed: Condvar::new(), capacity }
     }
 
     /// Closes a side for good, and wakes everybody.
