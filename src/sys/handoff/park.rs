@@ -1,0 +1,171 @@
+//! Waiting: by spinning while the other thread is at it on another processor, by giving way when it is not, and at last by sleeping.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use std::time::{Duration, Instant};
+
+use super::sync::{AtomicU32, Condvar, Mutex, MutexGuard, fence};
+use crate::clock::Deadline;
+
+/// The deadline has passed.
+#[derive(Debug)]
+pub(super) struct TimedOut;
+
+/// How often to look before sleeping, at most: some 50 us of spinning and as much of giving way. A thread that sleeps is woken no
+/// sooner, and its partner falls asleep meanwhile.
+const PAUSES: u32 = if cfg!(all(test, loom)) { 0 } else { 1000 };
+const YIELDS: u32 = if cfg!(all(test, loom)) { 0 } else { 200 };
+const LEAST_PAUSES: u32 = if PAUSES == 0 { 0 } else { 16 };
+const LEAST_YIELDS: u32 = if YIELDS == 0 { 0 } else { 2 };
+/// A sleep as short as this would better have been spent awake.
+const SHORT: Duration = Duration::from_micros(200);
+
+/// How long a side looks before it sleeps: halved by each long sleep, so that waiting for something slow costs next to nothing.
+pub(super) struct Patience {
+    pauses: AtomicU32,
+    yields: AtomicU32,
+    /// Where the side last waited.
+    cpu: AtomicU32,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Patience { pauses: AtomicU32::new(PAUSES), yields: AtomicU32::new(YIELDS), cpu: AtomicU32::new(u32::MAX) }
+    }
+
+    /// Whether the other side may be running now: it is not when its processor is the one we run on.
+    pub(super) fn may_run(&self, other: &Patience) -> bool {
+        let Some(here) = super::cpu::current() else {
+            return true;
+        };
+        if self.cpu.load(Relaxed) != here {
+            self.cpu.store(here, Relaxed);
+        }
+        other.cpu.load(Relaxed) != here
+    }
+
+    fn worked(&self) {
+        if self.yields.load(Relaxed) != YIELDS {
+            self.pauses.store(PAUSES, Relaxed);
+            self.yields.store(YIELDS, Relaxed);
+        }
+    }
+
+    fn slept(&self, time: Duration) {
+        if time < SHORT {
+            self.worked();
+        } else {
+            self.pauses.store((self.pauses.load(Relaxed) / 2).max(LEAST_PAUSES), Relaxed);
+            self.yields.store((self.yields.load(Relaxed) / 2).max(LEAST_YIELDS), Relaxed);
+        }
+    }
+}
+
+/// An atomic word whose changes can be slept for.
+///
+/// Who is to sleep sets its mark in the word first; who changes something that others wait for and finds marks clears them and wakes.
+/// What is waited for may lie outside of the word: then either side has a `fence(SeqCst)` between its own write (the mark, or
+/// what changed) and its look at the other's.
+pub(super) struct Word {
+    pub(super) value: AtomicU32,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Word {
+    pub(super) fn new() -> Self {
+        Word { value: AtomicU32::new(0), lock: Mutex::new(()), changed: Condvar::new() }
+    }
+
+    /// Waits until `check` gives something for the word's value.
+    pub(super) fn wait<T>(
+        &self,
+        mark: u32,
+        (own, other): (&Patience, &Patience),
+        deadline: Deadline,
+        check: impl Fn(u32) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        if let Some(found) = check(self.value.load(Acquire)) {
+            return Ok(found);
+        }
+        if let Some(found) = look(own, other, deadline, || check(self.value.load(Acquire))) {
+            own.worked();
+            return Ok(found);
+        }
+        let since = Instant::now();
+        let result = self.sleep(mark, deadline, check);
+        own.slept(since.elapsed());
+        result
+    }
+
+    fn sleep<T>(&self, mark: u32, deadline: Deadline, check: impl Fn(u32) -> Option<T>) -> Result<T, TimedOut> {
+        // Held until the sleep: who has seen the mark wakes nobody before.
+        let mut guard = lock(&self.lock);
+        loop {
+            let value = self.value.fetch_or(mark, AcqRel) | mark;
+            fence(SeqCst);
+            if let Some(found) = check(value) {
+                self.value.fetch_and(!mark, Relaxed);
+                return Ok(found);
+            }
+            if deadline.passed() {
+                self.value.fetch_and(!mark, Relaxed);
+                return Err(TimedOut);
+            }
+            guard = sleep(&self.changed, guard, deadline);
+        }
+    }
+
+    /// Wakes those whose marks these are.
+    #[cold]
+    pub(super) fn wake(&self, marks: u32) {
+        self.value.fetch_and(!marks, Relaxed);
+        drop(lock(&self.lock));
+        self.changed.notify_all();
+    }
+}
+
+/// Looks for something for a while. The deadline is looked at where that costs little.
+fn look<T>(own: &Patience, other: &Patience, deadline: Deadline, find: impl Fn() -> Option<T>) -> Option<T> {
+    if own.may_run(other) {
+        for _ in 0..own.pauses.load(Relaxed) {
+            std::hint::spin_loop();
+            if let found @ Some(_) = find() {
+                return found;
+            }
+        }
+    }
+    for _ in 0..own.yields.load(Relaxed) {
+        if deadline.passed() {
+            return None;
+        }
+        std::thread::yield_now();
+        if let found @ Some(_) = find() {
+            return found;
+        }
+    }
+    None
+}
+
+/// Looks for something for no longer than a hand-over takes.
+pub(super) fn look_briefly(own: &Patience, other: &Patience, find: impl Fn() -> bool) -> bool {
+    if !own.may_run(other) {
+        std::thread::yield_now();
+        return find();
+    }
+    (0..PAUSES / 10).any(|_| {
+        std::hint::spin_loop();
+        find()
+    })
+}
+
+pub(super) fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn sleep<'m>(changed: &Condvar, guard: MutexGuard<'m, ()>, deadline: Deadline) -> MutexGuard<'m, ()> {
+    match deadline.remaining() {
+        None => changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
+        Some(left) => changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0,
+    }
+}
