@@ -165,6 +165,7 @@ impl Handoff {
             return Ok(0);
         }
         let _turn = self.readers.turn.take(deadline)?;
+        self.readers.patience.note();
         loop {
             let patience = (&self.readers.patience, &self.writers.patience);
             match self.meeting.word.wait(R_ASLEEP, patience, deadline, |state| self.find(state))? {
@@ -252,6 +253,7 @@ impl Handoff {
             return Ok(0);
         }
         let _turn = self.writers.turn.take(deadline)?;
+        self.writers.patience.note();
         let (written, stop) = match &self.ring {
             None => self.offer(left, 0, |handoff| handoff.await_readers(deadline)),
             Some(ring) => self.keep(ring, &mut left, deadline),
@@ -365,7 +367,7 @@ impl Handoff {
         }
         let briefly = |handoff: &Handoff| {
             let is_taken = || handoff.state() & PHASE != OFFERED;
-            look_briefly(&handoff.writers.patience, &handoff.readers.patience, is_taken);
+            look_briefly(&handoff.readers.patience, is_taken);
             None
         };
         let (taken, _) = self.offer(left, RETURN, briefly);

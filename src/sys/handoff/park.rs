@@ -24,7 +24,7 @@ const SHORT: Duration = Duration::from_micros(200);
 pub(super) struct Patience {
     pauses: AtomicU32,
     yields: AtomicU32,
-    /// Where the side last waited.
+    /// Where the side was last at work.
     cpu: AtomicU32,
 }
 
@@ -33,15 +33,18 @@ impl Patience {
         Patience { pauses: AtomicU32::new(PAUSES), yields: AtomicU32::new(YIELDS), cpu: AtomicU32::new(u32::MAX) }
     }
 
-    /// Whether the other side may be running now: it is not when its processor is the one we run on.
-    pub(super) fn may_run(&self, other: &Patience) -> bool {
-        let Some(here) = super::cpu::current() else {
-            return true;
-        };
-        if self.cpu.load(Relaxed) != here {
-            self.cpu.store(here, Relaxed);
+    /// Notes where the side is at work.
+    pub(super) fn note(&self) {
+        if let Some(here) = super::cpu::current() {
+            if self.cpu.load(Relaxed) != here {
+                self.cpu.store(here, Relaxed);
+            }
         }
-        other.cpu.load(Relaxed) != here
+    }
+
+    /// Whether the other side may be running now: it is not when its processor is the one we run on.
+    fn may_run_beside(&self) -> bool {
+        super::cpu::current().is_none_or(|here| self.cpu.load(Relaxed) != here)
     }
 
     fn worked(&self) {
@@ -127,7 +130,7 @@ impl Word {
 
 /// Looks for something for a while. The deadline is looked at where that costs little.
 fn look<T>(own: &Patience, other: &Patience, deadline: Deadline, find: impl Fn() -> Option<T>) -> Option<T> {
-    if own.may_run(other) {
+    if other.may_run_beside() {
         for _ in 0..own.pauses.load(Relaxed) {
             std::hint::spin_loop();
             if let found @ Some(_) = find() {
@@ -148,8 +151,8 @@ fn look<T>(own: &Patience, other: &Patience, deadline: Deadline, find: impl Fn()
 }
 
 /// Looks for something for no longer than a hand-over takes.
-pub(super) fn look_briefly(own: &Patience, other: &Patience, find: impl Fn() -> bool) -> bool {
-    if !own.may_run(other) {
+pub(super) fn look_briefly(other: &Patience, find: impl Fn() -> bool) -> bool {
+    if !other.may_run_beside() {
         std::thread::yield_now();
         return find();
     }
