@@ -25,6 +25,8 @@
 #![expect(unsafe_code, reason = "slices that another thread lends, and a ring that two threads share")]
 
 mod cpu;
+#[cfg(all(test, loom))]
+mod models;
 mod park;
 mod ring;
 mod slices;
@@ -36,7 +38,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::{ptr, slice};
 
 use crate::clock::Deadline;
-use park::{Patience, TimedOut, Word, look_briefly};
+use park::{Patience, TimedOut, Word, gather, look_briefly};
 use ring::Ring;
 use slices::Slices;
 use sync::{Apart, AtomicU32, UnsafeCell, fence};
@@ -172,6 +174,8 @@ impl Handoff {
                 Found::Closed => return Err(Stop::Closed),
                 Found::Kept => {
                     if let Some(ring) = &self.ring {
+                        let room = into.iter().fold(0usize, |sum, slice| sum.saturating_add(slice.len()));
+                        gather(&self.writers.patience, room.min(ring.capacity() / 2), || ring.len());
                         // SAFETY: the readers' turn is ours.
                         let read = unsafe { ring.pull(into) };
                         fence(SeqCst);

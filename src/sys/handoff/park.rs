@@ -1,6 +1,7 @@
 //! Waiting: by spinning while the other thread is at it on another processor, by giving way when it is not, and at last by sleeping.
 
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32 as Guess;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
@@ -17,20 +18,33 @@ const PAUSES: u32 = if cfg!(all(test, loom)) { 0 } else { 1000 };
 const YIELDS: u32 = if cfg!(all(test, loom)) { 0 } else { 200 };
 const LEAST_PAUSES: u32 = if PAUSES == 0 { 0 } else { 16 };
 const LEAST_YIELDS: u32 = if YIELDS == 0 { 0 } else { 2 };
+/// A writer of small pieces has written another one by then.
+const GATHER_PAUSES: u32 = 8;
+/// How often to give way to the other side on one processor, and then sleep once.
+const PER_SLEEP: u32 = 64;
 /// A sleep as short as this would better have been spent awake.
 const SHORT: Duration = Duration::from_micros(200);
 
 /// How long a side looks before it sleeps: halved by each long sleep, so that waiting for something slow costs next to nothing.
+///
+/// These are guesses, which nothing rests on: so they are std's atomics, also in loom's models.
 pub(super) struct Patience {
-    pauses: AtomicU32,
-    yields: AtomicU32,
+    pauses: Guess,
+    yields: Guess,
     /// Where the side was last at work.
-    cpu: AtomicU32,
+    cpu: Guess,
+    /// How often it gave way to the other on its own processor.
+    gave_way: Guess,
 }
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Patience { pauses: AtomicU32::new(PAUSES), yields: AtomicU32::new(YIELDS), cpu: AtomicU32::new(u32::MAX) }
+        Patience {
+            pauses: Guess::new(PAUSES),
+            yields: Guess::new(YIELDS),
+            cpu: Guess::new(u32::MAX),
+            gave_way: Guess::new(0),
+        }
     }
 
     /// Notes where the side is at work.
@@ -45,6 +59,13 @@ impl Patience {
     /// Whether the other side may be running now: it is not when its processor is the one we run on.
     fn may_run_beside(&self) -> bool {
         super::cpu::current().is_none_or(|here| self.cpu.load(Relaxed) != here)
+    }
+
+    /// Now and then, yes: two threads that only give way stay on one processor, while one that is woken is put where there is room.
+    fn has_given_way_enough(&self) -> bool {
+        let count = self.gave_way.load(Relaxed).wrapping_add(1);
+        self.gave_way.store(count, Relaxed);
+        count % PER_SLEEP == 0
     }
 
     fn worked(&self) {
@@ -137,6 +158,8 @@ fn look<T>(own: &Patience, other: &Patience, deadline: Deadline, find: impl Fn()
                 return found;
             }
         }
+    } else if own.has_given_way_enough() {
+        return None;
     }
     for _ in 0..own.yields.load(Relaxed) {
         if deadline.passed() {
@@ -160,6 +183,24 @@ pub(super) fn look_briefly(other: &Patience, find: impl Fn() -> bool) -> bool {
         std::hint::spin_loop();
         find()
     })
+}
+
+/// Lets small writes add up while the other side is at them: `count` says what there is.
+pub(super) fn gather(other: &Patience, enough: usize, count: impl Fn() -> usize) {
+    if PAUSES == 0 || !other.may_run_beside() {
+        return;
+    }
+    let mut seen = count();
+    while seen < enough {
+        for _ in 0..GATHER_PAUSES {
+            std::hint::spin_loop();
+        }
+        let now = count();
+        if now == seen {
+            return;
+        }
+        seen = now;
+    }
 }
 
 pub(super) fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {

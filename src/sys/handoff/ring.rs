@@ -33,6 +33,10 @@ impl Ring {
         Ring { bytes: Bytes::new(capacity), capacity, head: end(), tail: end() }
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// For both: the bytes that wait. The reader's are those at least, the writer's those at most.
     pub(super) fn len(&self) -> usize {
         self.between(self.head.at.load(Acquire), self.tail.at.load(Acquire))
