@@ -1,6 +1,6 @@
 //! Every interleaving that loom finds of the hand-off's small cases, spins off.
 //!
-//! `RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib handoff::models`. A model fails on a deadlock, on two threads in one cell,
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib handoff::models`. A model fails on a deadlock, on two threads in one cell,
 //! and on what it asserts. A deadline is there as one that has passed: it then strikes at every point.
 
 use std::io::{IoSlice, IoSliceMut};
@@ -13,8 +13,13 @@ use super::{Handoff, Side, Stop};
 use crate::clock::Deadline;
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
+    bounded(3, f);
+}
+
+/// With fewer preemptions, where three threads have much to do.
+fn bounded(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(f);
 }
 
@@ -214,7 +219,7 @@ fn a_read_that_gives_up_took_nothing() {
 
 /// Two writers at once: each write in one piece.
 fn two_writers(capacity: usize) {
-    model(move || {
+    bounded(2, move || {
         let (first, reader) = new(capacity);
         let second = first.clone();
         let threads =

@@ -190,9 +190,9 @@ pub(super) fn gather(other: &Patience, enough: usize, count: impl Fn() -> usize)
     if PAUSES == 0 || !other.may_run_beside() {
         return;
     }
-    let mut seen = count();
+    let (mut seen, mut pauses) = (count(), GATHER_PAUSES);
     while seen < enough {
-        for _ in 0..GATHER_PAUSES {
+        for _ in 0..pauses {
             std::hint::spin_loop();
         }
         let now = count();
@@ -200,6 +200,7 @@ pub(super) fn gather(other: &Patience, enough: usize, count: impl Fn() -> usize)
             return;
         }
         seen = now;
+        pauses = (2 * pauses).min(PAUSES / 10);
     }
 }
 
