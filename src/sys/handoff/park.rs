@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32 as Guess;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
-use super::sync::{AtomicU32, Condvar, Mutex, MutexGuard, fence};
+use super::sync::{Apart, AtomicU32, Condvar, Mutex, MutexGuard, fence};
 use crate::clock::Deadline;
 
 /// The deadline has passed.
@@ -31,8 +31,8 @@ const SHORT: Duration = Duration::from_micros(200);
 pub(super) struct Patience {
     pauses: Guess,
     yields: Guess,
-    /// Where the side was last at work.
-    cpu: Guess,
+    /// Where the side was last at work; the other side looks at it.
+    cpu: Apart<Guess>,
     /// How often it gave way to the other on its own processor.
     gave_way: Guess,
 }
@@ -42,7 +42,7 @@ impl Patience {
         Patience {
             pauses: Guess::new(PAUSES),
             yields: Guess::new(YIELDS),
-            cpu: Guess::new(u32::MAX),
+            cpu: Apart(Guess::new(u32::MAX)),
             gave_way: Guess::new(0),
         }
     }
