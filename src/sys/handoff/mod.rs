@@ -31,6 +31,8 @@ mod park;
 mod ring;
 mod slices;
 mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod turn;
 
 use std::io::{IoSlice, IoSliceMut};
@@ -56,7 +58,13 @@ const R_ASLEEP: u32 = 1 << 5;
 const W_ASLEEP: u32 = 1 << 6;
 
 /// A write from this size on is handed to a reader that is there, past an empty ring.
-const DIRECT: usize = if cfg!(all(test, loom)) { 2 } else { 16 * 1024 };
+const DIRECT: usize = if cfg!(all(test, loom)) {
+    2
+} else if cfg!(miri) {
+    64
+} else {
+    16 * 1024
+};
 /// The most writes that do not try that after it failed.
 const MOST_SKIPPED: u32 = 64;
 
