@@ -14,10 +14,22 @@ pub(super) struct TimedOut;
 
 /// How often to look before sleeping, at most: some 50 us of spinning and as much of giving way. A thread that sleeps is woken no
 /// sooner, and its partner falls asleep meanwhile.
-const PAUSES: u32 = if cfg!(all(test, loom)) { 0 } else { 1000 };
-const YIELDS: u32 = if cfg!(all(test, loom)) { 0 } else { 200 };
-const LEAST_PAUSES: u32 = if PAUSES == 0 { 0 } else { 16 };
-const LEAST_YIELDS: u32 = if YIELDS == 0 { 0 } else { 2 };
+const PAUSES: u32 = if cfg!(all(test, loom)) {
+    0
+} else if cfg!(miri) {
+    4
+} else {
+    1000
+};
+const YIELDS: u32 = if cfg!(all(test, loom)) {
+    0
+} else if cfg!(miri) {
+    2
+} else {
+    200
+};
+const LEAST_PAUSES: u32 = if PAUSES < 16 { PAUSES } else { 16 };
+const LEAST_YIELDS: u32 = if YIELDS < 2 { YIELDS } else { 2 };
 /// A writer of small pieces has written another one by then.
 const GATHER_PAUSES: u32 = 8;
 /// How often to give way to the other side on one processor, and then sleep once.

@@ -15,22 +15,20 @@ use super::sync::{Apart, AtomicUsize};
 pub(super) struct Ring {
     bytes: Bytes,
     capacity: usize,
-    head: Apart<End>,
-    tail: Apart<End>,
+    head: Apart<AtomicUsize>,
+    tail: Apart<Tail>,
 }
 
-/// One side's.
-struct End {
-    /// Where it is.
+struct Tail {
     at: AtomicUsize,
-    /// Where it last knew the other side to be.
-    other: AtomicUsize,
+    /// Where the writer last knew the head to be.
+    head: AtomicUsize,
 }
 
 impl Ring {
     pub(super) fn new(capacity: usize) -> Self {
-        let end = || Apart(End { at: AtomicUsize::new(0), other: AtomicUsize::new(0) });
-        Ring { bytes: Bytes::new(capacity), capacity, head: end(), tail: end() }
+        let tail = Tail { at: AtomicUsize::new(0), head: AtomicUsize::new(0) };
+        Ring { bytes: Bytes::new(capacity), capacity, head: Apart(AtomicUsize::new(0)), tail: Apart(tail) }
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -39,7 +37,7 @@ impl Ring {
 
     /// For both: the bytes that wait. The reader's are those at least, the writer's those at most.
     pub(super) fn len(&self) -> usize {
-        self.between(self.head.at.load(Acquire), self.tail.at.load(Acquire))
+        self.between(self.head.load(Acquire), self.tail.at.load(Acquire))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,10 +54,10 @@ impl Ring {
     /// The caller has the writers' turn.
     pub(super) unsafe fn push(&self, from: &mut Slices<'_>) -> usize {
         let tail = self.tail.at.load(Relaxed);
-        let mut room = self.capacity - self.between(self.tail.other.load(Relaxed), tail);
+        let mut room = self.capacity - self.between(self.tail.head.load(Relaxed), tail);
         if room < from.first.len() || room == 0 {
-            let head = self.head.at.load(Acquire);
-            self.tail.other.store(head, Relaxed);
+            let head = self.head.load(Acquire);
+            self.tail.head.store(head, Relaxed);
             room = self.capacity - self.between(head, tail);
         }
         let mut at = tail;
@@ -83,13 +81,8 @@ impl Ring {
     /// # Safety
     /// The caller has the readers' turn.
     pub(super) unsafe fn pull(&self, into: &mut [IoSliceMut<'_>]) -> usize {
-        let head = self.head.at.load(Relaxed);
-        let mut ready = self.between(head, self.head.other.load(Relaxed));
-        if ready == 0 || ready < into.first().map_or(0, |slice| slice.len()) {
-            let tail = self.tail.at.load(Acquire);
-            self.head.other.store(tail, Relaxed);
-            ready = self.between(head, tail);
-        }
+        let head = self.head.load(Relaxed);
+        let ready = self.between(head, self.tail.at.load(Acquire));
         let mut at = head;
         let mut pulled = 0;
         for slice in into {
@@ -105,7 +98,7 @@ impl Ring {
                 pulled += count;
             }
         }
-        self.head.at.store(at, Release);
+        self.head.store(at, Release);
         pulled
     }
 

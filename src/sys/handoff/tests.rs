@@ -12,7 +12,7 @@ use super::{DIRECT, Handoff, Side, Stop};
 use crate::clock::Deadline;
 
 const FEW: bool = cfg!(miri);
-const ROUNDS: usize = if FEW { 20 } else { 3_000 };
+const ROUNDS: usize = if FEW { 12 } else { 1_000 };
 const CAPACITIES: [usize; 4] = [0, 1, 7, DIRECT + 3];
 
 fn write(handoff: &Handoff, bytes: &[u8], deadline: Deadline) -> Result<usize, Stop> {
