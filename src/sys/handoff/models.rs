@@ -1,6 +1,6 @@
 //! Every interleaving that loom finds of the hand-off's small cases, spins off.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib handoff::models`: three preemptions, two where a third thread queues. A model fails on a deadlock, on two threads in one cell,
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib handoff::models`: three preemptions, two in the longer ones of three threads. A model fails on a deadlock, on two threads in one cell,
 //! and on what it asserts. A deadline is there as one that has passed: it then strikes at every point.
 
 use std::io::{IoSlice, IoSliceMut};
@@ -61,28 +61,29 @@ fn passed() -> Deadline {
     Deadline::at(Instant::now())
 }
 
-/// A write and the closing behind it, against reads of one byte.
-fn two_writes_then_the_end(capacity: usize) {
+/// Writes and the closing behind them, against reads of one byte.
+fn writes_then_the_end(capacity: usize, writes: &'static [&'static [u8]]) {
     model(move || {
         let (writer, reader) = new(capacity);
         let thread = thread::spawn(move || {
-            assert_eq!(write(&writer, b"ab"), Ok(2));
-            assert_eq!(write(&writer, b"c"), Ok(1));
+            for bytes in writes {
+                assert_eq!(write(&writer, bytes), Ok(bytes.len()));
+            }
             writer.close(Side::Writer);
         });
-        assert_eq!(read_all::<1>(&reader), (b"abc".to_vec(), Stop::PeerClosed));
+        assert_eq!(read_all::<1>(&reader), (writes.concat(), Stop::PeerClosed));
         thread.join().unwrap();
     });
 }
 
 #[test]
 fn all_that_is_written_is_read_then_the_end() {
-    two_writes_then_the_end(0);
+    writes_then_the_end(0, &[b"ab", b"c"]);
 }
 
 #[test]
 fn all_that_is_kept_is_read_then_the_end() {
-    two_writes_then_the_end(1);
+    writes_then_the_end(1, &[b"a", b"b"]);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn a_big_write_goes_by_hand_or_by_ring() {
 
 /// The reader's side is closed by a third thread: what the write says was taken is what the read got.
 fn closed_under_a_write(side: Side) {
-    model(move || {
+    bounded(2, move || {
         let (writer, reader) = new(0);
         let closer = reader.clone();
         let writing = thread::spawn(move || write(&writer, b"ab"));
