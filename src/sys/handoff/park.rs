@@ -30,8 +30,8 @@ const YIELDS: u32 = if cfg!(all(test, loom)) {
 };
 const LEAST_PAUSES: u32 = if PAUSES < 16 { PAUSES } else { 16 };
 const LEAST_YIELDS: u32 = if YIELDS < 2 { YIELDS } else { 2 };
-/// A writer of small pieces has written another one by then.
-const GATHER_PAUSES: u32 = 8;
+/// A microsecond or so: a writer of small pieces has written more by then, even when the two slow each other down.
+const GATHER_PAUSES: u32 = 40;
 /// How often to give way to the other side on one processor, and then sleep once.
 const PER_SLEEP: u32 = 64;
 /// A sleep as short as this would better have been spent awake.
