@@ -22,6 +22,7 @@
 //! | secrets | `secrets` |
 //! | Rust code as a stage: its places, ends, failures, bounds | `closures` |
 //! | many runs on one thread | the unit tests of `job` |
+//! | the pipe in memory | `memory`; the unit tests of `pipe::memory` |
 //! | what other libraries' suites check, and where those libraries fail | `conformance` |
 //! | each example runs, and leaves nothing behind | `cookbook`, `examples` |
 //! | layers, file lengths, examples in the documentation | `layers`, `docs` |
@@ -42,6 +43,7 @@ mod harness;
 mod harness_self;
 mod job;
 mod layers;
+mod memory;
 mod names;
 mod plan;
 mod random;

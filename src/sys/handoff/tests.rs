@@ -1,0 +1,211 @@
+//! The hand-off with real threads, small enough for Miri: `cargo +nightly miri test --lib handoff::tests`.
+
+use std::collections::VecDeque;
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::{DIRECT, Handoff, Side, Stop};
+use crate::clock::Deadline;
+
+const FEW: bool = cfg!(miri);
+const ROUNDS: usize = if FEW { 12 } else { 1_000 };
+const CAPACITIES: [usize; 4] = [0, 1, 7, DIRECT + 3];
+
+fn write(handoff: &Handoff, bytes: &[u8], deadline: Deadline) -> Result<usize, Stop> {
+    let (first, rest) = bytes.split_at(bytes.len() / 3);
+    handoff.write(&[IoSlice::new(first), IoSlice::new(&[]), IoSlice::new(rest)], deadline)
+}
+
+fn read(handoff: &Handoff, into: &mut [u8], deadline: Deadline) -> Result<usize, Stop> {
+    let (first, rest) = into.split_at_mut(into.len() / 2);
+    handoff.read(&mut [IoSliceMut::new(first), IoSliceMut::new(rest)], deadline)
+}
+
+/// The bytes from the `at`-th on, each told by its place.
+fn bytes(at: usize, count: usize) -> Vec<u8> {
+    (at..at + count).map(|at| (at % 251) as u8).collect()
+}
+
+/// A size that is small, or now and then big enough to be handed over directly.
+fn size(round: usize) -> usize {
+    if round % 10 == 9 { DIRECT + round % 5 } else { 1 + round * 7 % 40 }
+}
+
+#[test]
+fn bytes_come_in_order_with_and_without_deadlines() {
+    for capacity in CAPACITIES {
+        let handoff = Arc::new(Handoff::new(capacity));
+        let writer = handoff.clone();
+        let thread = thread::spawn(move || {
+            let mut sent = 0;
+            for round in 0..ROUNDS {
+                let deadline =
+                    if round % 3 == 0 { Deadline::after(Duration::from_micros(30)) } else { Deadline::NEVER };
+                match write(&writer, &bytes(sent, size(round)), deadline) {
+                    Ok(written) => sent += written,
+                    Err(stop) => assert_eq!(stop, Stop::TimedOut),
+                }
+            }
+            writer.close(Side::Writer);
+            sent
+        });
+        let (mut seen, mut buffer) = (0, vec![0; DIRECT * 2]);
+        for round in 0.. {
+            let deadline = if round % 4 == 0 { Deadline::after(Duration::from_micros(20)) } else { Deadline::NEVER };
+            let wanted = if round % 3 == 0 { buffer.len() } else { 1 + round % 50 };
+            match read(&handoff, &mut buffer[..wanted], deadline) {
+                Ok(count) => {
+                    assert_eq!(buffer[..count], bytes(seen, count));
+                    seen += count;
+                }
+                Err(Stop::TimedOut) => {}
+                Err(stop) => {
+                    assert_eq!(stop, Stop::PeerClosed);
+                    break;
+                }
+            }
+        }
+        assert_eq!(thread.join().unwrap(), seen);
+    }
+}
+
+#[test]
+fn several_writers_and_readers_lose_nothing_when_one_side_is_closed() {
+    for (round, capacity) in
+        (0..if FEW { 3 } else { 100 }).flat_map(|round| CAPACITIES.map(|capacity| (round, capacity)))
+    {
+        let handoff = Handoff::new(capacity);
+        let (sent, seen) = thread::scope(|scope| {
+            let writers = [1, 2].map(|number| {
+                let handoff = &handoff;
+                scope.spawn(move || {
+                    let mut sent = 0;
+                    while let Ok(written) = write(handoff, &bytes(0, size(number * 4 + sent)), Deadline::NEVER) {
+                        sent += written;
+                    }
+                    sent
+                })
+            });
+            let readers = [1, 2].map(|number| {
+                let handoff = &handoff;
+                scope.spawn(move || {
+                    let (mut seen, mut buffer) = (0, vec![0; number * 30]);
+                    while let Ok(count) = read(handoff, &mut buffer, Deadline::NEVER) {
+                        seen += count;
+                        if seen > 50 * round && round % 2 == 0 {
+                            handoff.close(Side::Writer);
+                        }
+                    }
+                    seen
+                })
+            });
+            if round % 2 == 1 {
+                thread::yield_now();
+                handoff.close(Side::Writer);
+            }
+            let sum = |threads: [thread::ScopedJoinHandle<'_, usize>; 2]| threads.map(|thread| thread.join().unwrap());
+            (sum(writers).iter().sum::<usize>(), sum(readers).iter().sum::<usize>())
+        });
+        assert_eq!(sent, seen);
+    }
+}
+
+#[test]
+fn a_sleeper_is_woken() {
+    for capacity in [0, 2] {
+        let handoff = Handoff::new(capacity);
+        thread::scope(|scope| {
+            // Both sides are let fall asleep by turns.
+            let reader = scope.spawn(|| {
+                let mut buffer = [0; 2];
+                while let Ok(count) = read(&handoff, &mut buffer, Deadline::NEVER) {
+                    assert!(buffer[..count].iter().all(|byte| *byte == 5));
+                    thread::park_timeout(Duration::from_millis(1));
+                }
+            });
+            for _ in 0..if FEW { 3 } else { 10 } {
+                assert_eq!(write(&handoff, &[5; 8], Deadline::NEVER), Ok(8));
+                thread::park_timeout(Duration::from_millis(1));
+            }
+            handoff.close(Side::Writer);
+            reader.join().unwrap();
+        });
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write(usize),
+    Read(usize),
+    Close(Side),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        10 => (0..12usize).prop_map(Step::Write),
+        10 => (0..12usize).prop_map(Step::Read),
+        1 => Just(Step::Close(Side::Reader)),
+        1 => Just(Step::Close(Side::Writer)),
+    ];
+    prop::collection::vec(step, 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if FEW { 8 } else { 512 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Alone on both sides, with no time to wait, a ring is a queue.
+    #[test]
+    fn a_ring_is_a_queue_with_a_limit(capacity in 1..9usize, steps in steps()) {
+        let handoff = Handoff::new(capacity);
+        let mut queue = VecDeque::new();
+        let (mut no_reader, mut no_writer, mut sent) = (false, false, 0);
+        let now = Deadline::at(Instant::now());
+        for step in steps {
+            match step {
+                Step::Write(count) => {
+                    let room = (capacity - queue.len()).min(count);
+                    let expected = match (no_writer, count, no_reader, room) {
+                        (true, ..) => Err(Stop::Closed),
+                        (_, 0, ..) => Ok(0),
+                        (_, _, true, _) => Err(Stop::PeerClosed),
+                        (.., 0) => Err(Stop::TimedOut),
+                        _ => Ok(room),
+                    };
+                    let bytes = bytes(sent, count);
+                    prop_assert_eq!(write(&handoff, &bytes, now), expected);
+                    let written = expected.unwrap_or(0);
+                    queue.extend(&bytes[..written]);
+                    sent += written;
+                }
+                Step::Read(count) => {
+                    let there = queue.len().min(count);
+                    let expected = match (no_reader, count, there, no_writer) {
+                        (true, ..) => Err(Stop::Closed),
+                        (_, 0, ..) => Ok(0),
+                        (_, _, 0, true) => Err(Stop::PeerClosed),
+                        (_, _, 0, _) => Err(Stop::TimedOut),
+                        _ => Ok(there),
+                    };
+                    let mut buffer = vec![0; count];
+                    prop_assert_eq!(read(&handoff, &mut buffer, now), expected);
+                    let front: Vec<u8> = queue.drain(..expected.unwrap_or(0)).collect();
+                    prop_assert_eq!(&buffer[..front.len()], front);
+                }
+                Step::Close(side) => {
+                    handoff.close(side);
+                    *if side == Side::Reader { &mut no_reader } else { &mut no_writer } = true;
+                }
+            }
+            prop_assert_eq!(handoff.is_closed(Side::Reader), no_reader);
+            prop_assert_eq!(handoff.is_closed(Side::Writer), no_writer);
+        }
+    }
+}
