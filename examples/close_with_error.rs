@@ -46,7 +46,7 @@ fn main() {
 fn unpack(records: &[String], to: &mut MemWriter) -> Result<(), Box<dyn Error + Send + Sync>> {
     for record in records {
         let (name, value) = record.split_once('=').ok_or_else(|| Corrupt { record: record.clone() })?;
-        to.write_all(format!("{name} is {value}\n").as_bytes())?;
+        writeln!(to, "{name} is {value}")?;
     }
     Ok(())
 }

@@ -18,9 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut writer = writer.clone();
             thread::spawn(move || -> io::Result<()> {
                 for number in 0..LINES {
-                    // Not `writeln!`, which writes piece by piece.
-                    let line = format!("{id} {number} {}\n", "=".repeat(number));
-                    writer.write_all(line.as_bytes())?;
+                    writeln!(writer, "{id} {number} {}", "=".repeat(number))?;
                 }
                 Ok(())
             })

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (reader, mut writer) = pipe::memory();
     let writing = thread::spawn(move || -> io::Result<()> {
         for number in 1..=count {
-            writer.write_all(format!("line {number}\n").as_bytes())?;
+            writeln!(writer, "line {number}")?;
         }
         // The writer is dropped here, which is the end for the reader.
         Ok(())

@@ -4,6 +4,9 @@
 //! written waits in the kernel until it is read. [`memory()`] makes one between the threads of this process, without a
 //! descriptor: a write meets its reads, and an error can be sent along. [`buffered()`] is the same with room for some bytes.
 
+use std::io::Write;
+use std::{fmt, io};
+
 pub(crate) mod budget;
 mod kernel;
 mod memory;
@@ -11,3 +14,13 @@ mod memory;
 pub use kernel::{PipeReader, PipeWriter, kernel};
 pub(crate) use memory::Breaker;
 pub use memory::{MemReader, MemWriter, buffered, memory};
+
+/// What a `write!` is to write, in one piece. Written piece by piece, it would mix with what others write meanwhile.
+pub(crate) fn in_one_piece<'t>(text: fmt::Arguments<'_>, scratch: &'t mut Vec<u8>) -> io::Result<&'t [u8]> {
+    if let Some(text) = text.as_str() {
+        return Ok(text.as_bytes());
+    }
+    scratch.clear();
+    scratch.write_fmt(text)?;
+    Ok(scratch)
+}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::pipe::MemWriter;
+use crate::pipe::{self, MemWriter};
 use crate::pump::outlet::{Outlet, OutletKind};
 use crate::pump::stop::Stop;
 use crate::sys::poll::Interest;
@@ -92,12 +92,8 @@ impl Write for StageWriter {
 
     /// One write, however many pieces there are.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-        if let Some(text) = text.as_str() {
-            return self.write_all(text.as_bytes());
-        }
         let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
-        let result = scratch.write_fmt(text).and_then(|()| self.write_all(&scratch));
+        let result = pipe::in_one_piece(text, &mut scratch).and_then(|text| self.write_all(text));
         self.scratch = scratch;
         result
     }

@@ -22,8 +22,8 @@ pub use writer::MemWriter;
 /// can be cloned and sent to other threads:
 ///
 /// - One write may feed several reads; one read never gives bytes of two writes.
-/// - Several writers take turns, each for a whole write: their bytes are never mixed. A vectored write is one write;
-///   `write!` is one for each piece of its text.
+/// - Several writers take turns, each for a whole write: their bytes are never mixed. A vectored write is one write,
+///   and so is a `write!`.
 /// - Several readers share what comes; each byte goes to one of them.
 /// - A write of nothing is `Ok(0)` at once, and wakes no reader.
 ///
@@ -146,11 +146,9 @@ impl Pipe {
 }
 
 /// Ends both sides with an error, from outside. It keeps neither of them open.
-#[cfg_attr(not(test), allow(dead_code, reason = "for those who run code between two pipes"))]
 #[derive(Clone)]
 pub(crate) struct Breaker(Arc<Pipe>);
 
-#[cfg_attr(not(test), allow(dead_code, reason = "for those who run code between two pipes"))]
 impl Breaker {
     /// Closes both sides with the error, which the use of either gets from now on, what is kept notwithstanding; a side
     /// that is closed stays as it is. Wakes everybody.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
 
-use super::{Breaker, End, Failure, Pipe};
+use super::{End, Failure, Pipe};
 use crate::clock::Deadline;
 use crate::sys::handoff::Side;
 
@@ -19,6 +19,8 @@ const CHUNK: usize = 8 * 1024;
 /// As a [`BufRead`] it has a buffer of its own, made by the first `fill_buf`; what only reads has none. What is in it was
 /// read as far as the writer knows, and is given out first. A clone starts with an empty one. That buffer is why there is no
 /// `Read for &MemReader`: clone it.
+///
+/// An error is given by each read from then on, not once: a loop over [`lines`](BufRead::lines) that does not stop at it never ends.
 ///
 /// Dropping the last clone closes the side: writers get `BrokenPipe`.
 ///
@@ -108,12 +110,6 @@ impl MemReader {
     /// ```
     pub fn read_deadline(&mut self, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
         self.read_until(&mut [IoSliceMut::new(into)], Deadline::at(deadline))
-    }
-
-    /// What can break the pipe from outside.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for those who run code between two pipes"))]
-    pub(crate) fn breaker(&self) -> Breaker {
-        Breaker(Arc::clone(&self.side.0))
     }
 
     fn pipe(&self) -> &Pipe {

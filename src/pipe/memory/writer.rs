@@ -9,6 +9,7 @@ use std::{fmt, thread};
 
 use super::{Breaker, End, Failure, Pipe};
 use crate::clock::Deadline;
+use crate::pipe::in_one_piece;
 use crate::sys::handoff::Side;
 
 /// The writing end of a pipe in memory; see [`memory()`](super::memory). Writing blocks until all is read, or kept.
@@ -118,7 +119,6 @@ impl MemWriter {
     }
 
     /// What can break the pipe from outside.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for those who run code between two pipes"))]
     pub(crate) fn breaker(&self) -> Breaker {
         Breaker(Arc::clone(&self.side.0))
     }
@@ -148,6 +148,11 @@ impl Write for MemWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// One write, however many pieces there are.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        (&*self).write_fmt(text)
+    }
 }
 
 impl Write for &MemWriter {
@@ -161,6 +166,10 @@ impl Write for &MemWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(in_one_piece(text, &mut Vec::new())?)
     }
 }
 

@@ -32,6 +32,8 @@ const LEAST_PAUSES: u32 = if PAUSES < 16 { PAUSES } else { 16 };
 const LEAST_YIELDS: u32 = if YIELDS < 2 { YIELDS } else { 2 };
 /// A microsecond or so: a writer of small pieces has written more by then, even when the two slow each other down.
 const GATHER_PAUSES: u32 = 40;
+/// So often and no more: a writer that drips must not hold back what there is. Some 40 us in all.
+const GATHERINGS: u32 = 8;
 /// How often to give way to the other side on one processor, and then sleep once.
 const PER_SLEEP: u32 = 64;
 /// A sleep as short as this would better have been spent awake.
@@ -203,7 +205,10 @@ pub(super) fn gather(other: &Patience, enough: usize, count: impl Fn() -> usize)
         return;
     }
     let (mut seen, mut pauses) = (count(), GATHER_PAUSES);
-    while seen < enough {
+    for _ in 0..GATHERINGS {
+        if seen >= enough {
+            return;
+        }
         for _ in 0..pauses {
             std::hint::spin_loop();
         }
