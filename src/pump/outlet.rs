@@ -85,15 +85,17 @@ impl Outlet {
     pub(crate) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         match self.kind {
             OutletKind::NeverBlocks => stream::write_all(self.fd(), bytes).map(|()| bytes.len()),
-            OutletKind::Ours | OutletKind::Reopened => write_some(self.fd(), bytes),
+            OutletKind::Ours | OutletKind::Reopened => unless_full(|| stream::write(self.fd(), bytes)),
             // A socket, or no /proc to open it anew by: after a readiness, so much goes without blocking as a rule.
-            OutletKind::MayBlock => write_some(self.fd(), &bytes[..bytes.len().min(libc::PIPE_BUF)]),
+            OutletKind::MayBlock => {
+                unless_full(|| stream::write_ready(self.fd(), &bytes[..bytes.len().min(libc::PIPE_BUF)]))
+            }
         }
     }
 }
 
-fn write_some(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    match signals::without_sigpipe(|| stream::write(fd, bytes)) {
+fn unless_full(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+    match signals::without_sigpipe(write) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         result => result,
     }

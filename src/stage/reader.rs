@@ -49,7 +49,7 @@ pub(crate) enum Source {
     Pipe(OwnedFd),
     /// Somebody else's that never blocks: a regular file, or one that refuses at once.
     File(Fd),
-    /// Somebody else's that may block once another reader took what was there: a socket.
+    /// Somebody else's that is asked before it is read: a socket, or one that cannot be opened anew.
     Foreign(Fd),
     /// Somebody else's, opened anew for ourselves, not to block; and the original, which may be what keeps it alive.
     Reopened(OwnedFd, #[expect(dead_code, reason = "held open")] Fd),
@@ -106,8 +106,8 @@ impl StageReader {
             Source::File(fd) => stream::read(fd.as_fd(), buffer),
             Source::Foreign(fd) => loop {
                 self.stop.wait_for(fd.as_fd(), Interest::Readable)?;
-                match stream::read(fd.as_fd(), buffer) {
-                    // Somebody else took it, of a description that does not block.
+                match stream::read_ready(fd.as_fd(), buffer) {
+                    // Somebody else took it.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }

@@ -28,6 +28,29 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     super::retry(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
+/// Reads from a descriptor of somebody else's that was ready a moment ago. Of a socket, what others took meanwhile is `WouldBlock`.
+pub(crate) fn read_ready(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (place, room) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: `place` has `room` bytes, which the kernel fills from the front.
+    let received = || super::check_size(unsafe { libc::recv(fd.as_raw_fd(), place.cast(), room, libc::MSG_DONTWAIT) });
+    match super::retry(received) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => read(fd, buffer),
+        result => result,
+    }
+}
+
+/// Writes some of `bytes` to a descriptor of somebody else's that was ready a moment ago. Of a socket, a room that others
+/// took meanwhile is `WouldBlock`. The caller has seen to SIGPIPE.
+pub(crate) fn write_ready(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let (place, length) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: `place` has `length` bytes.
+    let sent = || super::check_size(unsafe { libc::send(fd.as_raw_fd(), place.cast(), length, libc::MSG_DONTWAIT) });
+    match super::retry(sent) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => write(fd, bytes),
+        result => result,
+    }
+}
+
 /// Writes all of `bytes` to a descriptor that blocks. The caller has seen to SIGPIPE.
 pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {

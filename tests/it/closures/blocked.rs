@@ -211,24 +211,57 @@ fn dropped_lines_and_readers_wake_closures() {
 }
 
 #[test]
-fn closures_of_two_runs_that_share_a_pipe_take_turns_and_both_can_be_ended() {
+fn closures_of_runs_that_share_an_input_take_turns_and_all_can_be_ended() {
     isolated(|| {
-        for _ in 0..count(20, 500) {
-            let (reader, mut writer) = pipe::kernel().expect("a pipe");
-            // A byte at a time, so that whoever looked first may find it gone.
-            let sip = Stage::from_fn(|input, _| {
-                while input.read(&mut [0])? > 0 {}
-                Ok(())
-            });
-            let line = alone(sip).stdin(Redirect::shared_fd(Arc::new(reader.into())));
+        // A byte at a time, so that whoever looked first may find it gone.
+        let sip = Stage::from_fn(|input, _| {
+            while input.read(&mut [0])? > 0 {}
+            Ok(())
+        });
+        for round in 0..count(40, 1000) {
+            let (input, mut feed): (OwnedFd, std::fs::File) = if round % 2 == 0 {
+                let (reader, writer) = pipe::kernel().expect("a pipe");
+                (reader.into(), OwnedFd::from(writer).into())
+            } else {
+                let (theirs, ours) = UnixStream::pair().expect("a pair");
+                (theirs.into(), OwnedFd::from(ours).into())
+            };
+            let line = alone(sip.clone()).stdin(Redirect::shared_fd(Arc::new(input)));
             let jobs: Vec<_> = (0..3).map(|_| line.spawn().expect("it starts")).collect();
-            for _ in 0..count(200, 500) {
-                writer.write_all(b"x").expect("it is read");
+            for _ in 0..200 {
+                feed.write_all(b"x").expect("it is read");
             }
             for job in &jobs {
                 job.kill().expect("it can be told");
-                let status = within(2 * SLACK, || job.wait_timeout(SLACK)).expect("a status");
+                let status = job.wait_timeout(2 * SLACK).expect("a status");
                 assert_eq!(status.map(|status| status.signal()), Some(Some(libc::SIGKILL)), "stuck in a read");
+            }
+            progress();
+        }
+    });
+}
+
+#[test]
+fn closures_of_runs_that_share_a_full_output_can_all_be_ended() {
+    isolated(|| {
+        for round in 0..count(40, 1000) {
+            let (output, drain): (OwnedFd, std::fs::File) = if round % 2 == 0 {
+                let (reader, writer) = pipe::kernel().expect("a pipe");
+                (writer.into(), OwnedFd::from(reader).into())
+            } else {
+                let (theirs, ours) = UnixStream::pair().expect("a pair");
+                (theirs.into(), OwnedFd::from(ours).into())
+            };
+            let line = alone(yes()).stdout(Redirect::shared_fd(Arc::new(output)));
+            let jobs: Vec<_> = (0..3).map(|_| line.spawn().expect("it starts")).collect();
+            // So that they find room, and find it gone.
+            for _ in 0..200 {
+                assert_eq!((&drain).read(&mut [0; 5000]).map(|read| read > 0).ok(), Some(true));
+            }
+            for job in &jobs {
+                job.kill().expect("it can be told");
+                let status = job.wait_timeout(2 * SLACK).expect("a status");
+                assert_eq!(status.map(|status| status.signal()), Some(Some(libc::SIGKILL)), "stuck in a write");
             }
             progress();
         }
