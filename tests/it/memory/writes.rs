@@ -275,9 +275,9 @@ fn ends_can_be_shared_between_threads() {
 fn a_formatted_write_is_one_write_by_value_and_by_reference() {
     isolated(|| {
         let (mut reader, mut writer) = pipe::memory();
-        let writing = thread::spawn(move || {
-            write!(writer, "{}-{:?}", 1, [2, 3]).expect("it is read");
-            write!(&writer, "{}+{}", "four", 5).expect("it is read");
+        let writing = start(move || {
+            write!(writer, "{}-{:?}", 1, [2, 3])?;
+            write!(&writer, "{}+{}", 4, 5)
         });
         // A read gives no bytes of two writes, so it would stop at the end of a piece.
         let mut read = || {
@@ -285,7 +285,7 @@ fn a_formatted_write_is_one_write_by_value_and_by_reference() {
             let count = reader.read(&mut bytes).expect("there is more");
             String::from_utf8_lossy(&bytes[..count]).into_owned()
         };
-        assert_eq!((read(), read()), ("1-[2, 3]".into(), "four+5".into()));
-        writing.join().expect("no panic");
+        assert_eq!((read(), read()), ("1-[2, 3]".into(), "4+5".into()));
+        join(writing).expect("it is read");
     });
 }
