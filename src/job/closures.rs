@@ -34,6 +34,8 @@ pub(super) struct Closures {
 
 /// What a pipe in memory holds, unless the builder asked for a capacity: what one of the kernel's does.
 const CAPACITY: usize = pipe::budget::DEFAULT;
+/// A capacity is a wish, and this the most of it that is granted: what Linux gives a user as a rule.
+const MOST: usize = 1 << 20;
 
 impl Closures {
     pub(super) fn new(stop: Option<Arc<Stop>>, waker: Option<Waker>) -> Closures {
@@ -84,7 +86,7 @@ impl Closures {
     ) -> io::Result<WriterTarget> {
         let outlet = match place {
             Place::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
-                let (reader, writer) = pipe::buffered(plan.settings.capacity.unwrap_or(CAPACITY));
+                let (reader, writer) = pipe::buffered(plan.settings.capacity.unwrap_or(CAPACITY).min(MOST));
                 stop.breaks(writer.breaker());
                 self.next_input = Some(reader);
                 return Ok(WriterTarget::Memory(writer));
