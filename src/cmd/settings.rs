@@ -292,7 +292,8 @@ macro_rules! settings_methods {
             /// The capacity to ask for, in bytes, for every pipe of the run. A wish: the kernel rounds it, and may refuse, which is no
             /// error. Unset, busy pipes are grown to 256 KiB within a budget for the process (Linux).
             ///
-            /// Linux only (`F_SETPIPE_SZ` of `fcntl(2)`); elsewhere it is ignored.
+            /// Linux only (`F_SETPIPE_SZ` of `fcntl(2)`); elsewhere it is ignored. A pipe between two closures is in memory, and has 64 KiB,
+            /// or what was asked for, up to 1 MiB, on any system.
             ///
             /// ```
             /// assert_eq!(pipewright::cmd!("echo", "wide").capacity(1 << 20).read()?, "wide");

@@ -145,7 +145,7 @@ impl Job {
     /// is closed, and a piped output that nobody took is read and thrown away, so that no full pipe holds it up.
     ///
     /// # Errors
-    /// What no status can say: the timeout passed, a callback failed, a status was stolen. After a timeout or a cancel every
+    /// What no status can say: the timeout passed, a callback or a closure failed, a status was stolen. After a timeout or a cancel every
     /// call gives the same error, with the output so far in it.
     ///
     /// ```
@@ -253,7 +253,7 @@ impl Job {
     }
 
     /// Kills every process the run started: SIGKILL, see kill(2). Does not wait, and does not reach what they started in turn.
-    /// What its closures read and write fails from then on.
+    /// What its closures read and write fails from then on; [`wait`](Job::wait) still waits for one that does not return.
     ///
     /// # Errors
     /// None so far: what could not be killed is in the report.

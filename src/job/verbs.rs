@@ -104,7 +104,8 @@ macro_rules! verbs {
             /// Runs to the end, streams where they were sent, and says how it ended, whatever that is. Blocks.
             ///
             /// # Errors
-            /// What no status can say: it could not be started, the timeout passed, a callback failed, the status was stolen.
+            /// What no status can say: it could not be started, the timeout passed, a callback or a closure failed, the status was
+            /// stolen.
             ///
             /// ```
             /// use pipewright::cmd;

@@ -270,6 +270,7 @@ impl Pump {
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(_) => {
                 self.signal(libc::SIGKILL);
+                self.stop();
                 self.phase = Phase::Killing(Deadline::after(KILL_PATIENCE));
             }
             Phase::Killing(_) => self.close(),
@@ -282,8 +283,8 @@ impl Pump {
         if self.done() {
             return;
         }
-        let cut = *self.cut.get_or_insert(Cut::Aborted);
-        self.stop(cut);
+        self.cut.get_or_insert(Cut::Aborted);
+        self.stop();
         // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
         for _ in 0..2 {
             self.signal(libc::SIGKILL);
@@ -417,9 +418,10 @@ impl Pump {
         }
     }
 
-    /// Asks the processes to end, and stops the closures. CONT after TERM, so that a stopped one gets to see it.
+    /// Asks the processes to end. CONT after TERM, so that a stopped one gets to see it. Closures beside them have the same time: the
+    /// processes' ends bring theirs, and what a process says last still gets through. Where there are only closures, they are
+    /// stopped at once.
     fn terminate(&mut self) {
-        self.stop(self.cut.unwrap_or(Cut::Aborted));
         for index in 0..self.stages.len() {
             // What cannot be asked is taken to run: a signal does no harm.
             let _ = self.look_at(index);
@@ -427,6 +429,11 @@ impl Pump {
         if self.all_ended() {
             self.close();
             return;
+        }
+        match &self.stop {
+            Some(_) if self.stages.iter().all(|stage| stage.live_process().is_none()) => self.stop(),
+            Some(stop) => stop.announce(self.cut.unwrap_or(Cut::Aborted)),
+            None => {}
         }
         self.signal(libc::SIGTERM);
         self.signal(libc::SIGCONT);
@@ -442,9 +449,9 @@ impl Pump {
     }
 
     /// From here on, what closures read and write fails.
-    fn stop(&self, cut: Cut) {
+    fn stop(&self) {
         if let Some(stop) = &self.stop {
-            stop.pull(cut);
+            stop.pull(self.cut.unwrap_or(Cut::Aborted));
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Cut;
@@ -16,8 +16,9 @@ use crate::sys::poll::{Interest, PollSet};
 
 /// Shared by the run and the ends of its closures.
 pub(crate) struct Stop {
-    /// Why, as the number of a `Cut`; 0 as long as it was not pulled.
+    /// Why the run is being ended, as the number of a `Cut`; 0 as long as it is not.
     why: AtomicU8,
+    pulled: AtomicBool,
     /// Hangs up when it is pulled.
     line: OwnedFd,
     cord: Mutex<Option<OwnedFd>>,
@@ -29,6 +30,7 @@ impl Stop {
         let (line, cord) = pipe::kernel()?;
         Ok(Arc::new(Stop {
             why: AtomicU8::new(0),
+            pulled: AtomicBool::new(false),
             line: line.into(),
             cord: Mutex::new(Some(cord.into())),
             breakers: Mutex::default(),
@@ -40,24 +42,36 @@ impl Stop {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner).push(pipe);
     }
 
-    /// Stops everybody, for good; the first reason stays. The reason is there before anybody wakes.
-    pub(crate) fn pull(&self, cut: Cut) {
+    /// Tells that the run is being ended: what closures do still works, but an end of their input or a broken pipe is from then on
+    /// no news of the other stages'. The first reason stays.
+    pub(crate) fn announce(&self, cut: Cut) {
         let _ = self.why.compare_exchange(0, cut as u8, SeqCst, SeqCst);
+    }
+
+    /// Stops everybody, for good. The reason is there before anybody wakes.
+    pub(crate) fn pull(&self, cut: Cut) {
+        self.announce(cut);
+        self.pulled.store(true, SeqCst);
         drop(self.cord.lock().unwrap_or_else(PoisonError::into_inner).take());
         let breakers = std::mem::take(&mut *self.breakers.lock().unwrap_or_else(PoisonError::into_inner));
         for breaker in breakers {
-            breaker.break_with(said(cut));
+            breaker.break_with(said(self.why().unwrap_or(cut)));
         }
     }
 
-    /// Why it was pulled, if it was.
-    pub(crate) fn pulled(&self) -> Option<Cut> {
+    /// Why the run is being ended, if it is.
+    pub(crate) fn why(&self) -> Option<Cut> {
         [Cut::TimedOut, Cut::Cancelled, Cut::Aborted].into_iter().find(|cut| *cut as u8 == self.why.load(SeqCst))
     }
 
     /// The error of whoever reads or writes after the stop.
     pub(crate) fn check(&self) -> io::Result<()> {
-        self.pulled().map_or(Ok(()), |cut| Err(said(cut)))
+        if self.pulled.load(SeqCst) { self.announced() } else { Ok(()) }
+    }
+
+    /// An error once the run is being ended: for what would else be taken for a good end, or for somebody who had enough.
+    pub(crate) fn announced(&self) -> io::Result<()> {
+        self.why().map_or(Ok(()), |cut| Err(said(cut)))
     }
 
     /// Waits for a descriptor, or for the stop, which is an error.

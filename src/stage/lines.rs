@@ -9,7 +9,7 @@ use crate::redirect::LineResult;
 
 /// So much is put together before it is written.
 const BUFFER: usize = 64 * 1024;
-/// A callback that takes its time must not hold back the lines it has made for longer.
+/// After so long in callbacks, the lines that are made go on: a slow callback holds back those before it by one call, not by a chunk.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 pub(crate) fn tap<R: LineResult>(

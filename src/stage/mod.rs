@@ -32,9 +32,9 @@ pub(crate) use writer::Target as WriterTarget;
 ///   end of its input, or that error where it is a closure, too. As a status it is exit code 1;
 /// - panics fails the run with [`Panic`](crate::ErrorKind::Panic) and the panic's text. As a status it is exit code 101;
 /// - returns the `BrokenPipe` that its output gave ended as a process that dies of SIGPIPE: no failure, where the next stage had enough;
-/// - does not return when the time is up has its reads and writes fail; one that still does not return after the
-///   [`grace`](Pipeline::grace) is left behind on its thread, and the error names it. [`scoped`](Pipeline::scoped) closures are waited
-///   for.
+/// - does not return when the time is up has the [`grace`](Pipeline::grace) that processes have; then, or at once where there are only
+///   closures, its reads and writes fail. One that still does not return is left behind on its thread, and the error names it.
+///   [`scoped`](Pipeline::scoped) closures are waited for.
 ///
 /// `?` turns any error into the closure's.
 ///

@@ -13,9 +13,10 @@ use crate::sys::{fds, stream};
 
 /// The input of a closure stage: what the stage before wrote, or the pipeline's stdin.
 ///
-/// Reads block until there is something, and give 0 at the end. The end is an error instead where the stage before is a closure that failed:
-/// its error, with its kind and source. When the run's time is up, when it is cancelled or dropped, a blocked read wakes up with an error,
-/// and so does every later one. It is buffered by itself, once a method of [`BufRead`] is used.
+/// Reads block until there is something, and give 0 at the end. The end is an error instead where the stage before is a closure that failed
+/// (its error, with its kind and source), and while the run is being ended (its time is up, it is cancelled or dropped), so that a
+/// part is not taken for the whole. When the run is stopped then, a blocked read wakes up with an error, and every later one that has
+/// to fetch something fails. It is buffered by itself, once a method of [`BufRead`] is used.
 ///
 /// Dropped when the closure returns: whoever still writes gets a broken pipe.
 ///
@@ -93,6 +94,14 @@ impl StageReader {
 
     fn fetch(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stop.check()?;
+        match self.read_some(buffer)? {
+            // The end of what was killed is no end to rely on.
+            0 => self.stop.announced().map(|()| 0),
+            read => Ok(read),
+        }
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
             Source::Empty => Ok(0),
             Source::Pipe(pipe) | Source::Reopened(pipe, _) => loop {
@@ -114,7 +123,7 @@ impl StageReader {
             },
             Source::Memory(pipe) => {
                 let result = pipe.read(buffer);
-                if result.is_err() && self.stop.pulled().is_none() {
+                if result.is_err() && self.stop.why().is_none() {
                     self.upstream_failed = true;
                 }
                 result

@@ -44,7 +44,7 @@ impl Task {
 
 /// Why the closure gave up: for a stop or a broken pipe, as its own ends saw it, or for a reason of its own.
 fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Stop) -> FunctionEnd {
-    match stop.pulled() {
+    match stop.why() {
         Some(Cut::TimedOut | Cut::Cancelled) => return FunctionEnd::Stopped(libc::SIGTERM),
         Some(Cut::Aborted) => return FunctionEnd::Stopped(libc::SIGKILL),
         None => {}

@@ -81,7 +81,10 @@ impl Write for StageWriter {
             Target::Fd(outlet) => write(outlet, &bytes[..bytes.len().min(CHUNK)], &self.stop),
             Target::Memory(pipe) => pipe.write(bytes),
         };
-        self.broken |= matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            self.stop.announced()?;
+            self.broken = true;
+        }
         result
     }
 

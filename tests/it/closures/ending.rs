@@ -123,7 +123,12 @@ fn after_the_deadline_every_read_and_write_fails_and_says_why() {
                 let read = input.read_to_string(&mut text).map(drop);
                 let again = input.read(&mut [0]).map(drop);
                 let buffered = input.fill_buf().map(drop);
-                let write = output.write_all(b"x");
+                // As long as the next stage is on its way out, it may still take something.
+                let write = loop {
+                    if let Err(error) = output.write_all(b"x") {
+                        break Err(error);
+                    }
+                };
                 let formatted = write!(output, "{}", 1);
                 Ok(tell.send([read, again, buffered, write, formatted])?)
             })
@@ -143,6 +148,18 @@ fn after_the_deadline_every_read_and_write_fails_and_says_why() {
         let error = passes.run().expect_err("it hangs");
         let report = &error.output().expect("it ran").stages[1];
         assert_eq!((report.status.signal(), report.error.is_none()), (Some(libc::SIGTERM), true), "{report:?}");
+    });
+}
+
+#[test]
+fn what_a_process_says_when_it_is_asked_to_end_still_gets_through() {
+    isolated(|| {
+        let run = |time| {
+            let line = role("term-exit").arg("0") | upper();
+            without_input(line).timeout(time).output().expect_err("it hangs")
+        };
+        let (error, _) = timed_out(run, |error| error.output().is_some_and(|output| output.stdout == "READY\nBYE\n"));
+        assert_eq!(error.kind(), ErrorKind::Timeout);
     });
 }
 
