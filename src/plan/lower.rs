@@ -161,7 +161,7 @@ impl Lowering<'_> {
                     let pipe = self.add(PipePlan::Drain(Stream::Output(number), sinks));
                     (Stream::Output(number), Place::Pipe(pipe))
                 }
-                ExtraSource::Out(Target::Common(Common::Inherit)) => return Err(self.inherits(index, number)),
+                ExtraSource::Out(to) if inherits(to) => return Err(self.inherits(index, number)),
                 ExtraSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
             };
             wires.push(Wire { stream, place });
@@ -321,6 +321,15 @@ impl Lowering<'_> {
 
     fn conflict(&self, index: usize, what: String) -> Error {
         Error::new(ErrorKind::Conflict, what).at(self.name(index))
+    }
+}
+
+/// Whether it is this process's own stream, or a `tee` leads to that.
+fn inherits(target: &Target) -> bool {
+    match target {
+        Target::Common(Common::Inherit) => true,
+        Target::Tee(targets) => targets.iter().any(inherits),
+        _ => false,
     }
 }
 
