@@ -4,7 +4,7 @@
 
 mod chain;
 mod lower;
-pub(crate) mod show;
+mod show;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -131,7 +131,7 @@ impl Plan {
     /// Adds to an error what was run, and what must not be shown of it.
     pub(crate) fn tell(&self, error: Error) -> Error {
         let line = shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links);
-        let notes = self.commands().flat_map(|(_, spec)| show::notes(spec)).collect();
+        let notes = self.stages.iter().flat_map(show::notes).collect();
         error.running(line, self.secrets(), notes)
     }
 
