@@ -15,7 +15,14 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut chains = Chains::default();
     chains.add(pipeline, Input::Run, Output::Run)?;
     let Chains { stages: chained, pipes } = chains;
-    let mut lowering = Lowering { chained: &chained, verb, pipes, captured_stderr: None, shared_stderr: Vec::new() };
+    let mut lowering = Lowering {
+        chained: &chained,
+        verb,
+        pipes,
+        documents: 0,
+        captured_stderr: None,
+        shared_stderr: Vec::new(),
+    };
     let mut stages = Vec::with_capacity(chained.len());
     for (index, stage) in chained.iter().enumerate() {
         let wires = lowering.stage(index, stage)?;
@@ -47,6 +54,8 @@ struct Lowering<'a> {
     chained: &'a [Chained],
     verb: Verb,
     pipes: Vec<PipePlan>,
+    /// How many there are.
+    documents: usize,
     /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
     captured_stderr: Option<usize>,
     /// What a pipeline said of every stage's stderr is one place for all of them.
@@ -209,7 +218,10 @@ impl Lowering<'_> {
             }
             Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(stream))),
             Some(Input::Common(common)) => place(common, 0, Mode::Read),
-            Some(Input::Document(bytes)) => Place::Document(Arc::clone(bytes)),
+            Some(Input::Document(bytes)) => {
+                self.documents += 1;
+                Place::Document(Arc::clone(bytes), self.documents)
+            }
             Some(own) => Place::Pipe(self.add(PipePlan::Feed(stream, own.clone()))),
         })
     }

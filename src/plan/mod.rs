@@ -77,8 +77,8 @@ pub(crate) enum Place {
     Inherit(i32),
     Null,
     File(PathBuf, Mode),
-    /// A file in memory with these bytes.
-    Document(Arc<Vec<u8>>),
+    /// A file in memory with these bytes. By number, for each is a file of its own: two that read one would share its offset.
+    Document(Arc<Vec<u8>>, usize),
     Fd(OneShot<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
     /// A pipe of the plan, by number.

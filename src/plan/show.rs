@@ -94,7 +94,7 @@ fn place(place: &Place) -> String {
             };
             format!("file {} ({how})", quote(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())))
         }
-        Place::Document(bytes) => format!("a file in memory with {} bytes", bytes.len()),
+        Place::Document(bytes, _) => format!("a file in memory with {} bytes", bytes.len()),
         Place::Fd(slot) => format!("{slot:?} descriptor"),
         Place::SharedFd(_) => "shared descriptor".into(),
         Place::Pipe(number) => format!("pipe {number}"),
