@@ -101,7 +101,7 @@ impl Lowering<'_> {
     fn command_outputs(&mut self, index: usize, spec: &Spec, output: Output) -> Result<(Place, Place), Error> {
         let (stdout, stderr) = match output {
             Output::Run => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
-            Output::Beside => (self.side_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
+            Output::Beside => (self.beside(spec.stdout.as_ref()), self.stderr(spec)?),
             Output::Into(link, pipe) => {
                 let own_stderr = if link == Link::Stdout { None } else { spec.stderr.as_ref() };
                 if let Some(own) = own_stderr {
@@ -124,7 +124,7 @@ impl Lowering<'_> {
     fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Error> {
         match output {
             Output::Run => self.last_stdout(index, own),
-            Output::Beside => self.side_stdout(index, own),
+            Output::Beside => Ok(self.beside(own)),
             Output::Into(Link::Stderr, _) => {
                 Err(self
                     .conflict(index, "is a closure, which has no stderr, but its stderr feeds the next stage".into()))
@@ -243,6 +243,17 @@ impl Lowering<'_> {
     /// The stdout of a stage that feeds the next one by its stderr alone: where the run's stdout goes, unless set.
     fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
         if self.verb == Verb::Stream && own.is_none() { Ok(Place::Inherit(1)) } else { self.last_stdout(index, own) }
+    }
+
+    /// The stdout of a stage that reads what an argument's path is given: where an unset one of the run's goes.
+    fn beside(&mut self, own: Option<&Target>) -> Place {
+        match (self.verb, own) {
+            (Verb::Stream, None) => Place::Pipe(self.drain_stdout(SinkPlan::Lent)),
+            (Verb::Output | Verb::Read, None | Some(Target::Common(Common::Piped))) => {
+                Place::Pipe(self.drain_stdout(SinkPlan::Capture))
+            }
+            (_, own) => self.output(Stream::Stdout, own),
+        }
     }
 
     /// One pipe for all that becomes the run's stdout.

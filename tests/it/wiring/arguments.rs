@@ -51,7 +51,7 @@ fn an_argument_is_what_it_says_and_nothing_more() {
         assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 62, 63]);
         assert_eq!((seen[&63].flags & 3, seen[&62].flags & 3), (nix::libc::O_RDONLY, nix::libc::O_WRONLY));
         // Those in arguments have no more than their own ends, and /dev/null as stdin.
-        let output = paths().arg_reader(reporting().stdout(Redirect::null())).run().expect("it runs");
+        let output = paths().arg_reader(reporting()).run().expect("it runs");
         let seen = told(&output);
         assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(seen[&0].file, State::of(null()).file);
@@ -85,7 +85,7 @@ fn they_nest_and_stand_anywhere_in_a_pipeline() {
         assert_eq!(output.stdout, "FIRST\nDEEP\nDEEPER\nFLAT\n");
         // The run's own stages come first.
         let own = |at: usize| output.stages[at].status.success();
-        assert!(output.stages.len() == 9 && (0..9).all(own), "{:?}", output.stages.len());
+        assert!(output.stages.len() == 10 && (0..10).all(own), "{:?}", output.stages.len());
         let first = role("tee-paths").arg_writer(role("upper")).stdin(Redirect::bytes("x")) | role("cat");
         let mut both = first.read_bytes().expect("it runs");
         both.sort_unstable();
@@ -156,6 +156,14 @@ fn what_a_writer_says_goes_where_an_unset_stdout_of_the_run_does() {
         let mut lines = Vec::new();
         both.for_each_line(|line: &[u8]| lines.push(line.to_vec())).expect("it runs");
         assert_eq!(lines.len(), 2);
+        // One that has its own place keeps it, whatever the verb.
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("copy");
+        let kept = role("tee-paths").arg_writer(role("upper").stdout(Redirect::file(&path)));
+        let kept = kept.stdin(Redirect::bytes("abc\n"));
+        assert_eq!(kept.lines().expect("it starts").next().expect("a line").expect("text"), "abc");
+        assert_eq!(kept.read().expect("it runs"), "abc");
+        assert_eq!(std::fs::read_to_string(&path).expect("written"), "ABC\n");
     });
 }
 
