@@ -15,14 +15,8 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut chains = Chains::default();
     chains.add(pipeline, Input::Run, Output::Run)?;
     let Chains { stages: chained, pipes } = chains;
-    let mut lowering = Lowering {
-        chained: &chained,
-        verb,
-        pipes,
-        documents: 0,
-        captured_stderr: None,
-        shared_stderr: Vec::new(),
-    };
+    let mut lowering =
+        Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
     let mut stages = Vec::with_capacity(chained.len());
     for (index, stage) in chained.iter().enumerate() {
         let wires = lowering.stage(index, stage)?;

@@ -67,7 +67,9 @@ fn one_output_after_the_other_is_no_deadlock_either() {
     isolated_with(PATIENT, || {
         // All of fd 5 before the first byte of fd 4, and so on: whoever waited for them in another order would wait for ever.
         let much = count(1 << 20, MUCH).to_string();
-        let line = Cmd::sh(r#""$0" blocks "$1" >&5; "$0" blocks "$1" >&4; "$0" blocks "$1" >&2; "$0" blocks "$1" >&3; "$0" blocks "$1""#);
+        let line = Cmd::sh(
+            r#""$0" blocks "$1" >&5; "$0" blocks "$1" >&4; "$0" blocks "$1" >&2; "$0" blocks "$1" >&3; "$0" blocks "$1""#,
+        );
         let line = line.arg(fixture()).arg(&much).fd_piped_out(3).fd_piped_out(4).fd_piped_out(5);
         let output = line.output().expect("it runs");
         let expected = much.parse::<usize>().expect("a number");
@@ -83,7 +85,8 @@ fn several_inputs_are_fed_at_once_whatever_is_read_first() {
         let expected = Sum::of(&bytes);
         let sums: [Sum; 2] = Default::default();
         let cat = paths().args(["/dev/fd/8", "/dev/fd/3", "/dev/fd/0"]).stdin(Redirect::bytes(bytes.clone()));
-        let cat = cat.fd_in(3, Redirect::bytes(bytes.clone())).fd_in(8, Redirect::from_reader(std::io::Cursor::new(bytes)));
+        let cat =
+            cat.fd_in(3, Redirect::bytes(bytes.clone())).fd_in(8, Redirect::from_reader(std::io::Cursor::new(bytes)));
         let fan = role("fan").args(["0", "1", "6"]).fd_out(6, Redirect::to_writer(sums[1].clone()));
         let output = (cat | fan).stdout(Redirect::to_writer(sums[0].clone())).run().expect("it runs");
         assert_eq!(sums[0].get().0, 3 * expected.0);
@@ -116,7 +119,10 @@ fn much_goes_through_taken_ends_and_arguments() {
         assert!(job.wait().expect("it ends").success());
 
         let line = role("blocks").arg(much.to_string())
-            | role("tee-paths").arg_writer(role("check-blocks")).arg_writer(role("check-blocks")).stdout(Redirect::null());
+            | role("tee-paths")
+                .arg_writer(role("check-blocks"))
+                .arg_writer(role("check-blocks"))
+                .stdout(Redirect::null());
         assert_eq!(line.read().expect("it runs"), format!("{much}\n{much}"));
     });
 }

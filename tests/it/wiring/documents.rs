@@ -28,7 +28,7 @@ fn each_reader_of_one_run_has_the_document_to_itself() {
         let copy = role("fan").args(["3", "1"]).fd_in(3, document.clone()).fd_in(4, document.clone());
         let second = paths().args(["/dev/fd/0", "/dev/fd/3"]).fd_in(3, document.clone());
         assert_eq!((copy | second).read().expect("it runs"), "text\ntext");
-        let one = paths().stdin(document);
+        let one = role("cat").stdin(document);
         let both = paths().arg_reader(one.clone()).arg_reader(one);
         assert_eq!(both.read().expect("it runs"), "text\ntext");
     });

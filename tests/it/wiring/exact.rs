@@ -122,7 +122,8 @@ fn a_jobserver_keeps_its_numbers_unless_they_are_given_away() {
         let numbers = [reader.as_raw_fd(), writer.as_raw_fd()];
         let flags = format!(" -j --jobserver-auth={},{}", numbers[0], numbers[1]);
         let file = marked(3);
-        let seen = told(&reporting().env("MAKEFLAGS", &flags).map_shared_fd(Arc::clone(&file), 30).run().expect("it runs"));
+        let seen =
+            told(&reporting().env("MAKEFLAGS", &flags).map_shared_fd(Arc::clone(&file), 30).run().expect("it runs"));
         assert_eq!((&seen[&numbers[0]], &seen[&30]), (&State::of(&reader), &State::of(&file)));
         let cmd = reporting().env("MAKEFLAGS", &flags).map_shared_fd(Arc::clone(&file), numbers[0]);
         let seen = told(&cmd.run().expect("it runs"));

@@ -86,12 +86,12 @@ fn a_start_that_fails_the_check_takes_nothing() {
             (ErrorKind::Conflict, role("exit").map_fd(null(), 4).fd_piped_out(4).into()),
             (ErrorKind::InvalidInput, role("exit").map_fd(null(), -1).into()),
             (ErrorKind::InvalidInput, role("exit").fd_piped_in(i32::MAX).into()),
-            (ErrorKind::Redirect, role("cat").stdin_fd(File::open("/").expect("it opens")).into()),
+            (ErrorKind::Redirect, role("cat").stderr(Redirect::fd(File::open("/").expect("it opens"))).into()),
         ];
         for (kind, wrong) in wrong {
             for (name, give) in ONE_SHOT {
                 let before = open_fds();
-                let (cmd, reader) = holding(role("say").args(["1", ""]), give);
+                let (cmd, reader) = holding(role("exit").arg("0"), give);
                 let error = (cmd.clone() | wrong.clone()).run().expect_err("the second stage is wrong");
                 assert_eq!((error.kind(), error.stage()), (kind, Some(1)), "{name}: {error}");
                 // Nobody took it: it is good for a run.

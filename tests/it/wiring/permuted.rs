@@ -42,7 +42,9 @@ fn partitions(n: usize, most: usize) -> Vec<Vec<usize>> {
         return vec![Vec::new()];
     }
     let firsts = (1..=n.min(most)).rev();
-    firsts.flat_map(|first| partitions(n - first, first).into_iter().map(move |rest| [vec![first], rest].concat())).collect()
+    firsts
+        .flat_map(|first| partitions(n - first, first).into_iter().map(move |rest| [vec![first], rest].concat()))
+        .collect()
 }
 
 /// The permutation with these cycles, which go through `order`.

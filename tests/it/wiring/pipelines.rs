@@ -21,7 +21,8 @@ fn the_same_number_in_several_stages_is_as_many_streams() {
             | through().fd_piped_out(3)
             | through().fd_piped_out(3);
         let output = line.output().expect("it runs");
-        let seen: Vec<_> = output.fds.iter().map(|fd| (fd.stage, fd.number, fd.bytes.to_str().expect("text"))).collect();
+        let seen: Vec<_> =
+            output.fds.iter().map(|fd| (fd.stage, fd.number, fd.bytes.to_str().expect("text"))).collect();
         assert_eq!(seen, [(0, 3, "abc"), (2, 3, "ABC"), (3, 3, "ABC")]);
         assert_eq!(*output.fd(3).expect("captured"), "abc");
         assert_eq!(output.stdout, "ABC");
@@ -35,7 +36,8 @@ fn what_was_captured_is_listed_by_stage_and_number_however_it_was() {
         let plain = say("first").fd_out(9, Redirect::capture()).fd_piped_out(4).fd_piped_out(3);
         // A tee is served by something else than a plain capture.
         let tee = || Redirect::tee([Redirect::capture(), Redirect::null()]);
-        let output = (plain | say("second").fd_out(9, tee()).fd_out(3, tee()).fd_piped_out(4)).output().expect("it runs");
+        let output =
+            (plain | say("second").fd_out(9, tee()).fd_out(3, tee()).fd_piped_out(4)).output().expect("it runs");
         let order: Vec<_> = output.fds.iter().map(|fd| (fd.stage, fd.number)).collect();
         assert_eq!(order, [(0, 3), (0, 4), (0, 9), (1, 3), (1, 4), (1, 9)]);
         assert_eq!(*output.fd(3).expect("captured"), "first");

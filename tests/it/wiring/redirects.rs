@@ -129,7 +129,8 @@ fn every_verb_serves_a_further_stream() {
             let told = Arc::clone(told);
             Redirect::each_line(move |line: &[u8]| told.lock().expect("no panic").extend_from_slice(line))
         };
-        let lines: Vec<String> = cmd().fd_out(3, each(&told)).lines().expect("lines").map(|l| l.expect("text")).collect();
+        let lines: Vec<String> =
+            cmd().fd_out(3, each(&told)).lines().expect("lines").map(|l| l.expect("text")).collect();
         assert_eq!(lines, ["one"]);
         let mut text = String::new();
         cmd().fd_out(3, each(&told)).reader().expect("reader").read_to_string(&mut text).expect("its end");

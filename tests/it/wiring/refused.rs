@@ -86,19 +86,23 @@ fn a_number_beyond_the_limit_of_open_files_is_refused_with_the_limit() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be read");
         setrlimit(Resource::RLIMIT_NOFILE, 300, hard).expect("it can be lowered");
         for (_, given) in USES {
-            assert_refused(given(role("exit"), 300), ErrorKind::InvalidInput, &["fd 300", "limit of open files is 300"]);
+            assert_refused(
+                given(role("exit"), 300),
+                ErrorKind::InvalidInput,
+                &["fd 300", "limit of open files is 300"],
+            );
             given(role("exit").arg("0"), 299).run().expect("the last one there is");
         }
     });
 }
 
 #[test]
-fn an_argument_finds_a_number_under_a_low_limit() {
+fn an_argument_whose_number_the_limit_forbids_is_refused_like_any_other() {
     isolated(|| {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be read");
         setrlimit(Resource::RLIMIT_NOFILE, 32, hard).expect("it can be lowered");
-        let cat = paths().arg_reader(role("echo").arg("x"));
-        assert_eq!(cat.read().expect("there are numbers left"), "x");
+        let cmd = role("cat").arg_reader(role("echo"));
+        assert_refused(cmd, ErrorKind::InvalidInput, &["fd 63", "limit of open files is 32"]);
     });
 }
 
@@ -122,7 +126,9 @@ fn a_descriptor_that_was_closed_behind_its_owner_is_named_with_its_role() {
         assert_refused(keep(role("exit").map_fd(closed(), 9)), ErrorKind::Redirect, &[&named, "fd 9"]);
         assert_refused(keep(role("exit").pass_fd(closed())), ErrorKind::Redirect, &[&named, &format!("fd {fd}")]);
         assert_refused(keep(role("exit").arg_fd(closed())), ErrorKind::Redirect, &[&named, "fd 63"]);
-        assert_refused(keep(role("exit").stdin_fd(closed())), ErrorKind::Redirect, &[&named, "stdin"]);
+        let error = keep(role("exit").stdin_fd(closed())).run().expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Redirect);
+        assert!(error.to_string().contains(&named) && error.to_string().contains("stdin"), "{error}");
         assert_refused(keep(role("exit").fd_out(8, Redirect::fd(closed()))), ErrorKind::Redirect, &[&named, "fd 8"]);
         let tee = Redirect::tee([Redirect::fd(closed()), Redirect::capture()]);
         assert_refused(keep(role("exit").fd_out(8, tee)), ErrorKind::Redirect, &[&named, "fd 8"]);
@@ -139,8 +145,10 @@ fn a_descriptor_that_was_closed_behind_its_owner_is_named_with_its_role() {
 fn a_directory_is_no_standard_stream_but_may_be_any_other() {
     isolated(|| {
         let root = || File::open("/").expect("it opens");
-        assert_refused(role("cat").stdin_fd(root()), ErrorKind::Redirect, &["stdin", "directory"]);
-        assert_refused(role("cat").stdout(Redirect::fd(root())), ErrorKind::Redirect, &["stdout", "directory"]);
+        let error = role("cat").stdin_fd(root()).run().expect_err("refused");
+        assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::Redirect, Some(nix::libc::EISDIR)));
+        assert!(error.to_string().contains("stdin, is a directory"), "{error}");
+        assert_refused(role("cat").stderr(Redirect::fd(root())), ErrorKind::Redirect, &["stderr", "directory"]);
         let seen = told(&reporting().map_fd(root(), 9).arg_fd(root()).run().expect("it runs"));
         assert_eq!((&seen[&9].file, &seen[&63].file), (&State::of(root()).file, &State::of(root()).file));
     });

@@ -7,7 +7,10 @@ use crate::support::role;
 #[test]
 fn arguments_are_shown_as_some_shells_write_them() {
     isolated(|| {
-        let cmd = Cmd::new("diff").arg_reader(Cmd::new("sort").arg("a b") | Cmd::new("uniq")).arg("-").arg_writer(Cmd::new("gzip"));
+        let cmd = Cmd::new("diff")
+            .arg_reader(Cmd::new("sort").arg("a b") | Cmd::new("uniq"))
+            .arg("-")
+            .arg_writer(Cmd::new("gzip"));
         assert_eq!(cmd.to_string(), "diff <(sort 'a b' | uniq) - >(gzip)");
         let nested = Cmd::new("cat").arg_reader(cmd.arg_fd(null()));
         assert_eq!(nested.to_string(), "cat <(diff <(sort 'a b' | uniq) - >(gzip) \"${FD:?}\")");
@@ -56,7 +59,8 @@ fn the_plan_says_which_number_leads_where() {
 fn a_number_that_is_named_is_noted_only_when_the_child_does_not_get_it() {
     isolated(|| {
         let named = || Cmd::new("cat").arg("/dev/fd/5");
-        let notes = |cmd: Cmd| cmd.dry_run().expect("nothing is wrong").to_string().matches("note: descriptor 5").count();
+        let notes =
+            |cmd: Cmd| cmd.dry_run().expect("nothing is wrong").to_string().matches("note: descriptor 5").count();
         assert_eq!(notes(named()), 1);
         assert_eq!(notes(named().map_fd(null(), 6)), 1);
         assert_eq!(notes(named().map_fd(null(), 5)), 0);
