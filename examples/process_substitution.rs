@@ -30,7 +30,9 @@ fn main() -> Result<(), Error> {
     // Three columns: only in the first, only in the second, in both.
     let columns = compare(left, right).timeout(Duration::from_secs(60)).read()?;
     // And `tee >(grep …) >(grep …)`: as many readers of one text as there are questions, in one pass.
-    let count = |name, option| cmd!("grep", option, "^\t\t").allow_codes([1]) | cmd!("sed", format!("s/^/{name}: /"));
+    let count = |name: &str, option: &str| {
+        cmd!("grep", option, "^\t\t").allow_codes([1]) | cmd!("sed", format!("s/^/{name}: /"))
+    };
     let tee = cmd!("tee").arg_writer(count("in both", "-c")).arg_writer(count("in one", "-vc"));
     let counts = tee.stdin(Redirect::bytes(columns.clone() + "\n")).stdout(Redirect::null()).read()?;
     println!("{columns}\n{counts}");

@@ -70,8 +70,13 @@ impl Lowering<'_> {
             (Input::Null, None) => Place::Null,
             (Input::Null, own) => self.input(index, Stream::Stdin, own)?,
             (Input::Pipe(pipe), None) => Place::Pipe(pipe),
-            (Input::Pipe(_), Some(own)) => {
-                let what = format!("has a stdin of its own ({own:?}), but the stage before it feeds it");
+            (Input::Pipe(pipe), Some(own)) => {
+                let feeds = if self.is_of_an_argument(pipe) {
+                    "what is written to the argument's path"
+                } else {
+                    "the stage before it"
+                };
+                let what = format!("has a stdin of its own ({own:?}), but {feeds} feeds it");
                 return Err(self.conflict(index, what));
             }
         };
@@ -102,7 +107,7 @@ impl Lowering<'_> {
                     let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
                     return Err(self.conflict(index, what));
                 }
-                let tee = if link == Link::Stderr { None } else { self.tee(index, spec.stdout.as_ref())? };
+                let tee = if link == Link::Stderr { None } else { self.tee(index, pipe, spec.stdout.as_ref())? };
                 let out = self.link(pipe, tee);
                 match link {
                     Link::Stdout => (out, self.stderr(spec)?),
@@ -124,7 +129,7 @@ impl Lowering<'_> {
                     .conflict(index, "is a closure, which has no stderr, but its stderr feeds the next stage".into()))
             }
             Output::Into(Link::Stdout | Link::Both, pipe) => {
-                let tee = self.tee(index, own)?;
+                let tee = self.tee(index, pipe, own)?;
                 Ok(self.link(pipe, tee))
             }
         }
@@ -180,17 +185,24 @@ impl Lowering<'_> {
     }
 
     /// The stdout of its own that a stage may have although it feeds the next one.
-    fn tee<'t>(&self, index: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
+    fn tee<'t>(&self, index: usize, pipe: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
         match own {
             None => Ok(None),
             Some(tee @ Target::Tee(_)) => Ok(Some(tee)),
             Some(own) => {
+                let feeds = if self.is_of_an_argument(pipe) { "the argument's path" } else { "the next stage" };
                 let what = format!(
-                    "has a stdout of its own ({own:?}), but its stdout feeds the next stage (a `tee` of the two would do both)"
+                    "has a stdout of its own ({own:?}), but its stdout feeds {feeds} (a `tee` of the two would do both)"
                 );
                 Err(self.conflict(index, what))
             }
         }
+    }
+
+    /// Whether a path in an argument leads to this pipe.
+    fn is_of_an_argument(&self, pipe: usize) -> bool {
+        let leads = |wire: &Wire| matches!(wire.place, Place::Pipe(number) if number == pipe);
+        self.chained.iter().flat_map(|stage| &stage.wires).any(leads)
     }
 
     /// The writer's place of a pipe to another stage. A `tee` stands in between, in this process.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use pipewright::{ErrorKind, Pipeline};
+use pipewright::ErrorKind;
 
 use super::*;
 use crate::harness::*;
@@ -128,7 +128,7 @@ fn an_error_names_the_stage_and_the_number() {
         assert_eq!((error.kind(), error.stage()), (ErrorKind::Redirect, Some(1)));
         assert!(error.to_string().contains("as its fd 7"), "{error}");
         let limited = role("say").args(["3", "x"]).fd_piped_out(3) | role("say").args(["3", "123"]).fd_piped_out(3);
-        let error = Pipeline::from(limited).fd_limit(3, pipewright::Limit::Fail(2)).run().expect_err("too much");
+        let error = limited.fd_limit(3, pipewright::Limit::Fail(2)).run().expect_err("too much");
         assert_eq!((error.kind(), error.stage()), (ErrorKind::LimitExceeded, Some(1)), "{error}");
     });
 }

@@ -32,6 +32,24 @@ fn the_line_does_what_the_command_does_when_a_shell_has_it() {
 }
 
 #[test]
+fn further_streams_are_shown_as_far_as_a_shell_has_them() {
+    isolated(|| {
+        let cmd =
+            Cmd::new("a").fd_in(3, Redirect::file("in")).fd_out(4, Redirect::file("o ut")).fd_out(5, Redirect::null());
+        let cmd = cmd.fd_out(6, Redirect::append("log")).fd_in(7, Redirect::null()).map_fd(null(), 8).fd_piped_out(9);
+        assert_eq!(cmd.to_string(), "a 3< in 4> 'o ut' 5> /dev/null 6>> log 7< /dev/null");
+        // A shell swaps by way of 3, and has 3 all the same.
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("three");
+        let swapped = role("say").args(["1", "one", "2", "two", "3", "three"]).swap_stdout_stderr();
+        let line = swapped.fd_out(3, Redirect::file(&path)).to_string();
+        let out = Cmd::sh(line).output().expect("the shell runs it");
+        assert_eq!((out.stdout_str(), out.stderr_str()), (Ok("two"), Ok("one")));
+        assert_eq!(std::fs::read_to_string(&path).expect("written"), "three");
+    });
+}
+
+#[test]
 fn the_plan_says_which_number_leads_where() {
     isolated(|| {
         let cmd = Cmd::new("diff").arg_reader(Cmd::new("sort") | Cmd::new("uniq")).arg_fd(null()).fd_piped_out(3);
