@@ -32,7 +32,7 @@ pub struct Output {
     pub stderr: Captured,
     /// Each stage, in the pipeline's order.
     pub stages: Vec<StageReport>,
-    /// What was captured from further descriptors, by stage; [`fd`](Output::fd) finds one by its number.
+    /// What was captured from further descriptors, by stage, then by number; [`fd`](Output::fd) finds one by its number.
     pub fds: Vec<FdOutput>,
     /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because some process that is not of this run still
     /// held them.

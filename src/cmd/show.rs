@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::env::is_public;
 use super::quote::{quote, quote_program};
-use super::{Merge, Opens, Spec};
+use super::{Extra, ExtraSource, Merge, Opens, Spec};
 use crate::redirect::{Common, Input, Target};
 use crate::spawn::EnvChange;
 
@@ -145,4 +145,16 @@ fn redirections(line: &mut String, spec: &Spec) {
         Merge { stdout_to_stderr: true, .. } => " >&2",
         Merge { .. } => "",
     });
+    // Behind the merges, which may need a 3 for a moment.
+    for Extra { number, source } in &spec.extra {
+        let (sign, path) = match source {
+            ExtraSource::In(Input::Common(Common::Null)) => ("<", OsStr::new("/dev/null")),
+            ExtraSource::In(Input::Common(Common::File(path))) => ("<", path.as_os_str()),
+            ExtraSource::Out(Target::Common(Common::Null)) => (">", OsStr::new("/dev/null")),
+            ExtraSource::Out(Target::Common(Common::File(path))) => (">", path.as_os_str()),
+            ExtraSource::Out(Target::Append(path)) => (">>", path.as_os_str()),
+            _ => continue,
+        };
+        let _ = write!(line, " {number}{sign} {}", quote(path.as_bytes()));
+    }
 }

@@ -31,17 +31,33 @@ fn descriptors(plan: &Plan) -> Result<(), Error> {
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, what).at(plan.stage_name(index)));
             }
-            let found = match &wire.place {
-                Place::Fd(slot) => slot.peek(|fd| fault(fd, wire.stream)).flatten(),
-                Place::SharedFd(fd) => fault(fd, wire.stream),
-                _ => None,
-            };
-            if let Some((what, error)) = found {
+            if let Some((what, error)) = fault_of(&wire.place, wire.stream) {
                 return Err(Error::new(ErrorKind::Redirect, what).at(plan.stage_name(index)).because(error));
             }
         }
     }
+    for (number, pipe) in plan.pipes.iter().enumerate() {
+        let PipePlan::Drain(stream, sinks) = pipe else { continue };
+        for sink in sinks {
+            let SinkPlan::Place(place) = sink else { continue };
+            if let Some((what, error)) = fault_of(place, *stream) {
+                let error = Error::new(ErrorKind::Redirect, what).because(error);
+                return Err(match plan.users(number, false).next() {
+                    Some((stage, _)) => error.at(plan.stage_name(stage)),
+                    None => error,
+                });
+            }
+        }
+    }
     Ok(())
+}
+
+fn fault_of(place: &Place, stream: Stream) -> Option<(String, io::Error)> {
+    match place {
+        Place::Fd(slot) => slot.peek(|fd| fault(fd, stream)).flatten(),
+        Place::SharedFd(fd) => fault(fd, stream),
+        _ => None,
+    }
 }
 
 /// What keeps a descriptor from being a stream of a child. It may have been closed behind its owner's back; and a directory can be handed
@@ -78,7 +94,7 @@ fn unused(plan: &Plan) -> Result<(), Error> {
         }
         for wire in &stage.wires {
             if matches!(&wire.place, Place::Fd(slot) if slot.is_used()) {
-                return Err(used(wire.stream).at(plan.stage_name(index)));
+                return Err(used_fd(wire.stream).at(plan.stage_name(index)));
             }
         }
     }
@@ -135,6 +151,17 @@ pub(super) fn used_closure() -> Error {
         ErrorKind::AlreadyUsed,
         "an earlier start took its one-shot closure (`pipe_fn` takes one for any number of runs)",
     )
+}
+
+/// The same of a descriptor, which has another word for what can be used again under the numbers beyond the standard ones.
+fn used_fd(stream: Stream) -> Error {
+    if stream.number() <= 2 {
+        return used(stream);
+    }
+    let what = format!(
+        "an earlier start took its one-shot {stream} (`map_shared_fd`, `shared_fd` and `file` can be used any number of times)"
+    );
+    Error::new(ErrorKind::AlreadyUsed, what)
 }
 
 pub(super) fn used(stream: Stream) -> Error {

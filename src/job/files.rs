@@ -22,7 +22,7 @@ use crate::sys::fds;
 pub(super) struct Files {
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
-    documents: Vec<(Arc<Vec<u8>>, Arc<OwnedFd>)>,
+    documents: Vec<(usize, Arc<OwnedFd>)>,
     fds: Vec<(OneShot<OwnedFd>, Arc<OwnedFd>)>,
 }
 
@@ -68,8 +68,8 @@ impl Files {
                 let same = |file: &&(PathBuf, Mode, Arc<OwnedFd>)| file.0 == *path && file.1 == *mode;
                 self.files.iter().find(same).map(|file| Arc::clone(&file.2))
             }
-            Place::Document(bytes) => {
-                self.documents.iter().find(|(other, _)| Arc::ptr_eq(other, bytes)).map(|(_, fd)| Arc::clone(fd))
+            Place::Document(_, number) => {
+                self.documents.iter().find(|(other, _)| other == number).map(|(_, fd)| Arc::clone(fd))
             }
             Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
             Place::SharedFd(fd) => Some(Arc::clone(fd)),
@@ -88,12 +88,12 @@ impl Files {
                 self.files.push((path.clone(), *mode, Arc::new(file)));
                 Ok(())
             }
-            Place::Document(bytes) if self.shared(place).is_none() => {
+            Place::Document(bytes, number) if self.shared(place).is_none() => {
                 let fd = document(bytes).and_then(fds::clear_of_stdio).map_err(|error| {
                     let what = format!("cannot make the document for its {stream}");
                     Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
                 })?;
-                self.documents.push((Arc::clone(bytes), Arc::new(fd)));
+                self.documents.push((*number, Arc::new(fd)));
                 Ok(())
             }
             Place::Fd(slot) if self.shared(place).is_none() => {
@@ -103,7 +103,7 @@ impl Files {
             }
             Place::Inherit(_)
             | Place::File(..)
-            | Place::Document(_)
+            | Place::Document(..)
             | Place::Fd(_)
             | Place::SharedFd(_)
             | Place::Pipe(_) => Ok(()),

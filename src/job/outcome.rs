@@ -144,9 +144,12 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
                         Stream::Stderr => &mut output.stderr,
                         Stream::Output(number) => {
                             let stage = pipe.and_then(|pipe| only_user(plan, pipe, false)).unwrap_or_default();
-                            output.fds.push(FdOutput { stage, number, bytes: Captured::not_captured() });
-                            let Some(made) = output.fds.last_mut() else { continue };
-                            &mut made.bytes
+                            let same = |fd: &FdOutput| (fd.stage, fd.number) == (stage, number);
+                            let at = output.fds.iter().position(same).unwrap_or(output.fds.len());
+                            if at == output.fds.len() {
+                                output.fds.push(FdOutput { stage, number, bytes: Captured::not_captured() });
+                            }
+                            &mut output.fds[at].bytes
                         }
                         Stream::Stdout | Stream::Stdin | Stream::Input(_) => &mut output.stdout,
                     };
@@ -155,6 +158,8 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
             }
         }
     }
+    // Flows come in the order in which they were made.
+    output.fds.sort_by_key(|fd| (fd.stage, fd.number));
     unread
 }
 

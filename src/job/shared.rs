@@ -181,6 +181,8 @@ impl Shared {
                 *turn = Turn::Detached;
                 drop(turn);
                 drop(run);
+                // A thread that has not begun yet holds the rest of this for a moment longer.
+                drop(self.waker().take());
             }
             Turn::Driven => {
                 for process in processes {

@@ -59,9 +59,15 @@ impl Chains {
         let setting = pipeline.settings.names().first().copied().filter(|_| inner);
         let misplaced = pipeline.misplaced.clone().or(setting.map(|setting| Misplaced { stage: 0, setting }));
         if let Some(Misplaced { stage, setting }) = misplaced {
-            let what = format!(
-                "carries `{setting}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{setting}(…)`"
-            );
+            let what = if inner {
+                format!(
+                    "carries `{setting}`, which is a setting of a whole run, inside an argument; set it on the command that has the argument"
+                )
+            } else {
+                format!(
+                    "carries `{setting}`, which is a setting of a whole run, inside a pipeline; put parentheses: `(a | b).{setting}(…)`"
+                )
+            };
             let count = start + pipeline.stages.len();
             let error = Error::new(ErrorKind::Conflict, what);
             return Err(match pipeline.stages.get(stage) {
@@ -124,14 +130,13 @@ fn numbered(stage: &StageSpec) -> (StageSpec, Vec<(i32, Opens)>) {
         return (stage.clone(), Vec::new());
     }
     let taken: BTreeSet<i32> = spec.extra.iter().map(|extra| extra.number).collect();
-    let mut free = (3..=HIGHEST).rev().filter(|number| !taken.contains(number));
+    let mut free = (3..=HIGHEST).rev().chain(HIGHEST + 1..i32::MAX).filter(|number| !taken.contains(number));
     let mut spec: Spec = (**spec).clone();
     let mut all = Vec::new();
     for arg in &mut spec.args {
         let Some(opens) = &arg.opens else { continue };
-        // With all of the usual ones taken, one that the limit on descriptors may refuse, in words.
-        let number =
-            free.next().unwrap_or_else(|| i32::try_from(all.len()).unwrap_or(i32::MAX).saturating_add(1 << 16));
+        // No table has as many numbers as there are.
+        let number = free.next().unwrap_or(i32::MAX);
         arg.text = OsString::from(format!("/dev/fd/{number}"));
         all.push((number, opens.clone()));
     }

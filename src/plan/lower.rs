@@ -15,7 +15,8 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut chains = Chains::default();
     chains.add(pipeline, Input::Run, Output::Run)?;
     let Chains { stages: chained, pipes } = chains;
-    let mut lowering = Lowering { chained: &chained, verb, pipes, captured_stderr: None, shared_stderr: Vec::new() };
+    let mut lowering =
+        Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
     let mut stages = Vec::with_capacity(chained.len());
     for (index, stage) in chained.iter().enumerate() {
         let wires = lowering.stage(index, stage)?;
@@ -47,6 +48,8 @@ struct Lowering<'a> {
     chained: &'a [Chained],
     verb: Verb,
     pipes: Vec<PipePlan>,
+    /// How many there are.
+    documents: usize,
     /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
     captured_stderr: Option<usize>,
     /// What a pipeline said of every stage's stderr is one place for all of them.
@@ -67,8 +70,13 @@ impl Lowering<'_> {
             (Input::Null, None) => Place::Null,
             (Input::Null, own) => self.input(index, Stream::Stdin, own)?,
             (Input::Pipe(pipe), None) => Place::Pipe(pipe),
-            (Input::Pipe(_), Some(own)) => {
-                let what = format!("has a stdin of its own ({own:?}), but the stage before it feeds it");
+            (Input::Pipe(pipe), Some(own)) => {
+                let feeds = if self.is_of_an_argument(pipe) {
+                    "what is written to the argument's path"
+                } else {
+                    "the stage before it"
+                };
+                let what = format!("has a stdin of its own ({own:?}), but {feeds} feeds it");
                 return Err(self.conflict(index, what));
             }
         };
@@ -92,14 +100,14 @@ impl Lowering<'_> {
     fn command_outputs(&mut self, index: usize, spec: &Spec, output: Output) -> Result<(Place, Place), Error> {
         let (stdout, stderr) = match output {
             Output::Run => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
-            Output::Beside => (self.side_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
+            Output::Beside => (self.beside(spec.stdout.as_ref()), self.stderr(spec)?),
             Output::Into(link, pipe) => {
                 let own_stderr = if link == Link::Stdout { None } else { spec.stderr.as_ref() };
                 if let Some(own) = own_stderr {
                     let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
                     return Err(self.conflict(index, what));
                 }
-                let tee = if link == Link::Stderr { None } else { self.tee(index, spec.stdout.as_ref())? };
+                let tee = if link == Link::Stderr { None } else { self.tee(index, pipe, spec.stdout.as_ref())? };
                 let out = self.link(pipe, tee);
                 match link {
                     Link::Stdout => (out, self.stderr(spec)?),
@@ -115,13 +123,13 @@ impl Lowering<'_> {
     fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Error> {
         match output {
             Output::Run => self.last_stdout(index, own),
-            Output::Beside => self.side_stdout(index, own),
+            Output::Beside => Ok(self.beside(own)),
             Output::Into(Link::Stderr, _) => {
                 Err(self
                     .conflict(index, "is a closure, which has no stderr, but its stderr feeds the next stage".into()))
             }
             Output::Into(Link::Stdout | Link::Both, pipe) => {
-                let tee = self.tee(index, own)?;
+                let tee = self.tee(index, pipe, own)?;
                 Ok(self.link(pipe, tee))
             }
         }
@@ -161,7 +169,7 @@ impl Lowering<'_> {
                     let pipe = self.add(PipePlan::Drain(Stream::Output(number), sinks));
                     (Stream::Output(number), Place::Pipe(pipe))
                 }
-                ExtraSource::Out(Target::Common(Common::Inherit)) => return Err(self.inherits(index, number)),
+                ExtraSource::Out(to) if inherits(to) => return Err(self.inherits(index, number)),
                 ExtraSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
             };
             wires.push(Wire { stream, place });
@@ -177,17 +185,24 @@ impl Lowering<'_> {
     }
 
     /// The stdout of its own that a stage may have although it feeds the next one.
-    fn tee<'t>(&self, index: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
+    fn tee<'t>(&self, index: usize, pipe: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
         match own {
             None => Ok(None),
             Some(tee @ Target::Tee(_)) => Ok(Some(tee)),
             Some(own) => {
+                let feeds = if self.is_of_an_argument(pipe) { "the argument's path" } else { "the next stage" };
                 let what = format!(
-                    "has a stdout of its own ({own:?}), but its stdout feeds the next stage (a `tee` of the two would do both)"
+                    "has a stdout of its own ({own:?}), but its stdout feeds {feeds} (a `tee` of the two would do both)"
                 );
                 Err(self.conflict(index, what))
             }
         }
+    }
+
+    /// Whether a path in an argument leads to this pipe.
+    fn is_of_an_argument(&self, pipe: usize) -> bool {
+        let leads = |wire: &Wire| matches!(wire.place, Place::Pipe(number) if number == pipe);
+        self.chained.iter().flat_map(|stage| &stage.wires).any(leads)
     }
 
     /// The writer's place of a pipe to another stage. A `tee` stands in between, in this process.
@@ -209,7 +224,10 @@ impl Lowering<'_> {
             }
             Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(stream))),
             Some(Input::Common(common)) => place(common, 0, Mode::Read),
-            Some(Input::Document(bytes)) => Place::Document(Arc::clone(bytes)),
+            Some(Input::Document(bytes)) => {
+                self.documents += 1;
+                Place::Document(Arc::clone(bytes), self.documents)
+            }
             Some(own) => Place::Pipe(self.add(PipePlan::Feed(stream, own.clone()))),
         })
     }
@@ -231,6 +249,17 @@ impl Lowering<'_> {
     /// The stdout of a stage that feeds the next one by its stderr alone: where the run's stdout goes, unless set.
     fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
         if self.verb == Verb::Stream && own.is_none() { Ok(Place::Inherit(1)) } else { self.last_stdout(index, own) }
+    }
+
+    /// The stdout of a stage that reads what an argument's path is given: where an unset one of the run's goes.
+    fn beside(&mut self, own: Option<&Target>) -> Place {
+        match (self.verb, own) {
+            (Verb::Stream, None) => Place::Pipe(self.drain_stdout(SinkPlan::Lent)),
+            (Verb::Output | Verb::Read, None | Some(Target::Common(Common::Piped))) => {
+                Place::Pipe(self.drain_stdout(SinkPlan::Capture))
+            }
+            (_, own) => self.output(Stream::Stdout, own),
+        }
     }
 
     /// One pipe for all that becomes the run's stdout.
@@ -321,6 +350,15 @@ impl Lowering<'_> {
 
     fn conflict(&self, index: usize, what: String) -> Error {
         Error::new(ErrorKind::Conflict, what).at(self.name(index))
+    }
+}
+
+/// Whether it is this process's own stream, or a `tee` leads to that.
+fn inherits(target: &Target) -> bool {
+    match target {
+        Target::Common(Common::Inherit) => true,
+        Target::Tee(targets) => targets.iter().any(inherits),
+        _ => false,
     }
 }
 

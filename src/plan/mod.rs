@@ -4,7 +4,7 @@
 
 mod chain;
 mod lower;
-pub(crate) mod show;
+mod show;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -78,8 +78,8 @@ pub(crate) enum Place {
     Inherit(i32),
     Null,
     File(PathBuf, Mode),
-    /// A file in memory with these bytes.
-    Document(Arc<Vec<u8>>),
+    /// A file in memory with these bytes. By number, for each is a file of its own: two that read one would share its offset.
+    Document(Arc<Vec<u8>>, usize),
     Fd(OneShot<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
     /// A pipe of the plan, by number.
@@ -132,7 +132,7 @@ impl Plan {
     /// Adds to an error what was run, and what must not be shown of it.
     pub(crate) fn tell(&self, error: Error) -> Error {
         let line = shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links);
-        let notes = self.commands().flat_map(|(_, spec)| show::notes(spec)).collect();
+        let notes = self.stages.iter().flat_map(show::notes).collect();
         error.running(line, self.secrets(), notes)
     }
 

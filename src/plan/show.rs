@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Mode, PipePlan, Place, Plan, SinkPlan, Verb};
+use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
 use crate::cmd::command_line;
 use crate::cmd::quote::quote;
 
@@ -22,7 +22,7 @@ impl fmt::Display for Plan {
             for wire in &stage.wires {
                 write!(f, "\n  {:<7} {}", wire.stream.to_string(), place(&wire.place))?;
             }
-            for note in stage.stage.command().map(notes).unwrap_or_default() {
+            for note in notes(stage) {
                 write!(f, "\n  note: {note}")?;
             }
         }
@@ -94,7 +94,7 @@ fn place(place: &Place) -> String {
             };
             format!("file {} ({how})", quote(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())))
         }
-        Place::Document(bytes) => format!("a file in memory with {} bytes", bytes.len()),
+        Place::Document(bytes, _) => format!("a file in memory with {} bytes", bytes.len()),
         Place::Fd(slot) => format!("{slot:?} descriptor"),
         Place::SharedFd(_) => "shared descriptor".into(),
         Place::Pipe(number) => format!("pipe {number}"),
@@ -113,13 +113,12 @@ pub(super) fn sink(sink: &SinkPlan) -> String {
 }
 
 /// What a reader should know before running it.
-pub(crate) fn notes(spec: &crate::cmd::Spec) -> Vec<String> {
-    if spec.inherit_fds {
-        return Vec::new();
-    }
+pub(super) fn notes(stage: &StagePlan) -> Vec<String> {
+    let Some(spec) = stage.stage.command().filter(|spec| !spec.inherit_fds) else { return Vec::new() };
     let undeclared = |text: &str| {
         let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
-        number.parse::<u32>().ok().filter(|number| *number > 2)
+        let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;
+        stage.wires.iter().all(|wire| wire.stream.number() != number).then_some(number)
     };
     let args = spec.args.iter().filter(|arg| !arg.secret).filter_map(|arg| arg.text.to_str());
     args.filter_map(undeclared)

@@ -30,7 +30,7 @@ pub(crate) fn clear_of_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// The same descriptor at the number `above` or higher; the original, if it has to move, is closed.
-pub(crate) fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
+fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= above { Ok(fd) } else { dup_above(fd.as_fd(), above) }
 }
 

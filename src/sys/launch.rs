@@ -116,9 +116,7 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     let pipe_failed = |error: &io::Error| Failure::new(Step::Pipe, error);
     let (reader, writer) = os_pipe::pipe().map_err(|error| pipe_failed(&error))?;
     let reader = fds::clear_of_stdio(reader.into()).map_err(|error| pipe_failed(&error))?;
-    // Above every number that the child's map uses: a `dup2` there must not close the way back.
-    let above = highest_target(&plan).saturating_add(1).max(3);
-    let writer = fds::move_above(writer.into(), above).map_err(|error| pipe_failed(&error))?;
+    let writer = clear_of_map(writer.into(), plan.fd_ops).map_err(|error| pipe_failed(&error))?;
     plan.status_fd = writer.as_raw_fd();
     let made = {
         let blocked = AllBlocked::new();
@@ -141,13 +139,15 @@ fn fork(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
     conclude(Launched { pid, pidfd }, outcome)
 }
 
-fn highest_target(plan: &ChildPlan<'_>) -> i32 {
-    let target = |op: &child::FdOp| match *op {
-        child::FdOp::Dup2 { to, .. } => to,
-        child::FdOp::Save { above, .. } => above,
-        child::FdOp::Keep { fd } => fd,
-    };
-    plan.fd_ops.iter().map(target).max().unwrap_or(2)
+/// The same descriptor under a number that the child's map leaves alone: a `dup2` there must not close the way back.
+fn clear_of_map(mut fd: OwnedFd, ops: &[child::FdOp]) -> io::Result<OwnedFd> {
+    let is_written =
+        |number| number <= 2 || ops.iter().any(|op| matches!(*op, child::FdOp::Dup2 { to, .. } if to == number));
+    // What is saved for a moment goes to a number that is free, which this one is not; what is kept is open already.
+    while is_written(fd.as_raw_fd()) {
+        fd = fds::dup_above(fd.as_fd(), fd.as_raw_fd().max(2).saturating_add(1))?;
+    }
+    Ok(fd)
 }
 
 /// Reads what the child reports, up to the end that exec's close-on-exec brings: the byte alone is success.

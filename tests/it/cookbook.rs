@@ -6,6 +6,7 @@ mod stages;
 mod streams;
 mod table;
 mod web;
+mod wiring;
 
 use std::time::{Duration, Instant};
 

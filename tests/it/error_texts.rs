@@ -6,6 +6,7 @@ mod closures;
 mod running;
 mod starting;
 mod texts;
+mod wiring;
 
 use pipewright::Cmd;
 
@@ -23,6 +24,7 @@ fn every_kept_text_is_looked_at() {
         include_str!("error_texts/closures.rs"),
         include_str!("error_texts/starting.rs"),
         include_str!("error_texts/running.rs"),
+        include_str!("error_texts/wiring.rs"),
     ];
     let idle = texts::kept().into_iter().filter(|file| {
         let name = file.strip_suffix(".txt").unwrap_or(file);
