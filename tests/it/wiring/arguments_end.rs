@@ -75,7 +75,7 @@ fn timeout_cancel_kill_and_drop_reach_them() {
             let error = within(time + SLACK * 3, || limited.run()).expect_err("it never ends");
             assert_eq!(error.kind(), ErrorKind::Timeout, "{error:#}");
         });
-        assert_no_child();
+        assert_childless();
         for cmd in endless() {
             let cancel = cmd.cancel_handle();
             let job = cmd.grace(Duration::ZERO).spawn().expect("it starts");
@@ -89,7 +89,7 @@ fn timeout_cancel_kill_and_drop_reach_them() {
             drop(report);
             within(SLACK * 3, || job.wait()).expect("it ends");
         }
-        assert_no_child();
+        assert_childless();
         for cmd in endless() {
             let job = cmd.spawn().expect("it starts");
             within(SLACK, || drop(job));
