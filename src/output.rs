@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::str::Utf8Error;
 use std::time::Duration;
 
+use crate::cmd::quote::escape_text;
 use crate::error::Error;
+use crate::fd::Holder;
 use crate::process::Usage;
 use crate::pump::Captured;
 use crate::status::Status;
@@ -86,13 +88,16 @@ pub struct FdOutput {
     pub bytes: Captured,
 }
 
-/// Streams that somebody else still held when the run was over. In this version the holder is not named.
+/// Streams that somebody else still held when the run was over, and who that was.
 ///
 /// ```
 /// use pipewright::{Stream, cmd};
 /// use std::time::Duration;
 /// let out = cmd!("sh", "-c", "sleep 1 & echo started").eof_grace(Duration::from_millis(20)).output()?;
-/// assert!(out.leaked.unwrap().streams.contains(&Stream::Stdout));
+/// let leak = out.leaked.unwrap();
+/// assert!(leak.streams.contains(&Stream::Stdout));
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// assert_eq!(leak.holders[0].name, "sleep");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +105,22 @@ pub struct FdOutput {
 pub struct Leak {
     /// Which streams were cut.
     pub streams: Vec<Stream>,
+    /// Who held them, or a pipe between two stages when the time was up: as far as a short look through `/proc` could see, see
+    /// [`fd::holders`](crate::fd::holders). Empty where that is not to be had.
+    pub holders: Vec<Holder>,
+}
+
+impl Leak {
+    /// "`sleep` (pid 77)", for the holders that are known.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .holders
+            .iter()
+            .map(|holder| format!("`{}` (pid {})", escape_text(holder.name.as_bytes()), holder.pid))
+            .collect();
+        names.dedup();
+        names
+    }
 }
 
 impl Output {

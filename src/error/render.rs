@@ -107,7 +107,12 @@ impl fmt::Display for Full<'_> {
         }
         if let Some(leak) = &output.leaked {
             let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
-            write!(f, "\n  still held by another process: {}", streams.join(", "))?;
+            let (held, names) = (streams.join(", "), leak.names());
+            let by = if names.is_empty() { "another process".to_owned() } else { names.join(", ") };
+            match held.as_str() {
+                "" => write!(f, "\n  held between stages by {by}")?,
+                _ => write!(f, "\n  still held by {by}: {held}")?,
+            }
         }
         if output.stdout.is_captured() {
             let bytes = output.stdout.len();

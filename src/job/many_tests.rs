@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outcome::Over;
+use super::outcome::Ended;
 use super::run::Run;
 use super::start::{Drive, Wants, start};
 use crate::cmd::Cmd;
@@ -20,7 +20,7 @@ fn run(pipeline: impl Into<Pipeline>) -> Run {
 }
 
 /// Drives all of them to their ends on this thread; what each left, in order.
-fn drive_all(mut runs: Vec<Run>) -> Vec<Result<Over, crate::error::Error>> {
+fn drive_all(mut runs: Vec<Run>) -> Vec<Ended> {
     let mut set = PollSet::default();
     while runs.iter().any(|run| !run.pump.done()) {
         set.clear();

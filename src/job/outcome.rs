@@ -13,7 +13,7 @@ use crate::status::Status;
 use crate::stdio::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
-pub(crate) type Ended = Result<Over, Error>;
+pub(crate) type Ended = Result<Box<Over>, Error>;
 
 /// What a run left, before anybody judged its statuses.
 #[derive(Debug, Clone)]
@@ -28,13 +28,14 @@ pub(crate) struct Over {
 /// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaked } = finished;
+    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks } = finished;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
         stderr: Captured::not_captured(),
         stages: Vec::with_capacity(ended.len()),
-        leaked: (!leaked.is_empty()).then_some(Leak { streams: leaked }),
+        leaked: (!leaks.streams.is_empty() || !leaks.holders.is_empty())
+            .then_some(Leak { streams: leaks.streams, holders: leaks.holders }),
         fds: Vec::new(),
         stdin_taken: None,
     };
@@ -96,7 +97,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     if let Some(error) = verdict.culprit.and_then(|stage| output.stages[stage].error.clone()) {
         return Err(error.with_output(output));
     }
-    Ok(Over { output, culprit: verdict.culprit })
+    Ok(Box::new(Over { output, culprit: verdict.culprit }))
 }
 
 /// What a closure's end is to whoever looks at its stage.
@@ -224,6 +225,10 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error
     } else if let (true, Some(leak)) = (running.is_empty(), &output.leaked) {
         let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
         rest = format!("; every process had ended, but another one held {}", streams.join(" and "));
+    }
+    let holders = output.leaked.as_ref().map(Leak::names).unwrap_or_default();
+    if !holders.is_empty() {
+        rest.push_str(&format!("; still held by {}", holders.join(", ")));
     }
     let (undead, unreturned): (Vec<usize>, Vec<usize>) =
         undead.into_iter().partition(|&index| plan.stages[index].stage.command().is_some());

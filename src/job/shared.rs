@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::outcome::{Ended, Over};
+use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -251,7 +251,7 @@ impl fmt::Debug for Shared {
         f.write_str(match &*self.turn() {
             Turn::Idle(_) | Turn::Driven => "running",
             Turn::Detached => "detached",
-            Turn::Over(Ok(Over { .. })) => "over",
+            Turn::Over(Ok(_)) => "over",
             Turn::Over(Err(_)) => "failed",
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::reader::{Lines, LinesBytes, Reader};
 use super::run::run_to_end;
 use super::start::{Scope, Wants};
-use super::{Job, outcome::Over};
+use super::{Job, outcome::Ended};
 use crate::cmd::Cmd;
 use crate::error::{Error, ErrorKind};
 use crate::output::Output;
@@ -21,7 +21,7 @@ pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> 
 }
 
 /// Runs to the end on this thread.
-fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Over, Error> {
+fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
     run_to_end(plan, wants, lent).map_err(|error| plan.tell(error))
 }
 

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::busy::{Busy, CHUNK};
 use super::conduit::{Conduit, Progress};
+use super::flow::Closed;
 use super::sink::Sink;
 use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
@@ -275,8 +276,8 @@ impl Drain {
 
     /// One look at what waits in the pipe: a writer that never stops must not keep us here. And one behind it, for whether
     /// anybody is there who could write more.
-    pub(super) fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
-        let Some(source) = self.source.take() else { return (false, Ok(())) };
+    pub(super) fn close(&mut self, cut: bool) -> Closed {
+        let Some(source) = self.source.take() else { return Closed { held: false, pipe: None, result: Ok(()) } };
         let mut rest = match self.sinks.as_mut_slice() {
             [Sink::Capture(_)] | [] => Vec::new(),
             _ => std::mem::take(&mut self.chunk),
@@ -298,7 +299,7 @@ impl Drain {
                 first = first.and(Err(error));
             }
         }
-        (held, first.map_err(|error| self.failure(error)))
+        Closed { held, pipe: Some(source), result: first.map_err(|error| self.failure(error)) }
     }
 
     fn failure(&self, what: FlowError) -> FlowFailure {

@@ -8,10 +8,31 @@ use super::busy::Busy;
 use super::drain::Drain;
 use super::helper::Tether;
 use super::wake::Halt;
-use super::{FlowError, FlowFailure, Lent, Token};
+use super::{BoxError, Lent, Token};
 use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, signals, stream};
+
+/// What went wrong with a stream.
+#[derive(Debug)]
+pub(crate) struct FlowFailure {
+    pub(crate) stream: Stream,
+    /// The number of the stream's pipe in the plan, where the stream alone does not tell whose it is.
+    pub(crate) pipe: Option<usize>,
+    pub(crate) what: FlowError,
+}
+
+#[derive(Debug)]
+pub(crate) enum FlowError {
+    /// Reading from or writing to a descriptor, the caller's reader or the caller's writer.
+    Io(std::io::Error),
+    /// A callback of the caller's returned an error.
+    Callback(BoxError),
+    /// A callback, reader or writer of the caller's panicked, with this text.
+    Panic(String),
+    /// More output than `Limit::Fail` allows.
+    Limit(usize),
+}
 
 pub(crate) enum Flow {
     Feed(Feed),
@@ -102,23 +123,32 @@ impl Flow {
         matches!(self, Flow::Helper(tether) if tether.was_cut_short())
     }
 
-    /// Takes what is there and closes our end; `cut`: the run's time is up. Whether somebody still holds the other end, as far as
-    /// can be seen: of a helper's pipe, a helper that is not through is all there is to see.
-    pub(super) fn close(&mut self, cut: bool) -> (bool, Result<(), FlowFailure>) {
+    /// Takes what is there and closes our end; `cut`: the run's time is up. Of a helper's pipe, a helper that is not through is all there
+    /// is to see.
+    pub(super) fn close(&mut self, cut: bool) -> Closed {
         match self {
             Flow::Feed(feed) => {
                 // A pipe that nobody reads refuses the next byte.
                 let result = feed.step();
-                (feed.pipe.take().is_some(), result)
+                Closed { held: feed.pipe.take().is_some(), pipe: None, result }
             }
             Flow::Drain(drain) => drain.close(cut),
             Flow::Helper(tether) => {
                 let held = !cut && tether.is_awaited();
                 tether.cut();
-                (held, Ok(()))
+                Closed { held, pipe: None, result: Ok(()) }
             }
         }
     }
+}
+
+/// A stream that was given up.
+pub(super) struct Closed {
+    /// Whether somebody still holds the other end, as far as can be seen.
+    pub(super) held: bool,
+    /// Our end, to find by it who writes to it. It is closed with this.
+    pub(super) pipe: Option<OwnedFd>,
+    pub(super) result: Result<(), FlowFailure>,
 }
 
 /// Bytes on their way into a child's stdin.

@@ -13,29 +13,33 @@ pub(crate) mod driver;
 mod flow;
 pub(crate) mod function;
 pub(crate) mod helper;
+mod leak;
 mod lines;
 pub(crate) mod outlet;
+mod runner;
 mod sink;
 pub(crate) mod stop;
 pub(crate) mod wake;
 
 use std::error::Error as StdError;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::process::{self, Ended, Process};
-use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 
 pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
 pub(crate) use drain::Drain;
-pub(crate) use flow::{Feed, Flow};
-use function::{Function, FunctionError};
+pub(crate) use flow::{Feed, Flow, FlowError, FlowFailure};
+use function::FunctionError;
+pub(crate) use leak::Leaks;
 pub(crate) use lines::LineSplitter;
+pub(crate) use runner::Runner;
+use runner::StageRun;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
 use stop::Stop;
 use wake::{Halt, Order, Wake};
@@ -44,27 +48,6 @@ use wake::{Halt, Order, Wake};
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// A callback lent for the time of a drive.
 pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxError>>;
-
-/// What went wrong with a stream.
-#[derive(Debug)]
-pub(crate) struct FlowFailure {
-    pub(crate) stream: Stream,
-    /// The number of the stream's pipe in the plan, where the stream alone does not tell whose it is.
-    pub(crate) pipe: Option<usize>,
-    pub(crate) what: FlowError,
-}
-
-#[derive(Debug)]
-pub(crate) enum FlowError {
-    /// Reading from or writing to a descriptor, the caller's reader or the caller's writer.
-    Io(std::io::Error),
-    /// A callback of the caller's returned an error.
-    Callback(BoxError),
-    /// A callback, reader or writer of the caller's panicked, with this text.
-    Panic(String),
-    /// More output than `Limit::Fail` allows.
-    Limit(usize),
-}
 
 /// Why a run ended other than by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,27 +99,6 @@ pub(crate) enum Token {
     Wake,
 }
 
-/// What a stage runs as.
-pub(crate) enum Runner {
-    Process(Process),
-    Function(Function),
-}
-
-struct StageRun {
-    runner: Runner,
-    ended: Option<Ended>,
-}
-
-impl StageRun {
-    /// The process, if it is one that has not ended as far as is known.
-    fn live_process(&self) -> Option<&Process> {
-        match &self.runner {
-            Runner::Process(process) if self.ended.is_none() => Some(process),
-            Runner::Process(_) | Runner::Function(_) => None,
-        }
-    }
-}
-
 /// A run in progress.
 pub(crate) struct Pump {
     flows: Vec<Flow>,
@@ -151,7 +113,7 @@ pub(crate) struct Pump {
     /// The stages that ran when the run was cut.
     running_at_cut: Vec<usize>,
     failure: Option<FlowFailure>,
-    leaked: Vec<Stream>,
+    leaks: Leaks,
 }
 
 /// What a finished run leaves.
@@ -166,7 +128,7 @@ pub(crate) struct Finished {
     pub(crate) running_at_cut: Vec<usize>,
     pub(crate) failure: Option<FlowFailure>,
     /// The streams that somebody else still held when they were given up.
-    pub(crate) leaked: Vec<Stream>,
+    pub(crate) leaks: Leaks,
 }
 
 impl Pump {
@@ -183,7 +145,7 @@ impl Pump {
             cut: None,
             running_at_cut: Vec::new(),
             failure: None,
-            leaked: Vec::new(),
+            leaks: Leaks::default(),
         }
     }
 
@@ -313,7 +275,7 @@ impl Pump {
                 self.failure.get_or_insert(failure);
             }
             if flow.was_cut_short() {
-                self.leaked.push(flow.stream());
+                self.leaks.stream(flow.stream());
             }
         }
         let errors = self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.runner {
@@ -327,7 +289,7 @@ impl Pump {
             cut: self.cut,
             running_at_cut: std::mem::take(&mut self.running_at_cut),
             failure: self.failure.take(),
-            leaked: std::mem::take(&mut self.leaked),
+            leaks: std::mem::take(&mut self.leaks),
         }
     }
 
@@ -412,9 +374,23 @@ impl Pump {
     fn begin_end(&mut self, cut: Cut) {
         if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
             self.cut.get_or_insert(cut);
+            self.look_behind();
             self.terminate();
             let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
             self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
+        }
+    }
+
+    /// Looks for strangers between stages: a process that still reads what ended processes wrote waits for somebody else.
+    fn look_behind(&mut self) {
+        for index in 0..self.stages.len() {
+            // What cannot be asked is taken to run.
+            let _ = self.look_at(index);
+        }
+        let own: Vec<u32> = self.stages.iter().filter_map(StageRun::live_process).map(Process::pid).collect();
+        let Some(first) = self.stages.iter().position(|stage| stage.ended.is_none()) else { return };
+        if let (1.., Some(process)) = (first, self.stages[first].live_process()) {
+            self.leaks.look_behind(process, &own);
         }
     }
 
@@ -462,11 +438,12 @@ impl Pump {
             if !flow.waits_for_stranger() || flow.wrap_up() {
                 continue;
             }
-            let (held, result) = flow.close(false);
-            if held {
-                self.leaked.push(self.flows[index].stream());
+            let closed = flow.close(false);
+            if closed.held {
+                self.leaks.stream(self.flows[index].stream());
+                closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
             }
-            self.note(result);
+            self.note(closed.result);
         }
     }
 
@@ -476,11 +453,15 @@ impl Pump {
         let all_ended = self.all_ended();
         for flow in &mut self.flows {
             let awaited = flow.is_awaited();
-            let (held, result) = flow.close(self.cut.is_some());
-            if held && awaited && all_ended {
-                self.leaked.push(flow.stream());
+            let closed = flow.close(self.cut.is_some());
+            if closed.held && awaited && all_ended {
+                self.leaks.stream(flow.stream());
+                // A drop has no time for that.
+                if self.cut != Some(Cut::Aborted) {
+                    closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
+                }
             }
-            if let Err(failure) = result {
+            if let Err(failure) = closed.result {
                 self.failure.get_or_insert(failure);
             }
         }

@@ -110,13 +110,44 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
             let hold = role(name).arg("30000").stderr(Redirect::null()).timeout(4 * TIMEOUT);
             let error = within(4 * TIMEOUT + SLACK, || hold.output()).expect_err("its child holds on");
             let output = error.output().expect("there is one");
-            kill_stranger(output.stdout_lossy().lines().next().expect("a pid"));
+            let stdout = output.stdout_lossy();
+            let pid = stdout.lines().next().expect("a pid");
+            kill_stranger(pid);
             let leak = output.leaked.as_ref().expect("it is held");
             assert_eq!(leak.streams, [Stream::Stdout]);
-            assert!(error.full().to_string().contains("still held by another process: stdout"), "{error:?}");
+            if cfg!(target_os = "linux") {
+                let [holder] = leak.holders.as_slice() else { panic!("one holds it: {leak:?}") };
+                assert_eq!((holder.pid.to_string().as_str(), holder.fd), (pid, 1));
+                let named = format!("held by `{}` (pid {pid})", holder.name);
+                assert!(error.to_string().contains(&named), "{error}");
+                assert!(error.full().to_string().contains(&format!("still {named}: stdout")), "{error:?}");
+            }
         }
         let error = role("hang").timeout(TIMEOUT).output().expect_err("it hangs");
         assert_eq!(error.output().expect("there is one").leaked, None, "nobody but the child itself held it");
+    });
+}
+
+#[test]
+fn a_timeout_names_who_holds_a_pipe_between_stages() {
+    isolated(|| {
+        if !cfg!(target_os = "linux") {
+            return skip("who holds a pipe can only be seen on Linux");
+        }
+        // The first stage is gone; its child holds on to the pipe that the second one reads, and passes on.
+        let hold = role("fork-and-hold").arg("30000") | role("cat");
+        let run = |time| {
+            within(time + SLACK, || hold.clone().stderr(Redirect::null()).timeout(time).output())
+                .expect_err("it is held")
+        };
+        let (error, _) = timed_out(run, |error| error.output().is_some_and(|output| !output.stdout.is_empty()));
+        let output = error.output().expect("there is one");
+        let stdout = output.stdout_lossy();
+        let pid = stdout.trim_end();
+        let [holder] = output.leaked.as_ref().expect("it is held").holders.as_slice() else { panic!("{error:?}") };
+        assert_eq!((holder.pid.to_string().as_str(), holder.fd), (pid, 1));
+        assert!(error.to_string().ends_with(&format!("held by `{}` (pid {pid})", holder.name)), "{error}");
+        kill_stranger(pid);
     });
 }
 
