@@ -114,6 +114,7 @@ fn run_body(options: &Options, body: impl FnOnce()) {
     // Nobody is there to watch once the test's own process is gone.
     prctl::set_pdeathsig(Signal::SIGKILL).expect("can ask to die with the parent");
     keep_inherited_fds();
+    forget_nohup();
     open_channel();
     let before = Snapshot::take();
     body();
@@ -126,6 +127,15 @@ fn keep_inherited_fds() {
         // SAFETY: the fd was open a moment ago and this process has no other thread at work.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    }
+}
+
+/// The suite may have been started under nohup; what a body ignores is its own affair.
+fn forget_nohup() {
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: no handler is installed, and this process has no other thread at work.
+        unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }
+            .expect("a signal that can be set");
     }
 }
 
