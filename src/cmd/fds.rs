@@ -154,7 +154,8 @@ impl Cmd {
 
     /// One more argument: a path by which the program reads what the pipeline writes, as `<(…)` of some shells. The number is chosen
     /// for the child (`/dev/fd/63`, and down), and the pipeline's stages are part of the run: its status, its timeout, its kill.
-    /// They come behind the run's own stages in errors and results. Their stdin is `/dev/null`, unless set.
+    /// They come behind the run's own stages in errors and results. Their stdin is `/dev/null`, unless set. What a pipeline around the
+    /// command sets for its stages (`env`, `stderr`, …) does not reach them: they are a pipeline of their own.
     ///
     /// ```
     /// use pipewright::{Cmd, cmd};
@@ -196,6 +197,19 @@ impl Cmd {
     /// ```
     pub fn arg_fd(self, fd: impl Into<OwnedFd>) -> Cmd {
         self.arg_that_opens(Opens::Fd(Common::Fd(OneShot::new(fd.into()))))
+    }
+
+    /// As [`arg_fd`](Cmd::arg_fd), for any number of starts; otherwise as [`map_shared_fd`](Cmd::map_shared_fd).
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// use std::{fs::File, sync::Arc};
+    /// let cat = cmd!("cat").arg_shared_fd(Arc::new(File::open("/dev/null")?.into()));
+    /// assert_eq!((cat.read()?, cat.read()?), (String::new(), String::new()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn arg_shared_fd(self, fd: Arc<OwnedFd>) -> Cmd {
+        self.arg_that_opens(Opens::Fd(Common::SharedFd(fd)))
     }
 
     /// Short for [`stdin`](Cmd::stdin) with [`Redirect::fd`].

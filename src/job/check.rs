@@ -159,7 +159,7 @@ fn used_fd(stream: Stream) -> Error {
         return used(stream);
     }
     let what = format!(
-        "an earlier start took its one-shot {stream} (`map_shared_fd`, `shared_fd` and `file` can be used any number of times)"
+        "an earlier start took its one-shot {stream} (`map_shared_fd`, `arg_shared_fd`, `shared_fd` and `file` can be used any number of times)"
     );
     Error::new(ErrorKind::AlreadyUsed, what)
 }

@@ -6,7 +6,7 @@ use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::pipeline::StageSpec;
-use crate::plan::{Plan, Verb};
+use crate::plan::{Place, Plan, Verb, Wire};
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
 use crate::status::Status;
@@ -70,7 +70,8 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         output.stderr = Captured::from_bytes(Vec::new());
     }
     let last = plan.main.saturating_sub(1);
-    let stopped_reading = unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
+    let stopped_reading = written_to_an_argument(plan, last)
+        || unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
     let policy = plan.settings.policy.unwrap_or_default();
     let check = |(index, stage): (usize, &StageReport)| {
@@ -98,6 +99,15 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         return Err(error.with_output(output));
     }
     Ok(Box::new(Over { output, culprit: verdict.culprit }))
+}
+
+/// Whether a stage writes to stages in its arguments: when those have enough, it is the run itself that stopped reading.
+fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
+    let pipes = plan.stages.get(stage).into_iter().flat_map(|stage| &stage.wires).filter_map(|wire| match wire {
+        Wire { stream: Stream::Output(_), place: Place::Pipe(pipe) } => Some(*pipe),
+        _ => None,
+    });
+    pipes.into_iter().any(|pipe| plan.users(pipe, true).any(|(reader, _)| reader >= plan.main))
 }
 
 /// What a closure's end is to whoever looks at its stage.

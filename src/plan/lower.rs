@@ -155,7 +155,7 @@ impl Lowering<'_> {
                         format!("is given two things as its fd {number}: {}", given.join(", and "))
                     }
                     standard => format!(
-                        "is given {:?} as its fd {number}, which is its {standard}; `{standard}` is there for that",
+                        "has a redirection for fd {number} ({:?}), which is its {standard}: `{standard}` is there for that",
                         extra.source
                     ),
                 };

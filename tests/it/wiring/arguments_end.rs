@@ -66,6 +66,19 @@ fn endless() -> [Cmd; 3] {
     ]
 }
 
+/// It is the run's own stage that stopped reading, so a death of it is none that counts, also for the last.
+#[test]
+fn a_last_stage_whose_argument_had_enough_did_not_fail() {
+    isolated(|| {
+        let tee = role("tee-paths").arg_writer(role("head").stdout(Redirect::null())).stdout(Redirect::null());
+        let line = role("yes") | tee;
+        let output = line.run().expect("nobody failed");
+        assert_eq!(output.stages[1].status.signal(), Some(nix::libc::SIGPIPE));
+        let strict = line.status_policy(StatusPolicy::Strict).run().expect_err("a death of SIGPIPE");
+        assert_eq!(strict.kind(), ErrorKind::Status);
+    });
+}
+
 #[test]
 fn timeout_cancel_kill_and_drop_reach_them() {
     isolated(|| {
