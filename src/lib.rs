@@ -127,7 +127,8 @@
 //!
 //! # What it does not do
 //!
-//! - End what its processes have started in turn: a timeout, a kill and a drop reach the processes started here ([`KillReport`] says so).
+//! - End a process whose parent has ended (a double fork): a timeout, a kill and a drop reach the processes started here and their
+//!   descendants, on Linux; [`KillReport`] says what was reached. Elsewhere they reach the processes started here.
 //! - Run on anything but Unix. Linux is tested; macOS and FreeBSD are type-checked and untested.
 //! - Async, terminals, shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
 

@@ -172,8 +172,8 @@ macro_rules! settings_methods {
     ($builder:ident) => {
         impl $builder {
             /// Ends the run after this long. The clock starts with the verb, before the first process, and covers everything:
-            /// starting, feeding, reading, waiting. When it passes, the processes are asked to end (TERM, and CONT for
-            /// those that are stopped) and, after [`grace`](Self::grace), killed; the pipes are closed, whoever else holds
+            /// starting, feeding, reading, waiting. When it passes, the processes and their descendants (see
+            /// [`Means`](crate::Means)) are asked to end (TERM, and CONT for those that are stopped) and, after [`grace`](Self::grace), killed; the pipes are closed, whoever else holds
             /// them; the verb returns [`Timeout`](crate::ErrorKind::Timeout) with what was captured.
             ///
             /// What it cannot interrupt: the kernel in `chdir`, `open` or `execve` on a dead mount, and Rust code of yours that runs

@@ -4,6 +4,7 @@ mod check;
 mod closures;
 mod files;
 mod flows;
+mod kill;
 #[cfg(test)]
 mod many_tests;
 mod outcome;
@@ -26,7 +27,7 @@ use crate::failure::Step;
 use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
-use crate::process::Process;
+use crate::process::{Process, tree};
 use crate::pump::Cut;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
@@ -35,12 +36,15 @@ use crate::stdio::Stream;
 use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 
+use kill::report;
+pub use kill::{KillReport, Means, Survivor};
 pub use reader::{Lines, LinesBytes, Reader};
 pub use scoped::Scoped;
 
 /// A live run: a command or a pipeline that was started by [`spawn`](crate::Cmd::spawn).
 ///
-/// **Dropping it ends what it started**: every process that still runs is killed (SIGKILL) and reaped, within 50 ms; what does not
+/// **Dropping it ends what it started**: every process that still runs is killed (SIGKILL), with its descendants as far as a short walk
+/// finds them (see [`Means`]), and reaped, within 50 ms; what does not
 /// die in that time is left to a reaper thread. [`detach`](Job::detach) lets them live instead. `std::process::exit` runs no drop.
 ///
 /// All methods but [`output`](Job::output) and [`detach`](Job::detach) take `&self`, and any number of threads may call them. Where the run has bytes to move (a capture,
@@ -65,61 +69,6 @@ pub struct Job {
     /// What stops the closures, as long as the run holds it.
     stop: Option<Weak<Stop>>,
     plan: Arc<Plan>,
-}
-
-/// What a kill came to: from [`Job::kill`] and [`Job::shutdown`].
-///
-/// ```
-/// use pipewright::{Means, cmd};
-/// let job = cmd!("sleep", "60").spawn()?;
-/// let report = job.kill()?;
-/// assert_eq!((report.means, report.complete), (Means::Children, false));
-/// assert_eq!(report.killed, job.pids());
-/// # Ok::<(), pipewright::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KillReport {
-    /// How the processes were found.
-    pub means: Means,
-    /// The processes that got the signal, or had ended already.
-    pub killed: Vec<u32>,
-    /// The processes that could not be killed.
-    pub survivors: Vec<Survivor>,
-    /// Whether it is proven that nothing of the run is left. Always false with [`Means::Children`], which does not look for what
-    /// the processes have started.
-    pub complete: bool,
-}
-
-/// How the processes of a run are found in order to end them.
-///
-/// ```
-/// use pipewright::{Means, cmd};
-/// assert_eq!(cmd!("sleep", "60").spawn()?.kill()?.means, Means::Children);
-/// # Ok::<(), pipewright::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Means {
-    /// The processes that this library started, not what they started in turn.
-    Children,
-}
-
-/// A process that a kill did not end.
-///
-/// ```
-/// for survivor in pipewright::cmd!("sleep", "60").spawn()?.kill()?.survivors {
-///     eprintln!("{} could not be killed: {}", survivor.pid, survivor.why);
-/// }
-/// # Ok::<(), pipewright::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Survivor {
-    /// Its number.
-    pub pid: u32,
-    /// What the system said.
-    pub why: String,
 }
 
 impl Job {
@@ -235,10 +184,12 @@ impl Job {
         self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
     }
 
-    /// Asks every process to end: SIGTERM, and SIGCONT for those that are stopped, see kill(2). Does not wait.
+    /// Asks every process of the run, and what they have started in turn, to end: SIGTERM, and SIGCONT for those that are stopped, see
+    /// kill(2). Does not wait.
     ///
     /// # Errors
-    /// As [`send_signal`](Job::send_signal): a process that has ended is none.
+    /// When a process of the run refuses the signal, as [`send_signal`](Job::send_signal): one that has ended does not. What refuses of the
+    /// rest is in the report of a [`shutdown`](Job::shutdown).
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -248,12 +199,14 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
-        self.send_signal(libc::SIGTERM)?;
-        self.send_signal(libc::SIGCONT)
+        drop(tree::terminate(&self.processes, Deadline::after(WALK)));
+        // Nobody gets this one: it asks who would have refused.
+        self.send_signal(0)
     }
 
-    /// Kills every process the run started: SIGKILL, see kill(2). Does not wait, and does not reach what they started in turn.
-    /// What its closures read and write fails from then on; [`wait`](Job::wait) still waits for one that does not return.
+    /// Kills every process of the run, and what they have started in turn: SIGKILL, see kill(2) and [`Means`]. Does not wait, but
+    /// for as long as it takes to find them: 100 ms at most. What its closures read and write fails from then on; [`wait`](Job::wait)
+    /// still waits for one that does not return.
     ///
     /// # Errors
     /// None so far: what could not be killed is in the report.
@@ -265,18 +218,15 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        let mut report =
-            KillReport { means: Means::Children, killed: Vec::new(), survivors: Vec::new(), complete: false };
-        for process in &self.processes {
-            match process.kill() {
-                Ok(()) => report.killed.push(process.pid()),
-                Err(error) => report.survivors.push(Survivor { pid: process.pid(), why: error.to_string() }),
-            }
-        }
+        let killed = tree::kill(&self.processes, Deadline::after(WALK));
+        self.stop_closures();
+        Ok(report(killed))
+    }
+
+    fn stop_closures(&self) {
         if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
             stop.pull(Cut::Aborted);
         }
-        Ok(report)
     }
 
     /// Sends a signal, by its number of signal(7), to every process of the run that has not ended. Does not wait.
@@ -301,7 +251,8 @@ impl Job {
         refused.map_or(Ok(()), |error| Err(self.plan.tell(error)))
     }
 
-    /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`. Blocks until the processes are gone, which is as
+    /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
+    /// until they are gone, which is as
     /// a rule long before the grace is over, and at most a second longer. The status is then SIGTERM's or SIGKILL's, an error to
     /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
     ///
@@ -319,16 +270,23 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn shutdown(&self, grace: Duration) -> Result<KillReport, Error> {
-        // A refusal is seen below: such a process is still there after the grace.
-        let _ = self.terminate();
+        let mut tree = tree::terminate(&self.processes, Deadline::after(WALK));
         let deadline = Deadline::after(grace);
-        // Killed also when the waiting fails; a second wait that fails says why.
-        let _ = self.wait_for_processes(deadline);
+        // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
+        tree.wait(deadline);
         if !self.processes.is_empty() {
             self.closures.iter().for_each(|closure| closure.wait_until(deadline));
         }
-        let report = self.kill()?;
-        self.wait_for_processes(Deadline::after(KILLED_WITHIN))?;
+        let killed = tree.kill(Deadline::after(WALK));
+        self.stop_closures();
+        let patience = Deadline::after(KILLED_WITHIN);
+        let mut report = report(killed);
+        for left in tree.wait(patience) {
+            if !report.survivors.iter().any(|survivor| survivor.pid == left.pid) {
+                report.survivors.push(left.into());
+            }
+        }
+        self.wait_for_processes(patience)?;
         Ok(report)
     }
 
@@ -459,6 +417,9 @@ impl Job {
         self.shared.detach();
     }
 }
+
+/// How long to look for what the processes have started in turn.
+const WALK: Duration = Duration::from_millis(100);
 
 /// How long `shutdown` waits for processes that were killed.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::pipeline::StageSpec;
 use crate::plan::{Place, Plan, Verb, Wire};
+use crate::process::tree::Survivor;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
 use crate::status::Status;
@@ -28,7 +29,7 @@ pub(crate) struct Over {
 /// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks } = finished;
+    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
@@ -85,7 +86,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
-        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &output).with_output(output)),
+        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &survivors, &output).with_output(output)),
         None => {
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
@@ -216,7 +217,7 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error {
+fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Error {
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -247,6 +248,11 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], output: &Output) -> Error
     }
     if !unreturned.is_empty() {
         rest.push_str(&format!("; did not return, and was left behind: {}", names(&unreturned)));
+    }
+    let survivors: Vec<String> =
+        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
+    if !survivors.is_empty() {
+        rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
     }
     match count {
         1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),

@@ -15,7 +15,7 @@ use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::process::Process;
+use crate::process::{Process, tree};
 use crate::pump::helper::{Leash, panic_text};
 use crate::pump::wake::{Order, Waker};
 use crate::status::Status;
@@ -55,6 +55,8 @@ use Leftovers::{Keep, LetGo};
 
 /// How long a drop waits for the thread that drives the run.
 const DROP_PATIENCE: Duration = Duration::from_millis(50);
+/// How long it looks for what the processes have started.
+const WALK: Duration = Duration::from_millis(10);
 
 impl Shared {
     pub(super) fn new(mut run: Run, threaded: bool) -> Shared {
@@ -185,10 +187,8 @@ impl Shared {
                 drop(self.waker().take());
             }
             Turn::Driven => {
-                for process in processes {
-                    // One that refuses is not ours to kill any more; the others are.
-                    let _ = process.kill();
-                }
+                // What refuses is not ours to kill any more; the others are.
+                let _ = tree::kill(processes, Deadline::after(WALK));
                 if let Some(waker) = &*self.waker() {
                     waker.order(Order::Abort);
                 }

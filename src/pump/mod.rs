@@ -8,6 +8,7 @@ mod busy;
 mod capture;
 mod captured;
 mod conduit;
+mod descendants;
 mod drain;
 pub(crate) mod driver;
 mod flow;
@@ -19,6 +20,7 @@ pub(crate) mod outlet;
 mod runner;
 mod sink;
 pub(crate) mod stop;
+mod timing;
 pub(crate) mod wake;
 
 use std::error::Error as StdError;
@@ -27,12 +29,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
+use crate::process::tree::Survivor;
 use crate::process::{self, Ended, Process};
 use crate::sys::poll::Interest;
 
 pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
+use descendants::Descendants;
 pub(crate) use drain::Drain;
 pub(crate) use flow::{Feed, Flow, FlowError, FlowFailure};
 use function::FunctionError;
@@ -42,32 +46,13 @@ pub(crate) use runner::Runner;
 use runner::StageRun;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
 use stop::Stop;
+pub(crate) use timing::{Cut, Timing};
 use wake::{Halt, Order, Wake};
 
 /// Any error of the caller's.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// A callback lent for the time of a drive.
 pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxError>>;
-
-/// Why a run ended other than by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Cut {
-    TimedOut = 1,
-    Cancelled,
-    /// Dropped, or killed by its own handle's drop.
-    Aborted,
-}
-
-/// The times that bound a run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timing {
-    pub(crate) deadline: Deadline,
-    /// From asking the processes to end to killing them.
-    pub(crate) grace: Duration,
-    /// From the last process's end to giving up on streams that somebody else holds; `None`: as long as it takes.
-    pub(crate) eof_grace: Option<Duration>,
-}
 
 /// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
 /// a drop.
@@ -96,6 +81,8 @@ pub(crate) enum Token {
     /// A flow's n-th sink.
     Sink(usize, usize),
     Stage(usize),
+    /// One of those that the processes have started.
+    Descendant,
     Wake,
 }
 
@@ -114,6 +101,8 @@ pub(crate) struct Pump {
     running_at_cut: Vec<usize>,
     failure: Option<FlowFailure>,
     leaks: Leaks,
+    /// There while the run is being ended.
+    descendants: Option<Descendants>,
 }
 
 /// What a finished run leaves.
@@ -129,6 +118,8 @@ pub(crate) struct Finished {
     pub(crate) failure: Option<FlowFailure>,
     /// The streams that somebody else still held when they were given up.
     pub(crate) leaks: Leaks,
+    /// The processes that a kill did not reach.
+    pub(crate) survivors: Vec<Survivor>,
 }
 
 impl Pump {
@@ -146,6 +137,7 @@ impl Pump {
             running_at_cut: Vec::new(),
             failure: None,
             leaks: Leaks::default(),
+            descendants: None,
         }
     }
 
@@ -158,6 +150,9 @@ impl Pump {
             if let Some(process) = stage.live_process() {
                 each(process.end_fd(), Interest::Readable, Token::Stage(index));
             }
+        }
+        for end in self.descendants.iter().flat_map(Descendants::ends) {
+            each(end, Interest::Readable, Token::Descendant);
         }
         if let Some(wake) = &self.wake {
             each(wake.fd(), Interest::Readable, Token::Wake);
@@ -186,7 +181,8 @@ impl Pump {
     }
 
     pub(crate) fn done(&self) -> bool {
-        self.phase == Phase::Over || (self.all_ended() && self.flows.iter().all(|flow| !flow.is_awaited()))
+        let all_gone = || self.all_ended() && self.descendants.as_ref().is_none_or(Descendants::are_gone);
+        self.phase == Phase::Over || (all_gone() && self.flows.iter().all(|flow| !flow.is_awaited()))
     }
 
     /// A single stream that may be read without asking first: nothing else is worth waking up for.
@@ -211,11 +207,15 @@ impl Pump {
                 self.note(result);
             }
             Token::Stage(index) => self.see_end(index),
+            Token::Descendant => {}
             Token::Wake => self.obey(),
         }
         if self.all_ended() && matches!(self.phase, Phase::Terminating(_) | Phase::Killing(_)) {
-            // Whoever still holds the streams was not ours to wait for: what is there is taken, and no more.
-            self.close();
+            self.descendants.iter_mut().for_each(Descendants::look);
+            if self.descendants.as_ref().is_none_or(Descendants::are_gone) {
+                // Whoever still holds the streams was not ours to wait for: what is there is taken, and no more.
+                self.close();
+            }
         }
     }
 
@@ -231,6 +231,7 @@ impl Pump {
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(_) => {
+                self.descendants.iter_mut().for_each(Descendants::kill);
                 self.signal(libc::SIGKILL);
                 self.stop();
                 self.phase = Phase::Killing(Deadline::after(KILL_PATIENCE));
@@ -247,6 +248,10 @@ impl Pump {
         }
         self.cut.get_or_insert(Cut::Aborted);
         self.stop();
+        match &mut self.descendants {
+            Some(descendants) => descendants.kill_briefly(),
+            None => descendants::kill_briefly(&self.live()),
+        }
         // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
         for _ in 0..2 {
             self.signal(libc::SIGKILL);
@@ -290,6 +295,7 @@ impl Pump {
             running_at_cut: std::mem::take(&mut self.running_at_cut),
             failure: self.failure.take(),
             leaks: std::mem::take(&mut self.leaks),
+            survivors: self.descendants.take().map(Descendants::into_survivors).unwrap_or_default(),
         }
     }
 
@@ -322,6 +328,11 @@ impl Pump {
     /// Another stream to see to.
     pub(crate) fn add(&mut self, flow: Flow) {
         self.flows.push(flow);
+    }
+
+    /// The processes that have not ended, as far as is known.
+    fn live(&self) -> Vec<Process> {
+        self.stages.iter().filter_map(StageRun::live_process).cloned().collect()
     }
 
     fn all_ended(&self) -> bool {
@@ -394,7 +405,7 @@ impl Pump {
         }
     }
 
-    /// Asks the processes to end. CONT after TERM, so that a stopped one gets to see it. Closures beside them have the same time: the
+    /// Asks the processes and what they have started to end. CONT after TERM, so that a stopped one gets to see it. Closures beside them have the same time: the
     /// processes' ends bring theirs, and what a process says last still gets through. Where there are only closures, they are
     /// stopped at once.
     fn terminate(&mut self) {
@@ -411,8 +422,8 @@ impl Pump {
             Some(stop) => stop.announce(self.cut.unwrap_or(Cut::Aborted)),
             None => {}
         }
-        self.signal(libc::SIGTERM);
-        self.signal(libc::SIGCONT);
+        let live = self.live();
+        self.descendants = (!live.is_empty()).then(|| Descendants::terminate(&live));
         self.phase = Phase::Terminating(Deadline::after(self.timing.grace));
     }
 

@@ -19,6 +19,7 @@
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
+//! | what processes have started ends with the run | `trees`; the unit tests of `process::tree` |
 //! | statuses and policies | `status` |
 //! | secrets | `secrets` |
 //! | Rust code as a stage: its places, ends, failures, bounds | `closures` |
@@ -55,6 +56,7 @@ mod stolen;
 mod streams;
 mod support;
 mod time;
+mod trees;
 mod verbs;
 mod wiring;
 mod words;

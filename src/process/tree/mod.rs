@@ -51,7 +51,7 @@ mod walk;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::Process;
@@ -141,7 +141,20 @@ impl Tree {
         left.into_iter().map(still).collect()
     }
 
-    fn has_ended(&self, index: usize) -> bool {
+    /// How many were found, the roots included.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// What becomes readable when this one ends.
+    pub(crate) fn end_fd(&self, index: usize) -> Option<BorrowedFd<'_>> {
+        match self.members[index].handle.as_ref()? {
+            Name::Root(process) => Some(process.end_fd()),
+            Name::Pidfd(held) => Some(held.fd().as_fd()),
+        }
+    }
+
+    pub(crate) fn has_ended(&self, index: usize) -> bool {
         let fd = match &self.members[index].handle {
             Some(Name::Root(process)) => process.end_fd(),
             Some(Name::Pidfd(held)) => held.fd().as_fd(),
