@@ -111,14 +111,15 @@ pub struct Leak {
 }
 
 impl Leak {
-    /// "`sleep` (pid 77)", for the holders that are known.
+    /// "`sleep` (pid 77)", for the holders that are known: each once, however many streams it held.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .holders
-            .iter()
-            .map(|holder| format!("`{}` (pid {})", escape_text(holder.name.as_bytes()), holder.pid))
-            .collect();
-        names.dedup();
+        let mut names: Vec<String> = Vec::new();
+        for holder in &self.holders {
+            let name = format!("`{}` (pid {})", escape_text(holder.name.as_bytes()), holder.pid);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         names
     }
 }
@@ -185,5 +186,20 @@ impl Output {
     /// ```
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         self.stderr.to_string_lossy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_several_streams_is_named_once() {
+        // A search for each stream: by pid within one, not over all.
+        let holder = |name: &str, pid, fd| Holder { pid, name: name.into(), fd };
+        let holders =
+            vec![holder("a", 7, 1), holder("b", 8, 1), holder("a", 7, 2), holder("b", 8, 2), holder("a", 9, 2)];
+        let leak = Leak { streams: vec![Stream::Stdout, Stream::Stderr], holders };
+        assert_eq!(leak.names(), ["`a` (pid 7)", "`b` (pid 8)", "`a` (pid 9)"]);
     }
 }

@@ -170,7 +170,8 @@ impl Cmd {
     }
 
     /// One more argument: a path by which the program writes what the pipeline reads, as `>(…)` of some shells; see
-    /// [`arg_reader`](Cmd::arg_reader). The run is over when these stages are, too. Their output goes where the run's does.
+    /// [`arg_reader`](Cmd::arg_reader). The run is over when these stages are, too. Their output goes where
+    /// the verb has an unset stdout of the run go, whatever the run's is set to.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};

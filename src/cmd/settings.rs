@@ -218,6 +218,9 @@ macro_rules! settings_methods {
             /// from the last end: a grandchild that keeps writing does not extend it. A result that was cut says so in
             /// [`Output::leaked`](crate::Output::leaked).
             ///
+            /// It counts from the last stage's end, and a closure that still reads has not ended: a pipe into a closure that some
+            /// other process holds open is a matter of [`timeout`](Self::timeout).
+            ///
             /// ```
             /// use pipewright::Cmd;
             /// use std::time::Duration;

@@ -125,7 +125,11 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     };
     // From here on, an early return drops the run, which ends what was started.
     let scope = wants.scope.take();
-    flows::build(&mut run, ends, &mut files, drive, wants)?;
+    if let Err(error) = flows::build(&mut run, ends, &mut files, drive, wants) {
+        // First: the run would wait for them, and they never began.
+        drop(closures);
+        return Err(error);
+    }
     // Last: nothing can fail any more but a thread, and whoever reads or writes is there.
     match closures.start(&plan, scope) {
         Ok(()) => Ok(run),

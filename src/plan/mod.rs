@@ -72,7 +72,7 @@ pub(crate) struct Wire {
 }
 
 /// Where a descriptor of a child leads.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Place {
     /// This process's own descriptor of that number.
     Inherit(i32),
@@ -200,6 +200,13 @@ impl From<&Target> for Vec<SinkPlan> {
 impl std::fmt::Debug for StageSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&shell_line(std::iter::once(self), &[]))
+    }
+}
+
+/// Without a document's bytes.
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&show::place(self))
     }
 }
 

@@ -82,7 +82,7 @@ impl Plan {
     }
 }
 
-fn place(place: &Place) -> String {
+pub(super) fn place(place: &Place) -> String {
     match place {
         Place::Inherit(number) => format!("this process's {number}"),
         Place::Null => "/dev/null".into(),

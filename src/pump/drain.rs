@@ -50,7 +50,7 @@ impl Drain {
             blocking,
             busy: Busy::default(),
             conduit: None,
-            conduit_tried: blocking,
+            conduit_tried: false,
         })
     }
 
@@ -89,7 +89,7 @@ impl Drain {
     }
 
     pub(super) fn reads_blocking(&self) -> bool {
-        self.blocking && self.source.is_some() && !self.pending()
+        self.blocking && self.source.is_some() && self.conduit.is_none() && !self.pending()
     }
 
     /// Whether it waits for the other end alone, not for a sink of ours.
@@ -210,15 +210,15 @@ impl Drain {
             }
             Progress::Refused => self.leave_conduit(),
             Progress::Failed(sink, error) => {
-                let left = self.leave_conduit();
                 let failed = self.sinks[sink].give_up(error).map_err(|error| self.failure(error));
-                self.close_if_unheard();
-                left.and(failed)
+                let left = self.leave_conduit();
+                failed.and(left)
             }
         }
     }
 
-    /// What some sink has and others have not becomes a chunk that is partly taken.
+    /// What some sink has and others have not becomes a chunk that is partly taken. What never blocks has all of it at once, as of
+    /// any other chunk: when the stream is given up next, only those are left behind that would be waited for.
     fn leave_conduit(&mut self) -> Result<(), FlowFailure> {
         let (Some(source), Some(conduit)) = (&self.source, self.conduit.take()) else { return Ok(()) };
         self.chunk.clear();
@@ -236,10 +236,14 @@ impl Drain {
             }
         }
         self.rest = self.rest.map(|rest| rest.saturating_sub(self.chunk.len()));
+        let mut first = Ok(());
         for (index, sink) in self.sinks.iter_mut().enumerate() {
-            sink.took(conduit.ahead(index));
+            if let Err(error) = sink.took(conduit.ahead(index), &self.chunk) {
+                first = first.and(Err(error));
+            }
         }
-        Ok(())
+        self.close_if_unheard();
+        first.map_err(|error| self.failure(error))
     }
 
     fn blocked_sink(&self) -> Option<BorrowedFd<'_>> {
@@ -304,5 +308,42 @@ impl Drain {
 
     fn failure(&self, what: FlowError) -> FlowFailure {
         FlowFailure { stream: self.stream, pipe: self.number, what }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write, read_to_string};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pipe;
+    use crate::pump::FdSink;
+
+    /// A reader that goes away ends the moving by the kernel; the stream is given up before anything else happens.
+    #[test]
+    fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let (source, mut input) = pipe::kernel().unwrap();
+        let (shown, first) = pipe::kernel().unwrap();
+        let (gone, second) = pipe::kernel().unwrap();
+        drop(gone);
+        let mut file = crate::sys::fds::memory_file().unwrap();
+        let sinks = vec![
+            Sink::Fd(FdSink::ours(first.into()).unwrap()),
+            Sink::Fd(FdSink::ours(second.into()).unwrap()),
+            Sink::Fd(FdSink::shared(Arc::new(file.try_clone().unwrap().into()))),
+        ];
+        let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
+        drain.busy.proven = true;
+        input.write_all(b"some bytes").unwrap();
+        drain.step(&mut None, Halt::NEVER).unwrap();
+        assert!(drain.close(true).result.is_ok());
+        drop(drain);
+        assert_eq!(read_to_string(shown).unwrap(), "some bytes");
+        file.rewind().unwrap();
+        assert_eq!(read_to_string(file).unwrap(), "some bytes");
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::fd::{Holder, HolderSearch};
+use crate::fd::{FdKind, Holder, HolderSearch};
 use crate::process::Process;
 use crate::stdio::Stream;
 use crate::sys::fds;
@@ -43,6 +43,10 @@ impl Leaks {
     /// Looks for strangers that hold the write end of what a process of the run reads; `own` are the run's processes.
     pub(super) fn look_behind(&mut self, process: &Process, own: &[u32]) {
         let path = format!("/proc/{}/fd/0", process.pid());
+        // What else may be there is not to be opened: that may do something to a device.
+        if !fds::describe_path(path.as_ref()).is_ok_and(|stdin| FdKind::from(stdin) == FdKind::Pipe) {
+            return;
+        }
         // A pipe that is opened anew has another reader for this moment, which changes nothing for those who wait.
         let Ok(stdin) = fds::open_nonblocking(path.as_ref(), false) else { return };
         self.look(stdin.as_fd());

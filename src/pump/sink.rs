@@ -57,11 +57,11 @@ impl Sink {
         }
     }
 
-    /// It has so much of the present chunk already.
-    pub(super) fn took(&mut self, bytes: usize) {
-        if let Sink::Fd(sink) = self {
-            sink.taken = bytes;
-        }
+    /// It has so much of the present chunk already; one that never blocks takes the rest now.
+    pub(super) fn took(&mut self, bytes: usize, chunk: &[u8]) -> Result<(), FlowError> {
+        let Sink::Fd(sink) = self else { return Ok(()) };
+        sink.taken = bytes;
+        if sink.to.kind() == OutletKind::NeverBlocks { self.push_on(chunk) } else { Ok(()) }
     }
 
     /// What a failed write does to it: a reader of a tee that had enough is no error, and the others go on.

@@ -48,6 +48,17 @@ fn a_document_may_be_empty_or_large() {
 }
 
 #[test]
+fn what_is_shown_of_a_plan_has_no_byte_of_a_document() {
+    isolated(|| {
+        let plan = role("cat").stdin(Redirect::here_document("its text")).dry_run().expect("a plan");
+        for text in [plan.to_string(), format!("{plan:?}")] {
+            assert!(text.contains("a file in memory with 8 bytes"), "{text}");
+            assert!(!text.contains("its text") && !text.contains("105, 116, 115"), "{text}");
+        }
+    });
+}
+
+#[test]
 fn a_descriptor_as_stdin_is_read_from_where_it_stands() {
     isolated(|| {
         let mut file = tempfile::tempfile().expect("a file");
