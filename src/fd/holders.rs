@@ -180,14 +180,22 @@ impl HolderSearch {
         Ok(holders)
     }
 
+    /// Whether a holder that was found still is one.
+    pub(crate) fn holds(&self, pipe: impl AsFd, holder: &Holder) -> io::Result<bool> {
+        let wanted = Wanted::new(pipe.as_fd(), fds::describe(pipe.as_fd())?)?;
+        match wanted.is_writer(Path::new(&format!("/proc/{}/fd/{}", holder.pid, holder.fd))) {
+            Err(error) if has_ended(&error) => Ok(false),
+            answer => answer,
+        }
+    }
+
     fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
         if !cfg!(target_os = "linux") {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let deadline = Deadline::after(self.budget);
         let own = number(fs::read_link("/proc/self")?.as_os_str());
-        let text = fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?;
-        let wanted = Wanted { text, described };
+        let wanted = Wanted::new(pipe, described)?;
         // First all the numbers: that directory is closed again before the next one is opened.
         let pids = fs::read_dir("/proc")?.map(|entry| entry.map(|entry| number(&entry.file_name())));
         let pids: Vec<Option<u32>> = pids.collect::<io::Result<_>>()?;
@@ -221,6 +229,10 @@ struct Wanted {
 }
 
 impl Wanted {
+    fn new(pipe: BorrowedFd<'_>, described: Described) -> io::Result<Wanted> {
+        Ok(Wanted { text: fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?, described })
+    }
+
     fn in_process(&self, pid: u32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {
         for (index, entry) in fs::read_dir(format!("/proc/{pid}/fd"))?.enumerate() {
             if index % STRIDE == STRIDE - 1 && deadline.passed() {

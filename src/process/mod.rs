@@ -1,6 +1,8 @@
 //! One running child: wait for it, signal it, know what it used.
 
 mod reaper;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the pump and the job, which do not use it yet"))]
+pub(crate) mod tree;
 mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -223,17 +225,21 @@ impl Process {
     /// ```
     #[doc(alias = "pidfd_send_signal")]
     pub fn send_signal(&self, signal: i32) -> io::Result<()> {
-        let sent = match &self.0.watch {
+        match self.signal_unreaped(signal) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// As [`Process::send_signal`], but ESRCH where the process has been reaped.
+    fn signal_unreaped(&self, signal: i32) -> io::Result<()> {
+        match &self.0.watch {
             Watch::Pidfd(fd) => pidfd::send_signal(fd.as_fd(), signal),
             Watch::Thread { .. } => match *self.state() {
                 // Under the lock: as long as it is not reaped, the number is the child's.
                 State::Running => wait::kill(self.0.pid, signal),
-                State::Ended(_) => Ok(()),
+                State::Ended(_) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
             },
-        };
-        match sent {
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            result => result,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Small questions to the system that need no descriptor.
 
-#![expect(unsafe_code, reason = "sysconf, dlsym, getppid: questions without memory")]
+#![expect(unsafe_code, reason = "sysconf, dlsym, getppid, a clock: questions to the system")]
 
 /// The bytes that argv and envp may have together (`sysconf(_SC_ARG_MAX)`).
 pub(crate) fn arg_max() -> Option<u64> {
@@ -23,6 +23,22 @@ fn page_size() -> u64 {
 pub(crate) fn thread_sanitized() -> bool {
     // SAFETY: looks up a name in what is loaded already.
     !unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__tsan_init".as_ptr()) }.is_null()
+}
+
+/// The time since boot in the unit that `/proc/PID/stat` has start times in, rounded down as they are (`CLOCK_BOOTTIME`, proc(5)).
+#[cfg(target_os = "linux")]
+pub(crate) fn boot_ticks() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure lives on this stack. A clock that is refused leaves it zero: then nothing has started before.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    // SAFETY: asks for a number.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100).max(1);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds * per_second + nanos * per_second / 1_000_000_000
+}
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn boot_ticks() -> u64 {
+    0
 }
 
 pub(crate) fn pid() -> i32 {

@@ -1,0 +1,138 @@
+//! Killing: all stopped first, so that none starts another one behind the sweep.
+//!
+//! SIGSTOP goes out level by level, from the roots down, and each level is waited for before the next gets it: a parent that is
+//! stopped forks no more, ends no more, and does not see its children stop (a shell with job control would go on to its next
+//! command). SIGSTOP is not immediate, and one thread may still finish a fork when another has stopped: "stopped" is read from
+//! every thread's `stat`. Then the children of the stopped are listed. When there is nobody new, all are listed once more, since a
+//! subreaper among them gets children while it is stopped; until a whole round finds nobody.
+//!
+//! So at the end all were stopped, and the last look at each found only known ones: that is the fixed point.
+//!
+//! A process that does not stop (in an uninterruptible sleep, such as that of a vfork's parent) holds a level up for
+//! [`PATIENCE`], and is then listed as it is; that is [`Gap::Running`].
+
+use std::time::Duration;
+
+use super::member::Stop;
+use super::system::{System, has_ended};
+use super::{Gap, Killed, Survivor, Tree};
+use crate::clock::Deadline;
+
+/// How long one level may take to stop.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+impl<S: System> Tree<S> {
+    /// Kills all that is known and what a look within the budget adds, frozen first: SIGKILL, children before parents, so that no
+    /// end of a session's leader continues those that are still stopped. Does not wait for the ends; [`Tree::wait`] does.
+    ///
+    /// The budget bounds the search. The sweep is not cut short: a SIGKILL costs no more than the SIGCONT that would have to take the
+    /// place of it.
+    pub(crate) fn kill(&mut self, budget: Deadline) -> Killed {
+        self.gap = None;
+        self.freeze(budget);
+        let (mut killed, mut survivors) = (Vec::new(), Vec::new());
+        for index in (0..self.members.len()).rev() {
+            match self.send(index, libc::SIGKILL) {
+                Ok(_) => killed.push(self.members[index].pid.unsigned_abs()),
+                Err(error) => {
+                    survivors.push(self.survivor(index, error.to_string()));
+                    self.thaw(index);
+                }
+            }
+        }
+        killed.reverse();
+        survivors.reverse();
+        let hidden = self.hidden.iter().filter(|pid| !killed.contains(pid));
+        survivors.extend(hidden.map(|&pid| Survivor {
+            pid,
+            name: String::new(),
+            why: "it cannot be looked at".to_string(),
+        }));
+        Killed { killed, survivors, gap: self.gap }
+    }
+
+    /// Stops the tree, to a fixed point.
+    pub(super) fn freeze(&mut self, budget: Deadline) {
+        for member in &mut self.members {
+            member.stop = Stop::NotYet;
+        }
+        while let Some(level) = self.next_level() {
+            if budget.passed() {
+                self.gap.get_or_insert(Gap::Time);
+                return;
+            }
+            for &index in &level {
+                self.stop(index);
+            }
+            self.wait_until_still(&level, budget);
+            if !self.list_all(&level, budget) {
+                return;
+            }
+            // Where the level was all there is, all were listed just now.
+            if self.next_level().is_none() && level.len() < self.members.len() {
+                let all: Vec<usize> = (0..self.members.len()).collect();
+                if !self.list_all(&all, budget) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The members nearest to a root that were not told to stop.
+    fn next_level(&self) -> Option<Vec<usize>> {
+        let waiting = || self.members.iter().enumerate().filter(|(_, member)| member.stop == Stop::NotYet);
+        let depth = waiting().map(|(_, member)| member.depth).min()?;
+        Some(waiting().filter(|(_, member)| member.depth == depth).map(|(index, _)| index).collect())
+    }
+
+    fn list_all(&mut self, which: &[usize], budget: Deadline) -> bool {
+        self.begin() && which.iter().all(|&index| self.list(index, budget))
+    }
+
+    fn stop(&mut self, index: usize) {
+        self.members[index].stop = match self.send(index, libc::SIGSTOP) {
+            Ok(true) => Stop::Sent,
+            // Gone; or it refuses, and the sweep will be told the same.
+            Ok(false) | Err(_) => Stop::InVain,
+        };
+    }
+
+    fn thaw(&mut self, index: usize) {
+        if self.members[index].stop == Stop::Sent {
+            // It refused to be killed, which is reported.
+            let _ = self.send(index, libc::SIGCONT);
+        }
+    }
+
+    fn wait_until_still(&mut self, level: &[usize], budget: Deadline) {
+        let until = budget.earlier(Deadline::after(PATIENCE));
+        let stopped = level.iter().filter(|&&index| self.members[index].stop == Stop::Sent);
+        let mut running: Vec<i32> = stopped.map(|&index| self.members[index].pid).collect();
+        let mut times = 0;
+        loop {
+            // By number: if it has gone to somebody else, only the wait is for nothing.
+            let mut failed = None;
+            running.retain(|&pid| match self.with_room(|system| system.is_still(pid)) {
+                Ok(still) => !still,
+                Err(error) if has_ended(&error) => false,
+                Err(error) => {
+                    failed = Some(error);
+                    true
+                }
+            });
+            if let Some(error) = failed {
+                // Nothing to look with: it will be no better soon.
+                return self.note(&error);
+            }
+            if running.is_empty() {
+                return;
+            }
+            if until.passed() {
+                self.gap.get_or_insert(Gap::Running);
+                return;
+            }
+            self.system.pause(times);
+            times += 1;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One process of a tree, and how it is reached.
+
+use std::io;
+
+use super::Tree;
+use super::system::{System, has_ended};
+
+pub(super) struct Member<H> {
+    pub(super) pid: i32,
+    /// `None`: reached by its number and start time.
+    pub(super) handle: Option<H>,
+    /// In ticks since boot. Not asked of a root, which has a handle.
+    pub(super) start: Option<u64>,
+    /// As it was when it was found.
+    pub(super) name: String,
+    /// How many parents there are up to a root.
+    pub(super) depth: usize,
+    pub(super) stop: Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    NotYet,
+    /// By us, to be continued if it is not killed.
+    Sent,
+    InVain,
+}
+
+impl<H> Member<H> {
+    pub(super) fn root(pid: i32, handle: H) -> Member<H> {
+        Member { pid, handle: Some(handle), start: None, name: String::new(), depth: 0, stop: Stop::NotYet }
+    }
+}
+
+impl<S: System> Tree<S> {
+    /// Signals a member; whether it was still there, as a zombie or more.
+    pub(super) fn send(&mut self, index: usize, signal: i32) -> io::Result<bool> {
+        if let Some(handle) = &self.members[index].handle {
+            return there(self.system.signal(handle, signal));
+        }
+        let (pid, start) = (self.members[index].pid, self.members[index].start);
+        // One for the time of this signal. Opened first: if it is not reaped when it is signalled, the `stat` was its own.
+        let handle = match self.with_room(|system| system.open(pid, false)) {
+            Err(error) if has_ended(&error) => return Ok(false),
+            handle => handle?,
+        };
+        let stat = match self.with_room(|system| system.stat(pid)) {
+            Err(error) if has_ended(&error) => return Ok(false),
+            stat => stat?,
+        };
+        if Some(stat.start) != start {
+            return Ok(false);
+        }
+        there(match &handle {
+            Some(handle) => self.system.signal(handle, signal),
+            None => self.system.signal_number(pid, signal),
+        })
+    }
+
+    /// Whether the member has not been reaped, so that its number is its own.
+    pub(super) fn is_there(&mut self, index: usize) -> bool {
+        // A refusal comes from somebody who is there. Without a descriptor to ask with it is not known.
+        match self.send(index, 0) {
+            Ok(there) => there,
+            Err(error) => error.raw_os_error() == Some(libc::EPERM),
+        }
+    }
+
+    /// Asks the system. Where it has no descriptor for that, one or two that this tree keeps are let go of first: their processes are
+    /// then reached by number and start time.
+    pub(super) fn with_room<T>(&mut self, ask: impl Fn(&mut S) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match ask(&mut self.system) {
+                Err(error) if super::system::is_shortage(&error) && self.make_room() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn make_room(&mut self) -> bool {
+        let system = &self.system;
+        let ours =
+            |member: &&mut Member<S::Handle>| member.handle.as_ref().is_some_and(|handle| system.is_ours(handle));
+        let kept = self.members.iter_mut().rev().filter(ours).take(2);
+        kept.map(|member| member.handle = None).count() > 0
+    }
+}
+
+fn there(sent: io::Result<()>) -> io::Result<bool> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

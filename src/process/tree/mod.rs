@@ -1,0 +1,242 @@
+//! Process trees: what the processes of a run have started in turn, found and ended. Linux; elsewhere the roots alone.
+//!
+//! # How they are found
+//! A process's children are in `/proc/PID/task/*/children`; where the kernel has no such files, a scan of every `/proc/PID/stat` tells
+//! parents. A tree is walked from its roots, which are children of this process, and what was found once stays known: it is signalled
+//! and killed also when its parent has ended since.
+//!
+//! # Why a reused number is never signalled
+//! A number *is* a process for as long as the process is not reaped. A process descriptor names one process for good, and signal 0 over
+//! it tells whether that process still has its number. So, for a process P that is known to be of the tree:
+//! 1. the time is taken, then the numbers of P's children are read;
+//! 2. P is not reaped after that: P had its number all the while, and the list is P's, no stranger's;
+//! 3. of each number c a descriptor is opened, then c's `stat` is read, and then its process is not reaped: the `stat` is that of the
+//!    descriptor's process;
+//! 4. that process started before the time of 1: it had the number c when the list was read, so it *is* P's child. One that started in
+//!    the same tick of the clock (10 ms) is taken if it says that P is its parent, and P is still there.
+//!
+//! From then on the descriptor is what gets signals. Without one (see [`system`]: too many, none to spare, a kernel or filter that refuses)
+//! 3 and 4 hold all the same; a later signal goes to whoever has the number *and* the start time, over a descriptor opened for
+//! that one signal and checked as in 3. A stranger would have to get the number within the tick in which the process started: once
+//! round all numbers in 10 ms. Where no descriptor can be opened at all, the signal is a `kill` right after the look at the start
+//! time; what may go wrong in between is that the process is reaped, the numbers go round once, and a stranger gets this one.
+//!
+//! The numbers 0, 1 and this process's own are never taken, whatever a list says.
+//!
+//! # What a kill guarantees
+//! It first freezes: [`freeze`] says how. When that came to its end, no process below the roots, by parentage, ran any more, and all of
+//! them were known; so none is missing among the killed, but for
+//! - one whose parent had ended before it was found (a double fork, `setsid` alone does not matter), which the system gave to another
+//!   parent: `init`, or a subreaper. With a subreaper *in* the tree it is found there;
+//! - one that a process outside of the tree made for it (a service manager, `at`, a container's daemon).
+//!
+//! That, and what another user's process does, is why nobody here says "complete". [`Killed::gap`] says when not even that much is
+//! true. Killed while its tree is frozen, this process leaves it frozen.
+//!
+//! # Cost
+//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`terminate`] is 2 looks and 2
+//! signals; a kill is a stop, a look at its state (5; again until it has stopped), 2 looks, and the signal. Each process found costs 6, and
+//! 4 at each look. Where there are no `children` files, a look costs 4 for each process there is.
+
+mod freeze;
+mod member;
+#[cfg(test)]
+mod model;
+mod stat;
+mod strangers;
+mod system;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::Process;
+use crate::clock::Deadline;
+use crate::sys::poll::{Interest, PollSet};
+use member::Member;
+use system::{Name, Proc, System};
+
+/// Processes and what they have started in turn, as far as it was seen.
+pub(crate) struct Tree<S: System = Proc> {
+    system: S,
+    /// The roots first, then parents before children.
+    members: Vec<Member<S::Handle>>,
+    by_pid: HashMap<i32, usize>,
+    /// Children that cannot be looked at.
+    hidden: Vec<u32>,
+    gap: Option<Gap>,
+}
+
+/// Why a look did not see all that it could have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// The budget was over.
+    Time,
+    /// No descriptor to look with.
+    Descriptors,
+    /// No `/proc`, or one that does not show.
+    Proc,
+    /// A process was not seen to have stopped, so it may have gone on forking.
+    Running,
+}
+
+/// A process that did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Survivor {
+    pub(crate) pid: u32,
+    /// Of at most 15 bytes; empty where it cannot be read.
+    pub(crate) name: String,
+    pub(crate) why: String,
+}
+
+/// What a kill came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Killed {
+    /// Those that got the signal or had ended already: the roots first, then parents before children.
+    pub(crate) killed: Vec<u32>,
+    pub(crate) survivors: Vec<Survivor>,
+    /// Why more may be left than what cannot be seen at all.
+    pub(crate) gap: Option<Gap>,
+}
+
+impl Tree {
+    /// Looks at what these processes have started in turn. Takes no longer than the budget, but for one look at one process; signals
+    /// nobody.
+    pub(crate) fn of(roots: &[Process], budget: Deadline) -> Tree {
+        let named = roots.iter().map(|root| (root.0.pid, Name::Root(root.clone())));
+        let mut tree = Tree::new(Proc::default(), named);
+        tree.look(budget);
+        tree
+    }
+
+    /// Waits until all that is known of the tree has ended, zombies counted as ended, or until the deadline; those that are still there.
+    pub(crate) fn wait(&mut self, until: Deadline) -> Vec<Survivor> {
+        let mut left: Vec<usize> = (0..self.members.len()).collect();
+        let mut set = PollSet::default();
+        loop {
+            left.retain(|&index| !self.has_ended(index));
+            if left.is_empty() || until.passed() {
+                break;
+            }
+            set.clear();
+            let mut by_number = false;
+            for &index in &left {
+                match &self.members[index].handle {
+                    Some(Name::Root(process)) => set.push(process.end_fd(), Interest::Readable),
+                    Some(Name::Pidfd(held)) => set.push(held.fd().as_fd(), Interest::Readable),
+                    None => by_number = true,
+                }
+            }
+            // Woken by each end: what is known by its number alone tells nobody.
+            let next = if by_number { until.earlier(Deadline::after(LOOK)) } else { until };
+            if set.wait(next).is_err() {
+                std::thread::sleep(until.remaining().map_or(LOOK, |left| left.min(LOOK)));
+            }
+        }
+        let still = |index: usize| self.survivor(index, "it has not ended".to_string());
+        left.into_iter().map(still).collect()
+    }
+
+    fn has_ended(&self, index: usize) -> bool {
+        let fd = match &self.members[index].handle {
+            Some(Name::Root(process)) => process.end_fd(),
+            Some(Name::Pidfd(held)) => held.fd().as_fd(),
+            None => {
+                let member = &self.members[index];
+                return match self.system.stat(member.pid) {
+                    Ok(stat) => Some(stat.start) != member.start || stat.has_ended(),
+                    Err(error) => system::has_ended(&error),
+                };
+            }
+        };
+        // A refusal is no end.
+        crate::sys::poll::wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO)).unwrap_or(false)
+    }
+}
+
+/// How often processes are looked at that cannot be waited for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Asks the processes and what they have started to end: SIGTERM, then SIGCONT for those that are stopped, parents first; and the same
+/// for what was born meanwhile, seen by a second look. Does not wait. The tree is for the [`Tree::kill`] that may have to follow: what
+/// loses its parent by this is not found again.
+pub(crate) fn terminate(roots: &[Process], budget: Deadline) -> Tree {
+    let mut tree = Tree::of(roots, budget);
+    tree.terminate(budget);
+    tree
+}
+
+/// [`Tree::kill`] of a tree that nobody has looked at before.
+pub(crate) fn kill(roots: &[Process], budget: Deadline) -> Killed {
+    let named = roots.iter().map(|root| (root.0.pid, Name::Root(root.clone())));
+    Tree::new(Proc::default(), named).kill(budget)
+}
+
+impl<S: System> Tree<S> {
+    fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
+        let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
+        let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
+        Tree { system, members, by_pid, hidden: Vec::new(), gap: None }
+    }
+
+    /// The numbers of what was found, the roots first, then parents before children.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.members.iter().map(|member| member.pid.unsigned_abs()).collect()
+    }
+
+    /// Why there may be more.
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        self.gap
+    }
+
+    /// Sends a signal to all that is known, parents first. Who refused; one that has ended does not.
+    pub(crate) fn signal(&mut self, signal: i32) -> Vec<Survivor> {
+        self.signal_from(0, signal)
+    }
+
+    fn signal_from(&mut self, first: usize, signal: i32) -> Vec<Survivor> {
+        let mut refused = Vec::new();
+        for index in first..self.members.len() {
+            if let Err(error) = self.send(index, signal) {
+                refused.push(self.survivor(index, error.to_string()));
+            }
+        }
+        refused
+    }
+
+    fn terminate(&mut self, budget: Deadline) {
+        let mut first = 0;
+        // A third time only for what a second look found, and no more: a run that goes on forking is for the kill.
+        for _ in 0..2 {
+            for signal in [libc::SIGTERM, libc::SIGCONT] {
+                // Who refuses is seen when the grace is over.
+                let _ = self.signal_from(first, signal);
+            }
+            first = self.members.len();
+            if self.look(budget) == 0 {
+                return;
+            }
+        }
+        for signal in [libc::SIGTERM, libc::SIGCONT] {
+            let _ = self.signal_from(first, signal);
+        }
+    }
+
+    fn survivor(&self, index: usize, why: String) -> Survivor {
+        let member = &self.members[index];
+        // What it is called by now, if that can be told.
+        let stat = self.system.stat(member.pid).ok();
+        let stat = stat.filter(|stat| member.start.is_none_or(|start| start == stat.start));
+        let name = stat.map_or_else(|| member.name.clone(), |stat| stat.name);
+        Survivor { pid: member.pid.unsigned_abs(), name, why }
+    }
+
+    fn note(&mut self, error: &io::Error) {
+        let gap = if system::is_shortage(error) { Gap::Descriptors } else { Gap::Proc };
+        self.gap.get_or_insert(gap);
+    }
+}

@@ -1,0 +1,144 @@
+//! What `/proc/PID/stat` says, and what follows from it: no system call here.
+
+/// A process, or a thread of one, as its `stat` file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(super) pid: i32,
+    /// Of at most 15 bytes.
+    pub(super) name: String,
+    state: u8,
+    pub(super) parent: i32,
+    threads: u32,
+    /// In ticks since boot, as [`boot_ticks`](crate::sys::env::boot_ticks) counts.
+    pub(super) start: u64,
+}
+
+impl Stat {
+    /// `None` where this is not such a line.
+    pub(super) fn parse(line: &[u8]) -> Option<Stat> {
+        // The name may hold anything, parentheses and spaces too.
+        let open = line.iter().position(|&byte| byte == b'(')?;
+        let close = line.iter().rposition(|&byte| byte == b')')?;
+        let pid = number(line.get(..open)?)?;
+        let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
+        let mut fields = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        // proc(5) counts from 1, the name is its second: these are 3, 4, 20 and 22.
+        let state = *fields.next()?.first()?;
+        let parent = number(fields.next()?)?;
+        let threads = number(fields.nth(15)?)?;
+        let start = number(fields.nth(1)?)?;
+        Some(Stat { pid, name, state, parent, threads, start })
+    }
+
+    /// A zombie, whose parent has not waited for it. One whose first thread alone has ended goes on.
+    pub(super) fn has_ended(&self) -> bool {
+        self.is_over() && self.threads <= 1
+    }
+
+    /// Whether the thread runs no code of its program: stopped by a signal or a tracer, or ended.
+    pub(super) fn is_still(&self) -> bool {
+        self.is_over() || matches!(self.state, b'T' | b't')
+    }
+
+    pub(super) fn is_single(&self) -> bool {
+        self.threads <= 1
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+#[cfg(test)]
+impl Stat {
+    pub(super) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
+        Stat { pid, name: format!("p{pid}"), state, parent, threads: 1, start }
+    }
+}
+
+/// The numbers of a `children` file.
+pub(super) fn numbers(text: &[u8]) -> Vec<i32> {
+    text.split(u8::is_ascii_whitespace).filter_map(number).collect()
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Who has which children, of all processes there are.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// Parent and child, in order.
+    pairs: Vec<(i32, i32)>,
+}
+
+impl Table {
+    pub(super) fn new(stats: impl IntoIterator<Item = Stat>) -> Table {
+        let mut pairs: Vec<(i32, i32)> = stats.into_iter().map(|stat| (stat.parent, stat.pid)).collect();
+        pairs.sort_unstable();
+        Table { pairs }
+    }
+
+    pub(super) fn children(&self, of: i32) -> Vec<i32> {
+        let from = self.pairs.partition_point(|&(parent, _)| parent < of);
+        self.pairs[from..].iter().take_while(|&&(parent, _)| parent == of).map(|&(_, child)| child).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        "71 (a) b (c) S 70 71 70 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 12345 99 1 18446744073709551615\n";
+
+    #[test]
+    fn a_name_may_look_like_fields() {
+        let stat = Stat::parse(LINE.as_bytes()).unwrap();
+        assert_eq!((stat.pid, stat.name.as_str(), stat.parent), (71, "a) b (c", 70));
+        assert_eq!((stat.state, stat.threads, stat.start), (b'S', 3, 12345));
+    }
+
+    #[test]
+    fn what_is_cut_short_is_no_line() {
+        let end = LINE.find("12345").unwrap();
+        for cut in 0..end {
+            assert_eq!(Stat::parse(&LINE.as_bytes()[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_dead_first_thread_is_no_end() {
+        let with = |state: &str, threads: &str| {
+            let line =
+                LINE.replace(" S 70", &format!(" {state} 70")).replace(" 3 0 12345", &format!(" {threads} 0 12345"));
+            Stat::parse(line.as_bytes()).unwrap()
+        };
+        assert!(with("Z", "1").has_ended());
+        // As the kernel shows a zombie.
+        assert!(with("Z", "0").has_ended());
+        assert!(!with("Z", "2").has_ended());
+        assert!(with("X", "1").has_ended());
+        assert!(!with("T", "1").has_ended());
+        let still = |state: &str| with(state, "1").is_still();
+        assert!(["T", "t", "Z", "X"].into_iter().all(still));
+        assert!(!["R", "S", "D", "I"].into_iter().any(still));
+    }
+
+    #[test]
+    fn children_are_numbers_between_spaces() {
+        assert_eq!(numbers(b"12 345 6 "), [12, 345, 6]);
+        assert_eq!(numbers(b""), [0; 0]);
+    }
+
+    #[test]
+    fn a_table_has_the_children_of_each() {
+        let table = Table::new(
+            [(5, 2), (3, 2), (4, 3), (2, 1), (1, 0)].map(|(pid, parent)| Stat::made_up(pid, b'S', parent, 0)),
+        );
+        assert_eq!(table.children(2), [3, 5]);
+        assert_eq!(table.children(3), [4]);
+        assert_eq!(table.children(4), [0; 0]);
+        assert_eq!(table.children(9), [0; 0]);
+    }
+}

@@ -1,0 +1,114 @@
+//! Finding: the step from a process to its children. The module's first page says why what it finds is of the tree.
+
+use std::io;
+
+use super::member::{Member, Stop};
+use super::system::{Listing, System, has_ended, is_shortage};
+use super::{Gap, Tree};
+use crate::clock::Deadline;
+
+impl<S: System> Tree<S> {
+    /// Looks for children of all that is known, and for theirs; how many were found.
+    pub(super) fn look(&mut self, budget: Deadline) -> usize {
+        let known = self.members.len();
+        if self.begin() {
+            let mut index = 0;
+            while index < self.members.len() && self.list(index, budget) {
+                index += 1;
+            }
+        }
+        self.members.len() - known
+    }
+
+    /// Whether there is anything to look at.
+    pub(super) fn begin(&mut self) -> bool {
+        let begun = self.with_room(S::begin);
+        begun.map_err(|error| self.note(&error)).is_ok()
+    }
+
+    /// Takes in the children of one member. False where looking any further is of no use; the gap says why.
+    pub(super) fn list(&mut self, index: usize, budget: Deadline) -> bool {
+        if budget.passed() {
+            self.gap.get_or_insert(Gap::Time);
+            return false;
+        }
+        let pid = self.members[index].pid;
+        let listed = match self.with_room(|system| system.children(pid)) {
+            Ok(listing) => self.adopt_all(index, listing, budget),
+            Err(error) if has_ended(&error) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match listed {
+            Ok(()) => true,
+            Err(error) => {
+                self.note(&error);
+                !is_shortage(&error)
+            }
+        }
+    }
+
+    fn adopt_all(&mut self, parent: usize, listing: Listing, budget: Deadline) -> io::Result<()> {
+        let new: Vec<i32> = listing.pids.into_iter().filter(|&pid| self.is_new(pid)).collect();
+        if new.is_empty() || !self.is_there(parent) {
+            return Ok(());
+        }
+        for pid in new {
+            if budget.passed() {
+                self.gap.get_or_insert(Gap::Time);
+                break;
+            }
+            self.adopt(parent, pid, listing.at)?;
+        }
+        Ok(())
+    }
+
+    fn is_new(&mut self, pid: i32) -> bool {
+        if pid <= 1 || pid == self.system.own() {
+            return false;
+        }
+        match self.by_pid.get(&pid) {
+            // Its number may have gone to another one of the tree.
+            Some(&index) => !self.is_there(index),
+            None => true,
+        }
+    }
+
+    fn adopt(&mut self, parent: usize, pid: i32, listed: u64) -> io::Result<()> {
+        let mut handle = match self.with_room(|system| system.open(pid, true)) {
+            Err(error) if has_ended(&error) => return Ok(()),
+            handle => handle?,
+        };
+        let mut stat = self.system.stat(pid);
+        if stat.as_ref().is_err_and(is_shortage) {
+            // The descriptor may have been the last.
+            handle = None;
+            stat = self.with_room(|system| system.stat(pid));
+        }
+        if let Some(handle) = &handle {
+            let asked = self.system.signal(handle, 0);
+            if asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)) {
+                return Ok(());
+            }
+        }
+        let stat = match stat {
+            Err(error) if has_ended(&error) && handle.is_none() => return Ok(()),
+            // There, and not to be seen: another user's, in a `/proc` that hides those.
+            Err(error) if !is_shortage(&error) => {
+                let pid = pid.unsigned_abs();
+                if !self.hidden.contains(&pid) {
+                    self.hidden.push(pid);
+                }
+                return Ok(());
+            }
+            stat => stat?,
+        };
+        let is_child = stat.start < listed || (stat.parent == self.members[parent].pid && self.is_there(parent));
+        if is_child && !stat.has_ended() {
+            self.by_pid.insert(pid, self.members.len());
+            let depth = self.members[parent].depth + 1;
+            let (start, name) = (Some(stat.start), stat.name);
+            self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        }
+        Ok(())
+    }
+}
