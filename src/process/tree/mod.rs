@@ -49,7 +49,7 @@ mod system;
 mod tests;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -67,7 +67,11 @@ pub(crate) struct Tree<S: System = Proc> {
     members: Vec<Member<S::Handle>>,
     by_pid: HashMap<i32, usize>,
     /// Children that cannot be looked at.
-    hidden: Vec<u32>,
+    hidden: BTreeSet<u32>,
+    /// Zombies that were met, by number and start time.
+    zombies: HashSet<(i32, u64)>,
+    /// How often a child was met that was not known before, whether or not it was still there to be taken in.
+    moved: usize,
     gap: Option<Gap>,
 }
 
@@ -180,7 +184,8 @@ impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
-        Tree { system, members, by_pid, hidden: Vec::new(), gap: None }
+        let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
