@@ -67,24 +67,18 @@ impl<S: System> Tree<S> {
             return false;
         }
         match self.by_pid.get(&pid) {
-            // Its number may have gone to another one of the tree.
-            Some(&index) => !self.is_there(index),
+            // Once it is known to be gone, its number may be that of another one of the tree.
+            Some(&index) => matches!(self.send(index, 0), Ok(false)),
             None => true,
         }
     }
 
     /// Takes in a child that was listed. Whether that was news: anything but one that was met before.
     fn adopt(&mut self, parent: usize, pid: i32, listed: u64) -> io::Result<bool> {
-        let mut handle = match self.with_room(|system| system.open(pid, true)) {
+        let (handle, stat) = match self.meet(pid, true) {
             Err(error) if has_ended(&error) => return Ok(true),
-            handle => handle?,
+            met => met?,
         };
-        let mut stat = self.system.stat(pid);
-        if stat.as_ref().is_err_and(is_shortage) {
-            // The descriptor may have been the last.
-            handle = None;
-            stat = self.with_room(|system| system.stat(pid));
-        }
         if let Some(handle) = &handle {
             let asked = self.system.signal(handle, 0);
             if asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)) {
