@@ -26,8 +26,8 @@
 //! # What a kill guarantees
 //! It first freezes: [`freeze`] says how. When that came to its end, no process below the roots, by parentage, ran any more, and all of
 //! them were known; so none is missing among the killed, but for
-//! - one whose parent had ended before it was found (a double fork, `setsid` alone does not matter), which the system gave to another
-//!   parent: `init`, or a subreaper. With a subreaper *in* the tree it is found there;
+//! - one whose parent had ended before it was found (a double fork; `setsid` alone does not matter), which the system gave to another
+//!   parent: `init`, or a subreaper, which may be this process. With a subreaper *in* the tree it is found there;
 //! - one that a process outside of the tree made for it (a service manager, `at`, a container's daemon).
 //!
 //! That, and what another user's process does, is why nobody here says "complete". [`Killed::gap`] says when not even that much is
@@ -35,8 +35,9 @@
 //!
 //! # Cost
 //! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`terminate`] is 2 looks and 2
-//! signals; a kill is a stop, a look at its state (5; again until it has stopped), 2 looks, and the signal. Each process found costs 6, and
-//! 4 at each look. Where there are no `children` files, a look costs 4 for each process there is.
+//! signals, 10 in all; [`kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
+//! found costs 7, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
+//! system has is found out once, by 3.
 
 mod freeze;
 mod member;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -98,7 +98,8 @@ fn alone(name: &str) -> bool {
 #[test]
 fn a_lone_child_is_its_whole_tree() {
     let mut cat = Grown::new("cat", &[]);
-    assert_eq!(Tree::of(cat.job.processes(), budget()).pids(), cat.job.pids());
+    let tree = Tree::of(cat.job.processes(), budget());
+    assert_eq!((tree.pids(), tree.gap()), (cat.job.pids(), None));
     let killed = super::kill(cat.job.processes(), budget());
     assert_eq!((killed.killed, killed.survivors), (cat.job.pids(), vec![]));
     assert_eq!(cat.assert_all_end(), "");
@@ -189,7 +190,7 @@ fn without_a_descriptor_the_roots_are_killed_and_the_rest_is_owned_up_to() {
         // Every number below the limit is taken, but for those that are given back.
         let low: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
         let mut files: Vec<_> = files.into_iter().chain(low).collect();
-        files.sort_by_key(|file| std::os::fd::AsRawFd::as_raw_fd(file));
+        files.sort_by_key(AsRawFd::as_raw_fd);
         files.drain(..spare);
         let killed = super::kill(grown.job.processes(), budget());
         setrlimit(Resource::RLIMIT_NOFILE, old.0, old.1).unwrap();
@@ -278,7 +279,7 @@ fn a_stranger_with_the_number_of_one_who_ended_is_left_alone() {
             let stranger = Grown::new("cat", &[]);
             (stranger.job.pids()[0] == victim.unsigned_abs()).then_some(stranger)
         });
-        let mut stranger = taken.expect("the number can be had");
+        let stranger = taken.expect("the number can be had");
         let stdin = stranger.job.take_stdin();
         assert_eq!(tree.signal(libc::SIGTERM), []);
         tree.kill(budget());
