@@ -321,7 +321,7 @@ fn whoever_is_of_the_tree_is_no_stranger() {
 fn the_children_of_every_thread_are_listed() {
     // Tests run on threads other than the first.
     let cat = Grown::new("cat", &[]);
-    let (own, child) = (Proc::default().own(), cat.job.pids()[0].cast_signed());
+    let (own, child) = (Proc::default().own(), i32::try_from(cat.job.pids()[0]).unwrap());
     for mut system in [Proc::default(), Proc::scanning()] {
         system.begin().unwrap();
         assert!(system.children(own).unwrap().pids.contains(&child));

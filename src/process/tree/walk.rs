@@ -79,14 +79,8 @@ impl<S: System> Tree<S> {
             Err(error) if has_ended(&error) => return Ok(true),
             met => met?,
         };
-        if let Some(handle) = &handle {
-            let asked = self.system.signal(handle, 0);
-            if asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)) {
-                return Ok(true);
-            }
-        }
         let stat = match stat {
-            Err(error) if has_ended(&error) && handle.is_none() => return Ok(true),
+            Err(error) if has_ended(&error) && !self.is_unreaped(handle.as_ref()) => return Ok(true),
             // There, and not to be seen: another user's, in a `/proc` that hides those.
             Err(error) if !is_shortage(&error) => return Ok(self.hidden.insert(pid.unsigned_abs())),
             stat => stat?,
@@ -102,5 +96,10 @@ impl<S: System> Tree<S> {
         let (start, name) = (Some(stat.start), stat.name);
         self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
         Ok(true)
+    }
+
+    fn is_unreaped(&self, handle: Option<&S::Handle>) -> bool {
+        let asked = handle.map(|handle| self.system.signal(handle, 0));
+        asked.is_some_and(|asked| !asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)))
     }
 }
