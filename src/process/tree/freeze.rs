@@ -3,23 +3,20 @@
 //! SIGSTOP goes out level by level, from the roots down, and each level is waited for before the next gets it: a parent that is
 //! stopped forks no more, ends no more, and does not see its children stop (a shell with job control would go on to its next
 //! command). SIGSTOP is not immediate, and one thread may still finish a fork when another has stopped: "stopped" is read from
-//! every thread's `stat`. Then the children of the stopped are listed. When there is nobody new, all are listed once more, since a
-//! subreaper among them gets children while it is stopped; until a whole round finds nobody.
+//! every thread's `stat`. Then the children of the stopped are listed. When nobody is left to stop, all are listed once more, since a
+//! subreaper among them gets children while it is stopped; until a whole round meets nobody that was not known. One that has ended by
+//! the time it is looked at counts as met: its children may have gone to a subreaper that had been listed already.
 //!
-//! So at the end all were stopped, and the last look at each found only known ones: that is the fixed point.
+//! So at the end all were stopped before the last round began, and it met known ones alone: that is the fixed point.
 //!
-//! A process that does not stop (in an uninterruptible sleep, such as that of a vfork's parent) holds a level up for
-//! [`PATIENCE`], and is then listed as it is; that is [`Gap::Running`].
-
-use std::time::Duration;
+//! A process that does not stop, being in an uninterruptible sleep, holds its level up for 100 ms at most, and is then listed as it is;
+//! that is [`Gap::Running`]. The parent of a vfork sleeps so until its child has its program, which is not kept from getting there:
+//! it is a level below.
 
 use super::member::Stop;
 use super::system::{System, has_ended};
 use super::{Gap, Killed, Survivor, Tree};
 use crate::clock::Deadline;
-
-/// How long one level may take to stop.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 impl<S: System> Tree<S> {
     /// Kills all that is known and what a look within the budget adds, frozen first: SIGKILL, children before parents, so that no
@@ -56,24 +53,25 @@ impl<S: System> Tree<S> {
         for member in &mut self.members {
             member.stop = Stop::NotYet;
         }
-        while let Some(level) = self.next_level() {
+        loop {
             if budget.passed() {
                 self.gap.get_or_insert(Gap::Time);
                 return;
             }
-            for &index in &level {
-                self.stop(index);
-            }
-            self.wait_until_still(&level, budget);
-            if !self.list_all(&level, budget) {
-                return;
-            }
-            // Where the level was all there is, all were listed just now.
-            if self.next_level().is_none() && level.len() < self.members.len() {
-                let all: Vec<usize> = (0..self.members.len()).collect();
-                if !self.list_all(&all, budget) {
-                    return;
+            let moved = self.moved;
+            let which = match self.next_level() {
+                Some(level) => {
+                    for &index in &level {
+                        self.stop(index);
+                    }
+                    self.wait_until_still(&level, budget);
+                    level
                 }
+                None => (0..self.members.len()).collect(),
+            };
+            let is_all = which.len() == self.members.len();
+            if !self.list_all(&which, budget) || (is_all && self.moved == moved) {
+                return;
             }
         }
     }
@@ -105,19 +103,22 @@ impl<S: System> Tree<S> {
     }
 
     fn wait_until_still(&mut self, level: &[usize], budget: Deadline) {
-        let until = budget.earlier(Deadline::after(PATIENCE));
-        let stopped = level.iter().filter(|&&index| self.members[index].stop == Stop::Sent);
-        let mut running: Vec<i32> = stopped.map(|&index| self.members[index].pid).collect();
+        let until = budget.earlier(Deadline::after(self.system.patience()));
+        let stopped = level.iter().copied().filter(|&index| self.members[index].stop == Stop::Sent);
+        let mut running: Vec<usize> = stopped.collect();
         let mut times = 0;
         loop {
-            // By number: if it has gone to somebody else, only the wait is for nothing.
             let mut failed = None;
-            running.retain(|&pid| match self.with_room(|system| system.is_still(pid)) {
-                Ok(still) => !still,
-                Err(error) if has_ended(&error) => false,
-                Err(error) => {
-                    failed = Some(error);
-                    true
+            running.retain(|&index| {
+                let pid = self.members[index].pid;
+                match self.with_room(|system| system.is_still(pid)) {
+                    // Somebody else may have the number by now.
+                    Ok(still) => !still && self.is_there(index),
+                    Err(error) if has_ended(&error) => false,
+                    Err(error) => {
+                        failed = Some(error);
+                        true
+                    }
                 }
             });
             if let Some(error) = failed {

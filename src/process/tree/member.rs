@@ -3,7 +3,8 @@
 use std::io;
 
 use super::Tree;
-use super::system::{System, has_ended};
+use super::stat::Stat;
+use super::system::{System, has_ended, is_shortage};
 
 pub(super) struct Member<H> {
     pub(super) pid: i32,
@@ -39,12 +40,11 @@ impl<S: System> Tree<S> {
             return there(self.system.signal(handle, signal));
         }
         let (pid, start) = (self.members[index].pid, self.members[index].start);
-        // One for the time of this signal. Opened first: if it is not reaped when it is signalled, the `stat` was its own.
-        let handle = match self.with_room(|system| system.open(pid, false)) {
+        let (handle, stat) = match self.meet(pid, false) {
             Err(error) if has_ended(&error) => return Ok(false),
-            handle => handle?,
+            met => met?,
         };
-        let stat = match self.with_room(|system| system.stat(pid)) {
+        let stat = match stat {
             Err(error) if has_ended(&error) => return Ok(false),
             stat => stat?,
         };
@@ -57,12 +57,26 @@ impl<S: System> Tree<S> {
         })
     }
 
-    /// Whether the member has not been reaped, so that its number is its own.
+    /// Whether the member is known not to have been reaped, so that its number is its own.
     pub(super) fn is_there(&mut self, index: usize) -> bool {
-        // A refusal comes from somebody who is there. Without a descriptor to ask with it is not known.
         match self.send(index, 0) {
             Ok(there) => there,
+            // The refusal of somebody who is there. Any other means that it could not be asked.
             Err(error) => error.raw_os_error() == Some(libc::EPERM),
+        }
+    }
+
+    /// A descriptor for whoever has this number, if one is to be had, and what its `stat` says: in this order, so that the two are of
+    /// one process if that is not reaped afterwards.
+    pub(super) fn meet(&mut self, pid: i32, keep: bool) -> io::Result<(Option<S::Handle>, io::Result<Stat>)> {
+        let handle = self.with_room(|system| system.open(pid, keep))?;
+        match self.system.stat(pid) {
+            Err(error) if is_shortage(&error) => {
+                // The descriptor may have been the last.
+                drop(handle);
+                Ok((None, self.with_room(|system| system.stat(pid))))
+            }
+            stat => Ok((handle, stat)),
         }
     }
 
@@ -71,7 +85,7 @@ impl<S: System> Tree<S> {
     pub(super) fn with_room<T>(&mut self, ask: impl Fn(&mut S) -> io::Result<T>) -> io::Result<T> {
         loop {
             match ask(&mut self.system) {
-                Err(error) if super::system::is_shortage(&error) && self.make_room() => {}
+                Err(error) if is_shortage(&error) && self.make_room() => {}
                 answer => return answer,
             }
         }

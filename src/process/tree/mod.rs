@@ -10,15 +10,17 @@
 //! it tells whether that process still has its number. So, for a process P that is known to be of the tree:
 //! 1. the time is taken, then the numbers of P's children are read;
 //! 2. P is not reaped after that: P had its number all the while, and the list is P's, no stranger's;
-//! 3. of each number c a descriptor is opened, then c's `stat` is read, and then its process is not reaped: the `stat` is that of the
-//!    descriptor's process;
-//! 4. that process started before the time of 1: it had the number c when the list was read, so it *is* P's child. One that started in
-//!    the same tick of the clock (10 ms) is taken if it says that P is its parent, and P is still there.
+//! 3. of each number a descriptor is opened, then its `stat` is read. If that has a start before the time of 1, one process had the
+//!    number when the list was read, when the descriptor was opened, and when the `stat` was read: it *is* P's child, and the
+//!    descriptor is its own;
+//! 4. one that started later, or in the same tick of the clock (10 ms), is taken if the `stat` says that P is its parent, and P is still
+//!    not reaped. Should the descriptor be that of somebody who had the number just before, then that one is reaped, and no signal
+//!    over the descriptor reaches anybody.
 //!
 //! From then on the descriptor is what gets signals. Without one (see [`system`]: too many, none to spare, a kernel or filter that refuses)
-//! 3 and 4 hold all the same; a later signal goes to whoever has the number *and* the start time, over a descriptor opened for
-//! that one signal and checked as in 3. A stranger would have to get the number within the tick in which the process started: once
-//! round all numbers in 10 ms. Where no descriptor can be opened at all, the signal is a `kill` right after the look at the start
+//! 3 and 4 hold all the same; a later signal goes to whoever has the number *and* the start time, over a descriptor that is opened for
+//! that one signal, before the `stat` is read. A stranger would have to get the number within the tick in which the process started:
+//! once round all numbers in 10 ms. Where no descriptor can be opened at all, the signal is a `kill` right after the look at the start
 //! time; what may go wrong in between is that the process is reaped, the numbers go round once, and a stranger gets this one.
 //!
 //! The numbers 0, 1 and this process's own are never taken, whatever a list says.
@@ -26,8 +28,8 @@
 //! # What a kill guarantees
 //! It first freezes: [`freeze`] says how. When that came to its end, no process below the roots, by parentage, ran any more, and all of
 //! them were known; so none is missing among the killed, but for
-//! - one whose parent had ended before it was found (a double fork, `setsid` alone does not matter), which the system gave to another
-//!   parent: `init`, or a subreaper. With a subreaper *in* the tree it is found there;
+//! - one whose parent had ended before it was found (a double fork; `setsid` alone does not matter), which the system gave to another
+//!   parent: `init`, or a subreaper, which may be this process. With a subreaper *in* the tree it is found there;
 //! - one that a process outside of the tree made for it (a service manager, `at`, a container's daemon).
 //!
 //! That, and what another user's process does, is why nobody here says "complete". [`Killed::gap`] says when not even that much is
@@ -35,8 +37,9 @@
 //!
 //! # Cost
 //! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`terminate`] is 2 looks and 2
-//! signals; a kill is a stop, a look at its state (5; again until it has stopped), 2 looks, and the signal. Each process found costs 6, and
-//! 4 at each look. Where there are no `children` files, a look costs 4 for each process there is.
+//! signals, 10 in all; [`kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
+//! found costs 6, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
+//! system has is found out once, by 3.
 
 mod freeze;
 mod member;
@@ -49,7 +52,7 @@ mod system;
 mod tests;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -67,7 +70,11 @@ pub(crate) struct Tree<S: System = Proc> {
     members: Vec<Member<S::Handle>>,
     by_pid: HashMap<i32, usize>,
     /// Children that cannot be looked at.
-    hidden: Vec<u32>,
+    hidden: BTreeSet<u32>,
+    /// Zombies that were met, by number and start time.
+    zombies: HashSet<(i32, u64)>,
+    /// How often a child was met that was not known before, whether or not it was still there to be taken in.
+    moved: usize,
     gap: Option<Gap>,
 }
 
@@ -193,7 +200,8 @@ impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
-        Tree { system, members, by_pid, hidden: Vec::new(), gap: None }
+        let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::Tree;
 use crate::clock::Deadline;
 use crate::fd::{Holder, HolderSearch};
-use crate::sys::pidfd;
+use crate::sys::{fds, pidfd};
 
 /// Who holds the pipes, of processes that are neither this one nor known to be of the tree.
 #[derive(Debug, Default)]
@@ -41,7 +41,8 @@ impl Tree {
                     continue;
                 }
                 // Opened, and then seen to hold the pipe, and then not reaped: it is the one that holds it.
-                let pidfd = i32::try_from(holder.pid).ok().and_then(|pid| pidfd::open(pid).ok());
+                let pidfd =
+                    i32::try_from(holder.pid).ok().and_then(|pid| fds::clear_of_stdio(pidfd::open(pid).ok()?).ok());
                 if !search.holds(pipe, &holder)? || pidfd.as_ref().is_some_and(|pidfd| is_reaped(pidfd.as_fd())) {
                     continue;
                 }

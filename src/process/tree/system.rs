@@ -35,6 +35,8 @@ pub(crate) trait System {
     fn signal_number(&self, pid: i32, signal: i32) -> io::Result<()>;
     /// Whether letting go of it gives a descriptor back.
     fn is_ours(&self, handle: &Self::Handle) -> bool;
+    /// How long one level of a tree may take to stop.
+    fn patience(&self) -> Duration;
     /// Between two looks at something that tells nobody when it changes; longer from time to time.
     fn pause(&self, times: u32);
 }
@@ -48,6 +50,8 @@ pub(crate) struct Listing {
 /// The real one.
 #[derive(Default)]
 pub(crate) struct Proc {
+    /// Where children are read; found out when it is first needed.
+    source: Option<Source>,
     /// Who has which children, and since when that is known; where there are no `children` files.
     table: Option<(u64, Table)>,
 }
@@ -85,6 +89,18 @@ impl Drop for Held {
     fn drop(&mut self) {
         HELD.fetch_sub(1, Relaxed);
     }
+}
+
+#[cfg(test)]
+impl Proc {
+    pub(super) fn scanning() -> Proc {
+        Proc { source: Some(Source::Scan), table: None }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn held() -> usize {
+    HELD.load(Relaxed)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +147,11 @@ impl System for Proc {
     }
 
     fn begin(&mut self) -> io::Result<()> {
-        match source()? {
+        let source = match self.source {
+            Some(source) => source,
+            None => *self.source.insert(source()?),
+        };
+        match source {
             Source::Files => self.table = None,
             Source::Scan => {
                 let at = env::boot_ticks();
@@ -195,6 +215,10 @@ impl System for Proc {
 
     fn is_ours(&self, name: &Name) -> bool {
         matches!(name, Name::Pidfd(_))
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(100)
     }
 
     fn pause(&self, times: u32) {

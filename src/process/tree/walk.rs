@@ -57,7 +57,7 @@ impl<S: System> Tree<S> {
                 self.gap.get_or_insert(Gap::Time);
                 break;
             }
-            self.adopt(parent, pid, listing.at)?;
+            self.moved += usize::from(self.adopt(parent, pid, listing.at)?);
         }
         Ok(())
     }
@@ -67,48 +67,39 @@ impl<S: System> Tree<S> {
             return false;
         }
         match self.by_pid.get(&pid) {
-            // Its number may have gone to another one of the tree.
-            Some(&index) => !self.is_there(index),
+            // Once it is known to be gone, its number may be that of another one of the tree.
+            Some(&index) => matches!(self.send(index, 0), Ok(false)),
             None => true,
         }
     }
 
-    fn adopt(&mut self, parent: usize, pid: i32, listed: u64) -> io::Result<()> {
-        let mut handle = match self.with_room(|system| system.open(pid, true)) {
-            Err(error) if has_ended(&error) => return Ok(()),
-            handle => handle?,
+    /// Takes in a child that was listed. Whether that was news: anything but one that was met before.
+    fn adopt(&mut self, parent: usize, pid: i32, listed: u64) -> io::Result<bool> {
+        let (handle, stat) = match self.meet(pid, true) {
+            Err(error) if has_ended(&error) => return Ok(true),
+            met => met?,
         };
-        let mut stat = self.system.stat(pid);
-        if stat.as_ref().is_err_and(is_shortage) {
-            // The descriptor may have been the last.
-            handle = None;
-            stat = self.with_room(|system| system.stat(pid));
-        }
-        if let Some(handle) = &handle {
-            let asked = self.system.signal(handle, 0);
-            if asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)) {
-                return Ok(());
-            }
-        }
         let stat = match stat {
-            Err(error) if has_ended(&error) && handle.is_none() => return Ok(()),
+            Err(error) if has_ended(&error) && !self.is_unreaped(handle.as_ref()) => return Ok(true),
             // There, and not to be seen: another user's, in a `/proc` that hides those.
-            Err(error) if !is_shortage(&error) => {
-                let pid = pid.unsigned_abs();
-                if !self.hidden.contains(&pid) {
-                    self.hidden.push(pid);
-                }
-                return Ok(());
-            }
+            Err(error) if !is_shortage(&error) => return Ok(self.hidden.insert(pid.unsigned_abs())),
             stat => stat?,
         };
-        let is_child = stat.start < listed || (stat.parent == self.members[parent].pid && self.is_there(parent));
-        if is_child && !stat.has_ended() {
-            self.by_pid.insert(pid, self.members.len());
-            let depth = self.members[parent].depth + 1;
-            let (start, name) = (Some(stat.start), stat.name);
-            self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        if stat.start >= listed && !(stat.parent == self.members[parent].pid && self.is_there(parent)) {
+            return Ok(true);
         }
-        Ok(())
+        if stat.has_ended() {
+            return Ok(self.zombies.insert((pid, stat.start)));
+        }
+        self.by_pid.insert(pid, self.members.len());
+        let depth = self.members[parent].depth + 1;
+        let (start, name) = (Some(stat.start), stat.name);
+        self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        Ok(true)
+    }
+
+    fn is_unreaped(&self, handle: Option<&S::Handle>) -> bool {
+        let asked = handle.map(|handle| self.system.signal(handle, 0));
+        asked.is_some_and(|asked| !asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)))
     }
 }
