@@ -3,6 +3,7 @@
 mod signals;
 mod state;
 mod streams;
+mod trees;
 
 use std::ffi::OsStr;
 use std::io::Write;
