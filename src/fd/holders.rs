@@ -180,15 +180,6 @@ impl HolderSearch {
         Ok(holders)
     }
 
-    /// Whether a holder that was found still is one.
-    pub(crate) fn holds(&self, pipe: impl AsFd, holder: &Holder) -> io::Result<bool> {
-        let wanted = Wanted::new(pipe.as_fd(), fds::describe(pipe.as_fd())?)?;
-        match wanted.is_writer(Path::new(&format!("/proc/{}/fd/{}", holder.pid, holder.fd))) {
-            Err(error) if has_ended(&error) => Ok(false),
-            answer => answer,
-        }
-    }
-
     fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
         if !cfg!(target_os = "linux") {
             return Err(io::ErrorKind::Unsupported.into());

@@ -101,7 +101,11 @@ fn runs_that_are_let_go_of_halfway_are_ended() {
     }
     let processes: Vec<_> = runs.iter().flat_map(|run| run.processes.clone()).collect();
     drop(runs);
+    // On a busy machine one may outlive its drop by a moment, and is the reaper's then.
+    let began = Instant::now();
     for process in processes {
-        assert!(process.try_wait().unwrap().is_some(), "it was reaped");
+        while process.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(5), "it was not reaped");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! One running child: wait for it, signal it, know what it used.
 
 mod reaper;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the pump and the job, which do not use it yet"))]
 pub(crate) mod tree;
 mod watch;
 

@@ -46,7 +46,6 @@ mod member;
 #[cfg(test)]
 mod model;
 mod stat;
-mod strangers;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -205,16 +204,19 @@ impl<S: System> Tree<S> {
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
+    #[cfg(test)]
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.members.iter().map(|member| member.pid.unsigned_abs()).collect()
     }
 
     /// Why there may be more.
+    #[cfg(test)]
     pub(crate) fn gap(&self) -> Option<Gap> {
         self.gap
     }
 
     /// Sends a signal to all that is known, parents first. Who refused; one that has ended does not.
+    #[cfg(test)]
     pub(crate) fn signal(&mut self, signal: i32) -> Vec<Survivor> {
         self.signal_from(0, signal)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -287,34 +287,6 @@ fn a_stranger_with_the_number_of_one_who_ended_is_left_alone() {
         assert_eq!(stranger.job.wait().unwrap().code(), Some(0), "held: {held}");
         grown.assert_all_end();
     }
-}
-
-#[test]
-fn who_left_with_the_pipe_is_found_by_it_and_can_be_killed() {
-    let mut grown = Grown::new("tree", &[5, 0, 2, 0]);
-    let (_, mut left) = grown.members(5);
-    let mut tree = Tree::of(grown.job.processes(), budget());
-    tree.kill(budget());
-    assert_eq!(tree.wait(budget()), []);
-    let strangers = tree.strangers(&[grown.stdout.get_ref().as_fd()], budget()).unwrap();
-    let mut found: Vec<u32> = strangers.found.iter().map(|stranger| stranger.holder.pid).collect();
-    found.sort_unstable();
-    left.sort_unstable();
-    assert_eq!(found, left);
-    assert!(strangers.found.iter().all(|stranger| stranger.holder.name.starts_with("pipewright-fixt")));
-    strangers.found.iter().for_each(|stranger| stranger.kill().unwrap());
-    assert_eq!(grown.assert_all_end(), "");
-    assert_eq!(tree.strangers(&[grown.stdout.get_ref().as_fd()], budget()).unwrap().found.len(), 0);
-}
-
-#[test]
-fn whoever_is_of_the_tree_is_no_stranger() {
-    let mut grown = Grown::new("tree", &[3, 0, 0, 0]);
-    grown.members(3);
-    let mut tree = Tree::of(grown.job.processes(), budget());
-    assert_eq!(tree.strangers(&[grown.stdout.get_ref().as_fd()], budget()).unwrap().found.len(), 0);
-    tree.kill(budget());
-    grown.assert_all_end();
 }
 
 #[test]
