@@ -2,7 +2,7 @@
 
 use crate::process::tree;
 
-/// What a kill came to: from [`Job::kill`] and [`Job::shutdown`].
+/// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
 ///
 /// ```
 /// use pipewright::{Cmd, Means};
