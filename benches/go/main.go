@@ -52,6 +52,7 @@ func main() {
 	fatal(err)
 	t := &task{row: os.Args[1], size: number(3), piece: number(4), child: filepath.Join(filepath.Dir(self), "bench-child")}
 	ops, warmups := number(5), number(6)
+	time.AfterFunc(time.Minute, func() { fatal(fmt.Errorf("a sample takes too long")) })
 	prepare(t)
 	var wall, own, children, figure float64
 	for op := int64(0); op < ops+warmups; op++ {

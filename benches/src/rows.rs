@@ -49,6 +49,8 @@ pub struct Row {
 }
 
 const MIB: u64 = 1 << 20;
+/// Pieces, messages or live lines in a run under a tracer.
+const PIECES: u64 = 200;
 
 const fn goal(against: &'static str, reach: f64, aim: f64) -> Goal {
     Goal { against, reach, aim: Some(aim) }
@@ -344,14 +346,31 @@ impl Row {
     /// Less work still, for runs under a tracer.
     pub fn small_load(&self) -> Load {
         let size = match self.unit {
-            Unit::Throughput if self.piece > 0 => self.piece as u64 * 1000,
+            Unit::Throughput if self.piece > 0 => self.piece as u64 * PIECES,
             Unit::Throughput => self.size / 32,
             Unit::Lines => self.size / 64,
-            Unit::Delay => 20,
-            _ if self.piece == 0 && self.base == "go" => 1000,
+            Unit::Delay => PIECES,
+            _ if self.is_ping() => PIECES,
             _ => self.size,
         };
         Load { size, ops: 1, warmups: self.warmups.min(1) }
+    }
+
+    /// What system calls are counted by, and how many of it that smaller work is.
+    pub fn counted_by(&self) -> (&'static str, f64) {
+        match self.unit {
+            Unit::Throughput if self.piece > 0 => ("piece", PIECES as f64),
+            Unit::Throughput => ("MiB", (self.small_load().size / MIB) as f64),
+            Unit::Lines => ("1,000 lines", self.small_load().size as f64 / 1e3),
+            Unit::Delay => ("line", PIECES as f64),
+            _ if self.is_ping() => ("round trip", PIECES as f64),
+            Unit::MicrosEach | Unit::Millis | Unit::Memory => ("child", self.size as f64),
+            Unit::Micros => ("operation", 1.0),
+        }
+    }
+
+    fn is_ping(&self) -> bool {
+        self.unit == Unit::MicrosEach && self.base == "go"
     }
 
     pub fn more_is_better(&self) -> bool {

@@ -1,4 +1,4 @@
-//! System calls per operation: of the contender's process with all its threads, and of each child up to its exec, as that part is
+//! System calls per operation, or per what the row says: of the contender's process with all its threads, and of each child up to its exec, as that part is
 //! the contender's, too. Counted by strace in runs that are not timed; the difference of two runs takes off what a process costs
 //! by itself.
 
@@ -21,9 +21,9 @@ pub fn available() -> bool {
 pub fn calls(bench: &Bench, row: &Row, peer: &Peer) -> Option<f64> {
     // Descriptors are opened and memory is touched in both runs, and so cancel out.
     let load = row.small_load();
-    let few = count(bench, row, peer, Load { ops: 2, ..load })?;
-    let more = count(bench, row, peer, Load { ops: 6, ..load })?;
-    Some((more as f64 - few as f64) / 4.0)
+    let few = count(bench, row, peer, Load { ops: 1, ..load })?;
+    let more = count(bench, row, peer, Load { ops: 3, ..load })?;
+    Some((more as f64 - few as f64) / 2.0 / row.counted_by().1)
 }
 
 fn count(bench: &Bench, row: &Row, peer: &Peer, load: Load) -> Option<u64> {

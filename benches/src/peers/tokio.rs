@@ -12,6 +12,7 @@ use super::os::{code, with_options};
 use crate::task::{Delays, LineCheck, Outcome, Result, Task};
 
 thread_local! {
+    // Commands must be made and started inside of it.
     static RUNTIME: LazyCell<Runtime> =
         LazyCell::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime starts"));
 }
@@ -62,7 +63,7 @@ fn command(task: &Task, args: &[&str]) -> Command {
 }
 
 fn capture(task: &Task, args: &[&str]) -> Result<Outcome> {
-    let output = block_on(command(task, args).output())?;
+    let output = block_on(async { command(task, args).output().await })?;
     let (stdout, stderr) = (output.stdout, output.stderr);
     Ok(Outcome { codes: vec![code(output.status)], stdout, stderr, ..Outcome::default() })
 }
