@@ -61,10 +61,13 @@ fn count(path: &Path) -> Result<u64> {
 fn collect(path: &Path, rounds: u64) -> Result<u64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe()?);
-    let output = command.args(["--path", path.name, &rounds.to_string()]).stdin(Stdio::null()).output()?;
+    command.args(["--path", path.name, &rounds.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
+    let valgrind = command.stderr(Stdio::piped()).spawn()?;
+    // A forked child that ends without an exec prints a line of its own, at any time.
+    let ours = format!("=={}== Collected : ", valgrind.id());
+    let output = valgrind.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stderr);
-    // A forked child that fails to exec would print its own line; the last is this process's.
-    let counted = text.lines().rev().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+    let counted = text.lines().find_map(|line| line.strip_prefix(&ours)?.trim().parse().ok());
     match counted {
         Some(counted) if output.status.success() => Ok(counted),
         _ => Err(format!("`{}` failed under valgrind:\n{text}", path.name).into()),
