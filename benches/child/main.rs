@@ -33,7 +33,7 @@ extern "C" fn entry(stack: *const usize) -> ! {
         }
     };
     // SAFETY: the only use of it, in a process of one thread.
-    let buffer = unsafe { &mut *(&raw mut BUFFER) };
+    let buffer = unsafe { (&raw mut BUFFER).as_mut() }.unwrap_or_else(|| exit(2));
     let number = decimal(argument(2));
     match argument(1) {
         b"nop" => {}

@@ -49,7 +49,7 @@ const fn peer(name: &'static str, package: Option<&'static str>, jobs: fn(&str) 
 
 pub const PEERS: &[Peer] = &[
     peer("pipewright", Some("pipewright"), pipewright::job),
-    peer("pipewright-lines", Some("pipewright"), pipewright::iterator_job),
+    peer("pipewright-2", Some("pipewright"), pipewright::second_job),
     peer("raw", None, raw::job),
     peer("std", None, std::job),
     peer("std-plain", None, std::plain_job),

@@ -24,7 +24,7 @@ pub fn job(row: &str) -> Option<Job> {
         "merged" => |task| capture(&command(task, &["tiny", &task.size_text()]).stderr_to_stdout()),
         "lines" => lines,
         "relay" => relay,
-        "tee" => tee,
+        "tee" => |task| tee(task, None),
         "delay" => delay,
         "thousand" => thousand,
         "memory" => memory,
@@ -35,13 +35,14 @@ pub fn job(row: &str) -> Option<Job> {
     })
 }
 
-/// The iterator, and other second ways to do a row's job.
-pub fn iterator_job(row: &str) -> Option<Job> {
+/// Second ways to do a row's job, as its own functions say.
+pub fn second_job(row: &str) -> Option<Job> {
     Some(match row {
         "lines" => lines_iterator,
         "delay" => delay_iterator,
         "thousand" => jobs,
         "relay" => relay_feed,
+        "tee" => |task| tee(task, Some(1 << 20)),
         _ => return None,
     })
 }
@@ -106,6 +107,7 @@ fn lines(task: &Task) -> Result<Outcome> {
     check.outcome(code(output.status))
 }
 
+/// By the iterator, whose lines are the caller's to keep.
 fn lines_iterator(task: &Task) -> Result<Outcome> {
     let mut check = LineCheck::default();
     for line in command(task, &["lines", &task.size_text()]).lines_bytes()? {
@@ -153,9 +155,15 @@ fn relay_feed(task: &Task) -> Result<Outcome> {
     Outcome::codes([code(from.status), code(to.wait()?)])
 }
 
-fn tee(task: &Task) -> Result<Outcome> {
+/// Into pipes as they come, or with room for so many bytes.
+fn tee(task: &Task, capacity: Option<usize>) -> Result<Outcome> {
     let (one, other) = (sink(task)?, sink(task)?);
     let targets = [one.take_stdin().ok_or("no stdin")?, other.take_stdin().ok_or("no stdin")?];
+    if let Some(capacity) = capacity {
+        for target in &targets {
+            fd::set_capacity(target, capacity)?;
+        }
+    }
     let from = command(task, &["generate", &task.size_text()]);
     let from = from.stdout(Redirect::tee(targets.map(Redirect::fd))).run()?;
     Outcome::codes([code(from.status), code(one.wait()?), code(other.wait()?)])
