@@ -20,6 +20,9 @@ import (
 
 const block = 65536
 
+// Seconds after which short operations are not repeated.
+const enough = 1.0
+
 type task struct {
 	row   string
 	size  int64
@@ -55,6 +58,7 @@ func main() {
 	time.AfterFunc(time.Minute, func() { fatal(fmt.Errorf("a sample takes too long")) })
 	prepare(t)
 	var wall, own, children, figure float64
+	measured := 0
 	for op := int64(0); op < ops+warmups; op++ {
 		if t.row == "feed" {
 			t.input = numbered(t.size)
@@ -70,9 +74,13 @@ func main() {
 			own += ownAfter - ownBefore
 			children += childrenAfter - childrenBefore
 			figure = result.figure
+			measured++
+		}
+		if wall > enough {
+			break
 		}
 	}
-	fmt.Printf("sample wall=%g ops=%d own=%g children=%g peak=%d figure=%g\n", wall, ops, own, children, peak(), figure)
+	fmt.Printf("sample wall=%g ops=%d own=%g children=%g peak=%d figure=%g\n", wall, measured, own, children, peak(), figure)
 }
 
 func prepare(t *task) {

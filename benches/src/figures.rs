@@ -49,6 +49,13 @@ fn median(sorted: &[f64]) -> Option<f64> {
     }
 }
 
+impl Spread {
+    /// The sample that others at work on the machine have troubled least.
+    pub fn best(&self, row: &Row) -> f64 {
+        if row.more_is_better() { self.max } else { self.min }
+    }
+}
+
 /// How many times better the first is than the second.
 pub fn ratio(row: &Row, this: f64, that: f64) -> f64 {
     if row.more_is_better() { this / that } else { that / this }

@@ -45,6 +45,8 @@ pub fn detail(bench: &Bench, row: &Row, entries: &[Entry]) -> String {
     let load = row.load(bench.quick);
     let medians = Medians::of(row, load, entries);
     let base = medians.get(row.base);
+    let base_entry = entries.iter().find(|entry| entry.peer.name == row.base);
+    let base_best = base_entry.and_then(|entry| spread(row, load, entry)).map(|spread| spread.best(row));
     let mut text = format!("\n### {}: {}\n\n", row.name, row.title);
     let _ = writeln!(
         text,
@@ -54,10 +56,10 @@ pub fn detail(bench: &Bench, row: &Row, entries: &[Entry]) -> String {
     );
     let _ = writeln!(
         text,
-        "| | median | min..max | × {} | CPU own ms | CPU children ms | peak MiB | threads | calls |",
+        "| | median | min..max | × {} | best × best | CPU own ms | CPU children ms | peak MiB | threads | calls |",
         row.base
     );
-    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     let mut notes: BTreeMap<usize, String> = BTreeMap::new();
     for peer in PEERS {
         let entry = entries.iter().find(|entry| entry.peer.name == peer.name);
@@ -72,19 +74,20 @@ pub fn detail(bench: &Bench, row: &Row, entries: &[Entry]) -> String {
         });
         let Some((entry, spread)) = entry.and_then(|entry| Some((entry, spread(row, load, entry)?))) else {
             if !mark.is_empty() {
-                let _ = writeln!(text, "| {}{mark} | – | – | – | – | – | – | – | – |", peer.name);
+                let _ = writeln!(text, "| {}{mark} | – | – | – | – | – | – | – | – | – |", peer.name);
             }
             continue;
         };
         let cpu = |value: Option<f64>| number(value.unwrap_or(f64::NAN) * 1e3);
         let _ = writeln!(
             text,
-            "| {}{mark} | {} | {}..{} | {} | {} | {} | {} | {} | {} |",
+            "| {}{mark} | {} | {}..{} | {} | {} | {} | {} | {} | {} | {} |",
             peer.name,
             number(spread.median),
             number(spread.min),
             number(spread.max),
             base.map_or("–".to_owned(), |base| format!("{:.2}", ratio(row, spread.median, base))),
+            base_best.map_or("–".to_owned(), |base| format!("{:.2}", ratio(row, spread.best(row), base))),
             cpu(typical(entry, |sample| sample.own / sample.ops as f64)),
             cpu(typical(entry, |sample| sample.children / sample.ops as f64)),
             number(typical(entry, |sample| sample.peak as f64 / 1024.0).unwrap_or(f64::NAN)),
