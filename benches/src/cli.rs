@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::measure::Bench;
 use crate::peers::PEERS;
@@ -16,17 +16,21 @@ const USAGE: &str = "usage: bench [--list] [--rounds N] [--quick] [--no-counts] 
 Measures the rows, or all of them, and writes a Markdown table to stdout.
 
     --list         the rows and the contenders
-    --rounds N     samples per contender (default 5; rows that take long have fewer)
+    --rounds N     samples per contender (default 3); without it a row that takes long has fewer
     --quick        an eighth of the work, 2 rounds
     --no-counts    leave out threads and system calls, which are counted in runs of their own
     --output FILE  write the table there, too";
+
+/// Enough for three rounds of most rows on two quiet CPUs, and all rows stay under a quarter of an hour.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == "--sample") {
         return take_sample(&args[1..]);
     }
-    let mut bench = Bench { rounds: 0, quick: false, counts: true, go: Err("not asked for".to_owned()) };
+    let mut bench =
+        Bench { rounds: 0, patience: Duration::MAX, quick: false, counts: true, go: Err("not asked for".to_owned()) };
     let (mut chosen, mut output): (Vec<&'static Row>, Option<File>) = (Vec::new(), None);
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
@@ -48,7 +52,8 @@ pub fn main() -> Result<()> {
         chosen = ROWS.iter().collect();
     }
     if bench.rounds == 0 {
-        bench.rounds = if bench.quick { 2 } else { 5 };
+        bench.rounds = if bench.quick { 2 } else { 3 };
+        bench.patience = PATIENCE;
     }
     bench.go = golang::build();
     bench.counts &= trace::available();

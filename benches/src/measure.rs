@@ -23,6 +23,8 @@ pub struct Entry {
 /// What makes samples in this run.
 pub struct Bench {
     pub rounds: u64,
+    /// A row that has taken longer than this gets no further round: so a busy machine makes fewer samples, not an endless run.
+    pub patience: time::Duration,
     pub quick: bool,
     /// Threads and system calls are counted, in runs of their own.
     pub counts: bool,
@@ -54,7 +56,11 @@ impl Bench {
         let new = |peer| Entry { peer, samples: Vec::new(), failure: None, threads: None, calls: None };
         let mut entries: Vec<Entry> = peers::PEERS.iter().filter(can).map(new).collect();
         let count = entries.len().max(1);
+        let began = time::Instant::now();
         for round in 0..self.rounds.min(row.rounds) as usize {
+            if round > 0 && began.elapsed() > self.patience {
+                break;
+            }
             for turn in 0..entries.len() {
                 let entry = &mut entries[(turn + round) % count];
                 if entry.failure.is_some() {

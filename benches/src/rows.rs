@@ -209,7 +209,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "mem-64",
         title: "pipe in memory, pieces of 64 B",
-        size: 16 * MIB,
+        size: 8 * MIB,
         piece: 64,
         goals: &[goal("go", 0.8, 1.2), at_least("pipe", 20.0)],
         ..MEMORY
@@ -235,7 +235,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "one-64",
         title: "the same on one CPU, 64 B",
-        size: 16 * MIB,
+        size: 8 * MIB,
         piece: 64,
         prepare: prepare::one_cpu,
         goals: &[goal("go", 0.3, 0.6)],
