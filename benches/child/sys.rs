@@ -84,10 +84,11 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     exit(101)
 }
 
-// SAFETY (of the three): the names and contracts of C's; volatile, so that they are not compiled into calls of themselves.
+// With the names and contracts of C's; volatile, so that they are not compiled into calls of themselves.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
     for at in 0..len {
+        // SAFETY: C's contract: both are valid for `len`.
         unsafe { to.add(at).write_volatile(from.add(at).read_volatile()) };
     }
     to
@@ -96,6 +97,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
     for at in 0..len {
+        // SAFETY: C's contract: valid for `len`.
         unsafe { to.add(at).write_volatile(byte as u8) };
     }
     to
@@ -104,6 +106,7 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     for at in 0..len {
+        // SAFETY: C's contract: both are valid for `len`.
         let (x, y) = unsafe { (a.add(at).read_volatile(), b.add(at).read_volatile()) };
         if x != y {
             return i32::from(x) - i32::from(y);
