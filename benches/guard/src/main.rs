@@ -59,12 +59,12 @@ fn count(path: &Path) -> Result<u64> {
 }
 
 fn collect(path: &Path, rounds: u64) -> Result<u64> {
-    let mut command = Command::new("valgrind");
+    let mut command = Command::new(pipewright::which("valgrind")?);
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe()?);
     command.args(["--path", path.name, &rounds.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
     let valgrind = command.stderr(Stdio::piped()).spawn()?;
     // A spawn's cost depends on how many variables there are to pass on: always the same ones here.
-    command.env_clear().env("PATH", std::env::var_os("PATH").ok_or("no PATH")?);
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
     command.envs((0..30).map(|number| (format!("VARIABLE_{number}"), "a value of some length")));
     // A forked child that ends without an exec prints a line of its own, at any time.
     let ours = format!("=={}== Collected : ", valgrind.id());

@@ -19,7 +19,6 @@ pub struct Path {
 
 pub const PATHS: &[Path] = &[
     Path { name: "plan", what: "a command of ten arguments built, cloned, planned", run: plan, rounds: 100 },
-    Path { name: "spawn", what: "a child started and waited for", run: spawn, rounds: 10 },
     Path { name: "capture", what: "a MiB captured, by the pump", run: capture, rounds: 8 },
     Path { name: "lines", what: "a MiB of lines of 64 bytes lent to a closure", run: lines, rounds: 8 },
     Path { name: "buffered", what: "64 bytes into a pipe in memory with room, and out", run: buffered, rounds: 10_000 },
@@ -43,14 +42,6 @@ fn plan(rounds: u64) -> Result<()> {
 /// This program as a child; the counter does not follow it.
 fn child(mib: u64) -> Result<Cmd> {
     Ok(Cmd::new(std::env::current_exe()?).arg("--child").arg(mib.to_string()))
-}
-
-fn spawn(rounds: u64) -> Result<()> {
-    let command = child(0)?;
-    for _ in 0..rounds {
-        command.run()?;
-    }
-    Ok(())
 }
 
 fn capture(rounds: u64) -> Result<()> {
