@@ -53,8 +53,8 @@ pub(super) enum Leftovers {
 }
 use Leftovers::{Keep, LetGo};
 
-/// How long a drop waits for the thread that drives the run.
-const DROP_PATIENCE: Duration = Duration::from_millis(50);
+/// How long a drop waits for the thread that drives the run, after the walk.
+const DROP_PATIENCE: Duration = Duration::from_millis(40);
 /// How long it looks for what the processes have started.
 const WALK: Duration = Duration::from_millis(10);
 

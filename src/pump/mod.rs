@@ -55,9 +55,9 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxError>>;
 
 /// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
-/// a drop.
+/// a drop, which has spent ten of its 50 ms on the walk.
 const KILL_PATIENCE: Duration = Duration::from_millis(90);
-const DROP_PATIENCE: Duration = Duration::from_millis(50);
+const DROP_PATIENCE: Duration = Duration::from_millis(40);
 
 /// How long callbacks may keep a run that is being ended from looking at its processes, beyond the call in progress.
 const CALLBACKS_WHILE_ENDING: Duration = Duration::from_millis(10);
