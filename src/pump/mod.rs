@@ -231,10 +231,12 @@ impl Pump {
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(_) => {
+                // The search is within the time.
+                let until = Deadline::after(KILL_PATIENCE);
                 self.descendants.iter_mut().for_each(Descendants::kill);
                 self.signal(libc::SIGKILL);
                 self.stop();
-                self.phase = Phase::Killing(Deadline::after(KILL_PATIENCE));
+                self.phase = Phase::Killing(until);
             }
             Phase::Killing(_) => self.close(),
             Phase::Over => {}
@@ -385,30 +387,18 @@ impl Pump {
     fn begin_end(&mut self, cut: Cut) {
         if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
             self.cut.get_or_insert(cut);
-            self.look_behind();
             self.terminate();
             let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
             self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
         }
     }
 
-    /// Looks for strangers between stages: a process that still reads what ended processes wrote waits for somebody else.
-    fn look_behind(&mut self) {
-        for index in 0..self.stages.len() {
-            // What cannot be asked is taken to run.
-            let _ = self.look_at(index);
-        }
-        let own: Vec<u32> = self.stages.iter().filter_map(StageRun::live_process).map(Process::pid).collect();
-        let Some(first) = self.stages.iter().position(|stage| stage.ended.is_none()) else { return };
-        if let (1.., Some(process)) = (first, self.stages[first].live_process()) {
-            self.leaks.look_behind(process, &own);
-        }
-    }
-
-    /// Asks the processes and what they have started to end. CONT after TERM, so that a stopped one gets to see it. Closures beside them have the same time: the
-    /// processes' ends bring theirs, and what a process says last still gets through. Where there are only closures, they are
-    /// stopped at once.
+    /// Asks the processes and what they have started to end. CONT after TERM, so that a stopped one gets to see it. Closures beside
+    /// them have the same time: the processes' ends bring theirs, and what a process says last still gets through. Where
+    /// there are only closures, they are stopped at once.
     fn terminate(&mut self) {
+        // The searches are within the grace.
+        let until = Deadline::after(self.timing.grace);
         for index in 0..self.stages.len() {
             // What cannot be asked is taken to run: a signal does no harm.
             let _ = self.look_at(index);
@@ -417,14 +407,26 @@ impl Pump {
             self.close();
             return;
         }
+        let live = self.live();
+        if self.cut.is_some() {
+            self.look_behind(&live);
+        }
         match &self.stop {
-            Some(_) if self.stages.iter().all(|stage| stage.live_process().is_none()) => self.stop(),
+            Some(_) if live.is_empty() => self.stop(),
             Some(stop) => stop.announce(self.cut.unwrap_or(Cut::Aborted)),
             None => {}
         }
-        let live = self.live();
         self.descendants = (!live.is_empty()).then(|| Descendants::terminate(&live));
-        self.phase = Phase::Terminating(Deadline::after(self.timing.grace));
+        self.phase = Phase::Terminating(until);
+    }
+
+    /// Looks for strangers between stages: a process that still reads what ended processes wrote waits for somebody else.
+    fn look_behind(&mut self, live: &[Process]) {
+        let Some(first) = self.stages.iter().position(|stage| stage.ended.is_none()) else { return };
+        if let (1.., Some(process)) = (first, self.stages[first].live_process()) {
+            let own: Vec<u32> = live.iter().map(Process::pid).collect();
+            self.leaks.look_behind(process, &own);
+        }
     }
 
     /// To every process that has not ended. One that refuses (another user's by now) must not keep the signal from the others; it is
