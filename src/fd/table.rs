@@ -25,26 +25,9 @@ struct Entry {
     source: RawFd,
 }
 
-/// Why a pair of descriptor numbers was not taken into an [`ChildTable`].
+/// A pair of numbers was not taken into a [`ChildTable`]: the child's is taken, or one is below zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TableError {
-    /// The child's number is already given to another source, or to the same one.
-    TargetTaken {
-        /// The child's number.
-        target: RawFd,
-        /// The parent's number that has it.
-        taken_by: RawFd,
-        /// The parent's number that was to have it as well.
-        source_fd: RawFd,
-    },
-    /// One of the numbers is below zero.
-    Negative {
-        /// The parent's number.
-        source_fd: RawFd,
-        /// The child's number.
-        target: RawFd,
-    },
-}
+pub(crate) struct Refused;
 
 impl ChildTable {
     /// A map of nothing: the child gets no descriptor.
@@ -56,14 +39,13 @@ impl ChildTable {
     /// The parent's `source` appears in the child as `target`.
     ///
     /// # Errors
-    /// [`TableError::TargetTaken`] when `target` is in the map already, [`TableError::Negative`] for numbers below zero.
-    /// The map is unchanged then.
-    pub(crate) fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), TableError> {
+    /// When `target` is in the map already, and for numbers below zero. The map is unchanged then.
+    pub(crate) fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), Refused> {
         if source < 0 || target < 0 {
-            return Err(TableError::Negative { source_fd: source, target });
+            return Err(Refused);
         }
         match self.entries.binary_search_by_key(&target, |entry| entry.target) {
-            Ok(at) => Err(TableError::TargetTaken { target, taken_by: self.entries[at].source, source_fd: source }),
+            Ok(_) => Err(Refused),
             Err(at) => {
                 self.entries.insert(at, Entry { target, source });
                 Ok(())
