@@ -432,6 +432,6 @@ impl fmt::Debug for Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.shared.end(&self.processes);
+        self.shared.end(&self.processes, || self.stop_closures());
     }
 }

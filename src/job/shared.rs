@@ -172,7 +172,7 @@ impl Shared {
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
     /// waited for only so long, since it may be in the caller's code.
-    pub(super) fn end(&self, processes: &[Process]) {
+    pub(super) fn end(&self, processes: &[Process], stop_closures: impl FnOnce()) {
         if self.detached.load(Relaxed) {
             return;
         }
@@ -189,6 +189,8 @@ impl Shared {
             Turn::Driven => {
                 // What refuses is not ours to kill any more; the others are.
                 let _ = tree::kill(processes, Deadline::after(WALK));
+                // Not left to the thread, which may be in the caller's code.
+                stop_closures();
                 if let Some(waker) = &*self.waker() {
                     waker.order(Order::Abort);
                 }
