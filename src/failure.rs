@@ -22,6 +22,8 @@ pub enum Step {
     Thread,
     /// `clone` or `fork`: making the child.
     Clone,
+    /// Entering the run's cgroup.
+    Cgroup,
     /// `setsid`: a new session.
     Session,
     /// `setpgid`: the process group.
@@ -53,11 +55,12 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 18] = [
+    const ALL: [Step; 19] = [
         Step::Pipe,
         Step::Open,
         Step::Thread,
         Step::Clone,
+        Step::Cgroup,
         Step::Session,
         Step::ProcessGroup,
         Step::Dup,
@@ -90,6 +93,7 @@ impl Step {
             Step::Open => "open",
             Step::Thread => "thread",
             Step::Clone => "clone",
+            Step::Cgroup => "cgroup",
             Step::Session => "setsid",
             Step::ProcessGroup => "setpgid",
             Step::Dup => "dup",

@@ -166,8 +166,9 @@ pub use job::{Job, KillReport, Lines, LinesBytes, Means, Reader, Scoped, Survivo
 pub use output::{FdOutput, Leak, Output, StageReport};
 pub use pipeline::Pipeline;
 pub use plan::Plan;
+pub use process::contain::Containment;
 pub use process::{Process, StatusStolen, Usage};
-pub use pump::{Captured, Limit};
+pub use pump::{Captured, LeakedProcess, Limit, OnLeak};
 pub use redirect::{Direction, In, LineResult, Out, Redirect};
 pub use stage::{Stage, StageReader, StageWriter};
 pub use status::{Status, StatusUnknown};

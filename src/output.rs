@@ -8,7 +8,7 @@ use crate::cmd::quote::escape_text;
 use crate::error::Error;
 use crate::fd::Holder;
 use crate::process::Usage;
-use crate::pump::Captured;
+use crate::pump::{Captured, LeakedProcess};
 use crate::status::Status;
 use crate::stdio::Stream;
 
@@ -108,19 +108,28 @@ pub struct Leak {
     /// Who held them, or a pipe between two stages when the time was up: as far as a short look through `/proc` could see, see
     /// [`fd::holders`](crate::fd::holders). Empty where that is not to be had.
     pub holders: Vec<Holder>,
+    /// The holders, each once, and who was left in the run's [container](crate::Containment): there looked for in a cgroup, and in a group or a
+    /// session where [`on_leak`](crate::Cmd::on_leak) says that it matters.
+    pub processes: Vec<LeakedProcess>,
 }
 
 impl Leak {
-    /// "`sleep` (pid 77)", for the holders that are known: each once, however many streams it held.
+    /// "`sleep` (pid 77)", for the processes that are known.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for holder in &self.holders {
-            let name = format!("`{}` (pid {})", escape_text(holder.name.as_bytes()), holder.pid);
-            if !names.contains(&name) {
-                names.push(name);
+        let name = |it: &LeakedProcess| format!("`{}` (pid {})", escape_text(it.name.as_bytes()), it.pid);
+        self.processes.iter().map(name).collect()
+    }
+
+    /// "still held by `sleep` (pid 77)", as far as it is known by whom.
+    pub(crate) fn held_by(&self, nobody_known: &str) -> String {
+        let names = self.names();
+        let by = if names.is_empty() { nobody_known.to_owned() } else { names.join(", ") };
+        match self.processes.as_slice() {
+            [_, ..] if self.processes.iter().all(|process| process.killed) => {
+                format!("held by {by}, ended with the run")
             }
+            _ => format!("still held by {by}"),
         }
-        names
     }
 }
 
@@ -186,20 +195,5 @@ impl Output {
     /// ```
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         self.stderr.to_string_lossy()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_holds_several_streams_is_named_once() {
-        // A search for each stream: by pid within one, not over all.
-        let holder = |name: &str, pid, fd| Holder { pid, name: name.into(), fd };
-        let holders =
-            vec![holder("a", 7, 1), holder("b", 8, 1), holder("a", 7, 2), holder("b", 8, 2), holder("a", 9, 2)];
-        let leak = Leak { streams: vec![Stream::Stdout, Stream::Stderr], holders };
-        assert_eq!(leak.names(), ["`a` (pid 7)", "`b` (pid 8)", "`a` (pid 9)"]);
     }
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
+use crate::process::contain::Containment;
 use crate::pump::wake::{Order, Waker};
-use crate::pump::{Limit, Timing};
+use crate::pump::{Limit, OnLeak, Steps, Timing};
 
 /// Which stages' statuses count.
 ///
@@ -36,7 +37,11 @@ pub enum StatusPolicy {
 pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
+    /// What a run that is ended gets before it is killed.
+    pub(crate) steps: Option<Steps>,
+    pub(crate) contain: Option<Containment>,
     pub(crate) eof_grace: Option<Duration>,
+    pub(crate) on_leak: Option<OnLeak>,
     pub(crate) policy: Option<StatusPolicy>,
     pub(crate) stdout_limit: Option<Limit>,
     pub(crate) stderr_limit: Option<Limit>,
@@ -49,6 +54,9 @@ pub(crate) struct Settings {
 /// From TERM to KILL, unless the builder says otherwise.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// From the last process's end to giving up on who still holds a stream, where something is to be done about that.
+const EOF_GRACE: Duration = Duration::from_millis(100);
+
 impl Settings {
     /// The names of what is set: what a stage inside a pipeline must not carry.
     pub(crate) fn names(&self) -> Vec<&'static str> {
@@ -60,7 +68,10 @@ impl Settings {
         };
         name(self.timeout.is_some(), "timeout");
         name(self.grace.is_some(), "grace");
+        name(self.steps.is_some(), "shutdown_plan");
+        name(self.contain.is_some(), "contain");
         name(self.eof_grace.is_some(), "eof_grace");
+        name(self.on_leak.is_some(), "on_leak");
         name(self.policy.is_some(), "status_policy");
         name(self.stdout_limit.is_some(), "stdout_limit");
         name(self.stderr_limit.is_some(), "stderr_limit");
@@ -70,12 +81,22 @@ impl Settings {
         names
     }
 
+    /// How long streams are waited for that strangers hold.
+    pub(crate) fn eof_grace(&self) -> Option<Duration> {
+        let given_up = !matches!(self.on_leak, None | Some(OnLeak::Allow));
+        self.eof_grace.or(given_up.then_some(EOF_GRACE))
+    }
+
     /// The times of a run that starts now.
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             deadline: Deadline::after_opt(self.timeout),
-            grace: self.grace.unwrap_or(GRACE),
-            eof_grace: self.eof_grace,
+            steps: match &self.steps {
+                Some(steps) => Arc::clone(steps),
+                None => Arc::new([(libc::SIGTERM, self.grace.unwrap_or(GRACE))]),
+            },
+            eof_grace: self.eof_grace(),
+            on_leak: self.on_leak.unwrap_or_default(),
         }
     }
 }
@@ -213,6 +234,43 @@ macro_rules! settings_methods {
                 self
             }
 
+            /// What a run that is ended gets before it is killed, by a [`timeout`](Self::timeout) or a cancel: signals, by their numbers of
+            /// signal(7), each with the time until the next one; SIGKILL comes behind the last. Without, SIGTERM and
+            /// [`grace`](Self::grace), which this replaces. Nothing at all: SIGKILL at once. A process that is stopped is continued
+            /// by each step, so that it sees its signal.
+            ///
+            /// [`Job::shutdown_with`](crate::Job::shutdown_with) takes the same; [`kill`](crate::Job::kill) and a drop have no time for
+            /// steps.
+            ///
+            /// ```
+            /// use pipewright::{Cmd, ErrorKind};
+            /// use std::time::Duration;
+            /// let second = Duration::from_secs(1);
+            /// let polite = Cmd::sh("trap 'exit 3' INT; while :; do :; done").timeout(Duration::from_millis(50));
+            /// let error = polite.shutdown_plan([(2, second), (15, second)]).run().unwrap_err(); // SIGINT, SIGTERM
+            /// assert_eq!(error.output().unwrap().stages[0].status.code(), Some(3));
+            /// ```
+            pub fn shutdown_plan(mut self, steps: impl IntoIterator<Item = (i32, std::time::Duration)>) -> $builder {
+                self.settings.steps = Some(steps.into_iter().collect());
+                self
+            }
+
+            /// What the run's processes are put into; see [`Containment`](crate::Containment). Unset: nothing, they stay in this process's
+            /// group.
+            ///
+            /// A stage that sets a group or a session of its own is a [`Conflict`](crate::ErrorKind::Conflict), where the container is one.
+            ///
+            /// ```
+            /// use pipewright::{Containment, Cmd};
+            /// let leads = Cmd::sh("kill -s 0 -- -$$ && echo leads").contain(Containment::Group);
+            /// assert_eq!(leads.read()?, "leads");
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn contain(mut self, how: crate::process::contain::Containment) -> $builder {
+                self.settings.contain = Some(how);
+                self
+            }
+
             /// How long after the last process's end to wait for the end of captured and fed streams, which some
             /// other process may hold open. Unset: until they end, or the timeout. Zero: what is there is taken. Counted once,
             /// from the last end: a grandchild that keeps writing does not extend it. A result that was cut says so in
@@ -231,6 +289,21 @@ macro_rules! settings_methods {
             /// ```
             pub fn eof_grace(mut self, grace: std::time::Duration) -> $builder {
                 self.settings.eof_grace = Some(grace);
+                self
+            }
+
+            /// What is done about processes that are left when the run is over, because they hold one of its streams or are in its
+            /// [`contain`](Self::contain)er; nothing, unless set. Streams are then waited for as long as [`eof_grace`](Self::eof_grace) says,
+            /// or, where that is unset, 100 ms after the last process's end.
+            ///
+            /// ```
+            /// use pipewright::{Cmd, ErrorKind, OnLeak};
+            /// let error = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Fail).output().unwrap_err();
+            /// assert_eq!(error.kind(), ErrorKind::Leaked);
+            /// assert_eq!(error.output().unwrap().stdout, "done\n");
+            /// ```
+            pub fn on_leak(mut self, what: crate::pump::OnLeak) -> $builder {
+                self.settings.on_leak = Some(what);
                 self
             }
 

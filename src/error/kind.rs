@@ -45,6 +45,8 @@ pub enum ErrorKind {
     Timeout,
     /// A [`CancelHandle`](crate::CancelHandle) was used.
     Cancelled,
+    /// Processes were left behind, which [`OnLeak::Fail`](crate::OnLeak::Fail) makes an error.
+    Leaked,
     /// More output than [`Limit::Fail`](crate::Limit::Fail) allows.
     LimitExceeded,
     /// A callback or a closure stage of the caller's returned an error, which is the source.
@@ -64,7 +66,7 @@ impl ErrorKind {
         match self {
             InvalidInput | AlreadyUsed | ProgramNotFound | RelativePath | NotExecutable | NoShebang
             | InterpreterNotFound | CurrentDir | TooLong | TextBusy | Redirect | Spawn => true,
-            Conflict | Status | StatusStolen | Timeout | Cancelled | LimitExceeded | Callback | Panic | Io
+            Conflict | Status | StatusStolen | Timeout | Cancelled | Leaked | LimitExceeded | Callback | Panic | Io
             | NotUtf8 => false,
         }
     }

@@ -107,11 +107,10 @@ impl fmt::Display for Full<'_> {
         }
         if let Some(leak) = &output.leaked {
             let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
-            let (held, names) = (streams.join(", "), leak.names());
-            let by = if names.is_empty() { "another process".to_owned() } else { names.join(", ") };
-            match held.as_str() {
-                "" => write!(f, "\n  held between stages by {by}")?,
-                _ => write!(f, "\n  still held by {by}: {held}")?,
+            let by = leak.held_by("another process");
+            match streams.join(", ").as_str() {
+                "" => write!(f, "\n  between stages or elsewhere: {by}")?,
+                held => write!(f, "\n  {held}: {by}")?,
             }
         }
         if output.stdout.is_captured() {

@@ -180,6 +180,16 @@ impl HolderSearch {
         Ok(holders)
     }
 
+    /// Whether this one process holds the pipe's write end, as far as that is to be seen.
+    pub(crate) fn finds(&self, pipe: impl AsFd, pid: u32) -> bool {
+        let pipe = pipe.as_fd();
+        let mut holders = Holders::default();
+        let looked = fds::describe(pipe)
+            .and_then(|described| Wanted::new(pipe, described))
+            .and_then(|wanted| wanted.in_process(pid, Deadline::after(self.budget), &mut holders));
+        looked.is_ok() && !holders.found.is_empty()
+    }
+
     fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
         if !cfg!(target_os = "linux") {
             return Err(io::ErrorKind::Unsupported.into());

@@ -131,7 +131,7 @@ pub(super) fn build(
 fn is_lone(plan: &Plan, run: &Run) -> bool {
     let moves = |pipe: &PipePlan| matches!(pipe, PipePlan::Feed(..) | PipePlan::Drain(..));
     let flows = plan.pipes.iter().enumerate().filter(|(number, pipe)| moves(pipe) && plan.is_used(*number)).count();
-    flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace.is_none()
+    flows == 1 && run.deadline().is_never() && run.waker().is_none() && plan.settings.eof_grace().is_none()
 }
 
 fn feed(

@@ -1,5 +1,6 @@
 //! What a kill came to.
 
+use crate::process::contain::{Container, Ended, Reach};
 use crate::process::tree;
 
 /// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
@@ -24,9 +25,11 @@ pub struct KillReport {
     pub killed: Vec<u32>,
     /// The processes that could not be killed.
     pub survivors: Vec<Survivor>,
-    /// Whether it is proven that nothing of the run is left. Never with [`Means::Walk`] and [`Means::Children`]: a process whose
-    /// parent has ended is nobody's descendant any more.
+    /// Whether it is proven that nothing of the run is left. Only with [`Means::Cgroup`], once nobody is in it any more: out of everything
+    /// else a process can get unseen.
     pub complete: bool,
+    /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
+    pub fell_back: Option<String>,
 }
 
 /// How the processes of a run are found in order to end them.
@@ -46,6 +49,13 @@ pub enum Means {
     /// is started behind it. Linux. It finds those that left the group or the session, but not those whose parent has ended (a
     /// double fork).
     Walk,
+    /// The walk, and the run's process group. It misses what left both: a double fork with a group or a session of its own.
+    Group,
+    /// The walk, and the sessions of the run's processes. It misses what left both: a double fork with a session of its own. Linux.
+    Session,
+    /// The walk, and the run's cgroup, killed as one (`cgroup.kill`, cgroups(7)). It misses what somebody with the right to do so moved to
+    /// another cgroup, and nobody's descendant. Linux 5.14.
+    Cgroup,
 }
 
 /// A process that a kill did not end.
@@ -67,10 +77,17 @@ pub struct Survivor {
     pub why: String,
 }
 
-pub(super) fn report(killed: tree::Killed) -> KillReport {
-    let means = if cfg!(target_os = "linux") { Means::Walk } else { Means::Children };
-    let survivors = killed.survivors.into_iter().map(Survivor::from).collect();
-    KillReport { means, killed: killed.killed, survivors, complete: false }
+pub(super) fn report(ended: Ended, container: Option<&Container>) -> KillReport {
+    let means = match container.map_or(Reach::Parentage, Container::reach) {
+        Reach::Parentage if cfg!(target_os = "linux") => Means::Walk,
+        Reach::Parentage => Means::Children,
+        Reach::Group => Means::Group,
+        Reach::Session => Means::Session,
+        Reach::Cgroup => Means::Cgroup,
+    };
+    let survivors = ended.killed.survivors.into_iter().map(Survivor::from).collect();
+    let fell_back = container.and_then(Container::fell_back).map(String::from);
+    KillReport { means, killed: ended.killed.killed, survivors, complete: ended.complete, fell_back }
 }
 
 impl From<tree::Survivor> for Survivor {

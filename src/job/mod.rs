@@ -27,7 +27,9 @@ use crate::failure::Step;
 use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
-use crate::process::{Process, tree};
+use crate::process::Process;
+use crate::process::contain::{self, Container};
+use crate::process::tree::Tree;
 use crate::pump::Cut;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
@@ -68,6 +70,7 @@ pub struct Job {
     closures: Vec<Function>,
     /// What stops the closures, as long as the run holds it.
     stop: Option<Weak<Stop>>,
+    container: Option<Arc<Container>>,
     plan: Arc<Plan>,
 }
 
@@ -78,6 +81,7 @@ impl Job {
         let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, ..Wants::default() })?;
         let (processes, closures) = (run.processes.clone(), run.closures.clone());
         let stop = run.stop.as_ref().map(Arc::downgrade);
+        let container = run.container.clone();
         let shared = Arc::new(Shared::new(run, driven));
         if driven {
             let driver = Arc::clone(&shared);
@@ -87,7 +91,7 @@ impl Job {
                 Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
             })?;
         }
-        Ok(Job { shared, processes, closures, stop, plan })
+        Ok(Job { shared, processes, closures, stop, container, plan })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
@@ -199,7 +203,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
-        drop(tree::terminate(&self.processes, Deadline::after(WALK)));
+        drop(self.ask(libc::SIGTERM));
         // Nobody gets this one: it asks who would have refused.
         self.send_signal(0)
     }
@@ -218,9 +222,23 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        let killed = tree::kill(&self.processes, Deadline::after(WALK));
+        let ended = self.kill_all(&mut self.tree());
         self.stop_closures();
-        Ok(report(killed))
+        Ok(report(ended, self.container.as_deref()))
+    }
+
+    fn tree(&self) -> Tree {
+        Tree::of(&self.processes)
+    }
+
+    fn ask(&self, signal: i32) -> Tree {
+        let mut tree = self.tree();
+        contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
+        tree
+    }
+
+    fn kill_all(&self, tree: &mut Tree) -> contain::Ended {
+        contain::kill(tree, self.container.as_deref(), Deadline::after(WALK))
     }
 
     fn stop_closures(&self) {
@@ -270,17 +288,42 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn shutdown(&self, grace: Duration) -> Result<KillReport, Error> {
-        let mut tree = tree::terminate(&self.processes, Deadline::after(WALK));
-        let deadline = Deadline::after(grace);
-        // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
-        tree.wait(deadline);
-        if !self.processes.is_empty() {
-            self.closures.iter().for_each(|closure| closure.wait_until(deadline));
+        self.shutdown_with([(libc::SIGTERM, grace)])
+    }
+
+    /// As [`shutdown`](Job::shutdown), by a plan: signals, by their numbers of signal(7), each with the time until the next one, and SIGKILL
+    /// behind the last. Blocks until the processes are gone, as a rule long before the plan is through. A process that is stopped is
+    /// continued by each step.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Job::shutdown).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let second = Duration::from_secs(1);
+    /// let job = pipewright::Cmd::sh("trap '' INT; sleep 60").spawn()?;
+    /// job.shutdown_with([(2, second / 20), (15, second)])?; // SIGINT, SIGTERM
+    /// assert_eq!(job.wait()?.signal(), Some(15));
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
+        let mut tree = self.tree();
+        for (signal, wait) in plan {
+            contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
+            let deadline = Deadline::after(wait);
+            // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
+            let left = tree.wait(deadline);
+            if !self.processes.is_empty() {
+                self.closures.iter().for_each(|closure| closure.wait_until(deadline));
+            }
+            if left.is_empty() {
+                break;
+            }
         }
-        let killed = tree.kill(Deadline::after(WALK));
+        let ended = self.kill_all(&mut tree);
         self.stop_closures();
         let patience = Deadline::after(KILLED_WITHIN);
-        let mut report = report(killed);
+        let mut report = report(ended, self.container.as_deref());
         for left in tree.wait(patience) {
             if !report.survivors.iter().any(|survivor| survivor.pid == left.pid) {
                 report.survivors.push(left.into());
@@ -432,6 +475,6 @@ impl fmt::Debug for Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.shared.end(&self.processes, || self.stop_closures());
+        self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
     }
 }

@@ -9,7 +9,7 @@ use crate::pipeline::StageSpec;
 use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
 use crate::pump::function::FunctionError;
-use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, Sink};
+use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
 use crate::status::Status;
 use crate::stdio::Stream;
 
@@ -35,8 +35,11 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         stdout: Captured::not_captured(),
         stderr: Captured::not_captured(),
         stages: Vec::with_capacity(ended.len()),
-        leaked: (!leaks.streams.is_empty() || !leaks.holders.is_empty())
-            .then_some(Leak { streams: leaks.streams, holders: leaks.holders }),
+        leaked: (!leaks.is_empty()).then_some(Leak {
+            streams: leaks.streams,
+            holders: leaks.holders,
+            processes: leaks.processes,
+        }),
         fds: Vec::new(),
         stdin_taken: None,
     };
@@ -99,7 +102,22 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     if let Some(error) = verdict.culprit.and_then(|stage| output.stages[stage].error.clone()) {
         return Err(error.with_output(output));
     }
+    if let (None, Some(OnLeak::Fail), Some(leak)) = (verdict.culprit, plan.settings.on_leak, &output.leaked) {
+        let error = Error::new(ErrorKind::Leaked, left_behind(leak));
+        let error = if plan.stages.len() == 1 { error.at(plan.stage_name(0)) } else { error };
+        return Err(error.with_output(output));
+    }
     Ok(Box::new(Over { output, culprit: verdict.culprit }))
+}
+
+/// What is said of those who are left.
+fn left_behind(leak: &Leak) -> String {
+    let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
+    let held = if streams.is_empty() { String::new() } else { format!(", with {} open", streams.join(" and ")) };
+    match leak.names().as_slice() {
+        [] => format!("left somebody behind{held}; who that is could not be seen"),
+        names => format!("left {} behind{held}", names.join(", ")),
+    }
 }
 
 /// Whether a stage writes to stages in its arguments: when those have enough, it is the run itself that stopped reading.
@@ -237,9 +255,8 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
         let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
         rest = format!("; every process had ended, but another one held {}", streams.join(" and "));
     }
-    let holders = output.leaked.as_ref().map(Leak::names).unwrap_or_default();
-    if !holders.is_empty() {
-        rest.push_str(&format!("; still held by {}", holders.join(", ")));
+    if let Some(leak) = output.leaked.as_ref().filter(|leak| !leak.processes.is_empty()) {
+        rest.push_str(&format!("; {}", leak.held_by("")));
     }
     let (undead, unreturned): (Vec<usize>, Vec<usize>) =
         undead.into_iter().partition(|&index| plan.stages[index].stage.command().is_some());

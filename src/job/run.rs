@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
+use crate::process::contain::Container;
 use crate::pump::function::Function;
 use crate::pump::helper::Leash;
 use crate::pump::stop::Stop;
@@ -30,6 +31,8 @@ pub(crate) struct Run {
     pub(super) waker: Option<Waker>,
     /// What stops the closures, if there are any.
     pub(super) stop: Option<Arc<Stop>>,
+    /// What holds the processes together.
+    pub(super) container: Option<Arc<Container>>,
     /// Pipe memory, given back when the run is over.
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,

@@ -15,7 +15,9 @@ use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::process::{Process, tree};
+use crate::process::Process;
+use crate::process::contain::{self, Container};
+use crate::process::tree::Tree;
 use crate::pump::helper::{Leash, panic_text};
 use crate::pump::wake::{Order, Waker};
 use crate::status::Status;
@@ -172,7 +174,7 @@ impl Shared {
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
     /// waited for only so long, since it may be in the caller's code.
-    pub(super) fn end(&self, processes: &[Process], stop_closures: impl FnOnce()) {
+    pub(super) fn end(&self, processes: &[Process], container: Option<&Container>, stop_closures: impl FnOnce()) {
         if self.detached.load(Relaxed) {
             return;
         }
@@ -188,7 +190,7 @@ impl Shared {
             }
             Turn::Driven => {
                 // What refuses is not ours to kill any more; the others are.
-                let _ = tree::kill(processes, Deadline::after(WALK));
+                let _ = contain::kill(&mut Tree::of(processes), container, Deadline::after(WALK));
                 // Not left to the thread, which may be in the caller's code.
                 stop_closures();
                 if let Some(waker) = &*self.waker() {

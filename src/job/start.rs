@@ -27,6 +27,7 @@ use crate::fd::table::ChildTable;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
+use crate::process::contain::Container;
 use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
 use crate::pump::{Pump, Runner, Timing};
@@ -80,6 +81,8 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         false => (None, None),
     };
     let stop = has_closures.then(Stop::new).transpose().map_err(|error| run_setup_error(Step::Pipe, error))?;
+    let container = plan.settings.contain.as_ref().map(Container::new).transpose();
+    let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
 
@@ -89,8 +92,9 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         began: Vec::with_capacity(plan.stages.len()),
         grants: Vec::new(),
         closures: Closures::new(stop.clone(), waker.clone()),
+        container: container.as_deref(),
         plan: &plan,
-        timing,
+        timing: timing.clone(),
     };
     let mut images = images.into_iter();
     for index in 0..plan.stages.len() {
@@ -99,7 +103,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
             // Our ends first, so that nobody is left writing to us; then the processes.
             starting.ends.close();
             drop(starting.closures);
-            drop(Pump::new(starting.runners, timing, None, stop));
+            drop(Pump::new(starting.runners, timing, None, stop, container));
             return Err(error);
         }
     }
@@ -114,12 +118,13 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let mut run = Run {
         processes,
         closures: functions,
-        pump: Pump::new(runners, timing, wake, stop.clone()),
+        pump: Pump::new(runners, timing, wake, stop.clone(), container.clone()),
         plan: Arc::clone(&plan),
         began,
         untaken: Untaken::default(),
         waker,
         stop,
+        container,
         _grants: grants,
         _registration: registration,
     };
@@ -161,6 +166,7 @@ struct Starting<'a> {
     began: Vec<Instant>,
     grants: Vec<budget::Grant>,
     closures: Closures,
+    container: Option<&'a Container>,
     plan: &'a Plan,
     timing: Timing,
 }
@@ -208,16 +214,23 @@ impl Starting<'_> {
         files: &Files,
         began: Instant,
     ) -> Result<Process, Error> {
+        let mut attributes = spec.attributes.clone();
+        let leads = self.container.is_some_and(|container| container.place(&mut attributes));
         let map = self.fd_map(index, files)?;
         let own = self.ends.numbers();
-        let prepared = Prepared::new(image, spec.attributes.clone(), map, spec.inherit_fds, &own);
+        let prepared = Prepared::new(image, attributes, map, spec.inherit_fds, &own);
         let launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
             if failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT {
                 return too_late(self.plan, index);
             }
             spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
         })?;
-        Process::new(launched, began).map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))
+        let process = Process::new(launched, began);
+        let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
+        if let (true, Some(container)) = (leads, self.container) {
+            container.is_led_by(&process);
+        }
+        Ok(process)
     }
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.

@@ -7,7 +7,9 @@ use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
 use crate::cmd::{ExtraSource, Merge, Spec};
 use crate::error::{Error, ErrorKind, StageName};
 use crate::pipeline::{Link, Pipeline, StageSpec};
+use crate::process::contain::Containment;
 use crate::redirect::{self, Common, Target};
+use crate::spawn::Attributes;
 use crate::stdio::Stream;
 
 /// The plan for running `pipeline` by `verb`.
@@ -17,6 +19,15 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let Chains { stages: chained, pipes } = chains;
     let mut lowering =
         Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
+    if let Some(contain) = &pipeline.settings.contain {
+        for (index, stage) in chained.iter().enumerate() {
+            let set = stage.stage.command().and_then(|spec| at_odds(&spec.attributes, contain));
+            if let Some(set) = set {
+                let what = format!("sets {set}, but the run's `contain` ({contain:?}) decides about that");
+                return Err(lowering.conflict(index, what));
+            }
+        }
+    }
     let mut stages = Vec::with_capacity(chained.len());
     for (index, stage) in chained.iter().enumerate() {
         let wires = lowering.stage(index, stage)?;
@@ -30,6 +41,16 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
         links: pipeline.links.clone(),
         settings: pipeline.settings.clone(),
     })
+}
+
+/// What a stage sets that a container sets otherwise.
+fn at_odds(attributes: &Attributes, contain: &Containment) -> Option<&'static str> {
+    match contain {
+        Containment::Group if attributes.new_session => Some("`new_session`"),
+        Containment::Group if attributes.controlling_tty => Some("`controlling_tty`"),
+        Containment::Group | Containment::Session if attributes.process_group.is_some() => Some("`process_group`"),
+        Containment::Group | Containment::Session | Containment::Cgroup(_) => None,
+    }
 }
 
 fn takes_from_a_tee(stage: &StageSpec) -> bool {

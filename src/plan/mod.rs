@@ -146,7 +146,7 @@ impl Plan {
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
         // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
-        let bounded = reader && self.settings.eof_grace.is_some();
+        let bounded = reader && self.settings.eof_grace().is_some();
         moving || bounded || self.settings.timeout.is_some() || self.settings.cancel.get().is_some()
     }
 

@@ -1,10 +1,12 @@
 //! One running child: wait for it, signal it, know what it used.
 
+pub(crate) mod contain;
 mod reaper;
 pub(crate) mod tree;
 mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -47,11 +49,15 @@ struct Inner {
     watch: Watch,
     /// Reaping and signalling by number both happen under this lock.
     state: Mutex<State>,
+    /// Whether an end leaves a zombie, so that the number, which is a process group's too, stays what it is.
+    kept: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
 enum State {
     Running,
+    /// Ended, and still a zombie.
+    Kept(Ended),
     Ended(Ended),
 }
 
@@ -95,6 +101,7 @@ impl Process {
                 started,
                 watch: Watch::Pidfd(fd),
                 state: Mutex::new(State::Running),
+                kept: AtomicBool::new(false),
             }))),
             None => watch::by_thread(pid, started).inspect_err(|_| {
                 // Nobody else knows this child, so its number is still its own.
@@ -236,7 +243,7 @@ impl Process {
             Watch::Pidfd(fd) => pidfd::send_signal(fd.as_fd(), signal),
             Watch::Thread { .. } => match *self.state() {
                 // Under the lock: as long as it is not reaped, the number is the child's.
-                State::Running => wait::kill(self.0.pid, signal),
+                State::Running | State::Kept(_) => wait::kill(self.0.pid, signal),
                 State::Ended(_) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
             },
         }
@@ -254,7 +261,7 @@ impl Process {
     /// ```
     pub fn usage(&self) -> Option<Usage> {
         match *self.state() {
-            State::Ended(ended) => ended.usage,
+            State::Ended(ended) | State::Kept(ended) => ended.usage,
             State::Running => None,
         }
     }
@@ -270,7 +277,7 @@ impl Process {
     /// ```
     pub fn wall(&self) -> Option<Duration> {
         match *self.state() {
-            State::Ended(ended) => Some(ended.wall),
+            State::Ended(ended) | State::Kept(ended) => Some(ended.wall),
             State::Running => None,
         }
     }
@@ -285,15 +292,22 @@ impl Process {
     /// Whether and how the process has ended, reaping it if need be. Any waiter may do that: the lock makes it once.
     pub(crate) fn try_ended(&self) -> io::Result<Option<Ended>> {
         let mut state = self.state();
-        if let State::Ended(ended) = *state {
+        if let State::Ended(ended) | State::Kept(ended) = *state {
             return Ok(Some(ended));
         }
         let Watch::Pidfd(fd) = &self.0.watch else {
             // The watching thread reaps.
             return Ok(None);
         };
-        let ended = match wait::reap(wait::Child::Pidfd(fd.as_fd()), false) {
+        let child = wait::Child::Pidfd(fd.as_fd());
+        let kept = self.0.kept.load(Relaxed);
+        let ended = match if kept { wait::peek(child) } else { wait::reap(child, false) } {
             Ok(None) => return Ok(None),
+            Ok(Some((status, usage))) if kept => {
+                let ended = self.0.ended(status, Some(usage));
+                *state = State::Kept(ended);
+                return Ok(Some(ended));
+            }
             Ok(Some((status, usage))) => self.0.ended(status, Some(usage)),
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
                 // Reaped behind our back. Newer kernels keep the status as long as the descriptor is open.
@@ -304,6 +318,30 @@ impl Process {
         };
         *state = State::Ended(ended);
         Ok(Some(ended))
+    }
+
+    /// From now on an end leaves a zombie, until [`let_go`](Self::let_go): the number stays what it is, and so does a process group or
+    /// a session that has it. Whether that is to be had: where a thread waits, that one reaps.
+    pub(crate) fn keep(&self) -> bool {
+        let keeps = matches!(self.0.watch, Watch::Pidfd(_));
+        self.0.kept.store(keeps, Relaxed);
+        keeps
+    }
+
+    /// The number may be reused from now on; a zombie is reaped.
+    pub(crate) fn let_go(&self) {
+        self.0.let_go();
+    }
+
+    /// Signals the process group that this process leads, as long as the number cannot be another one's. ESRCH: nobody is in it, or
+    /// that is not known any more.
+    pub(crate) fn signal_group(&self, signal: i32) -> io::Result<()> {
+        let state = self.state();
+        // Somebody else in this process may have reaped it: then the number is anybody's.
+        if matches!(*state, State::Ended(_)) || self.0.is_reaped() {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        wait::kill(-self.0.pid, signal)
     }
 
     /// The end of a process that the system reported, without saying how it ended.
@@ -337,6 +375,21 @@ impl Process {
 }
 
 impl Inner {
+    fn let_go(&self) {
+        self.kept.store(false, Relaxed);
+        let mut state = self.state();
+        if let (State::Kept(ended), Watch::Pidfd(fd)) = (*state, &self.watch) {
+            // ECHILD: somebody else was faster. Nothing else refuses a zombie.
+            let _ = wait::reap(wait::Child::Pidfd(fd.as_fd()), false);
+            *state = State::Ended(ended);
+        }
+    }
+
+    fn is_reaped(&self) -> bool {
+        let Watch::Pidfd(fd) = &self.watch else { return false };
+        pidfd::send_signal(fd.as_fd(), 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing under this lock panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -347,13 +400,19 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Process");
         out.field("pid", &self.0.pid);
         match *self.state() {
             State::Running => out.field("state", &"not seen to have ended"),
-            State::Ended(ended) => out.field("status", &ended.status),
+            State::Ended(ended) | State::Kept(ended) => out.field("status", &ended.status),
         };
         out.finish()
     }

@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Leaves a process to the reaper. Cannot fail: where no thread can be started, the child stays a zombie until the next
 /// hand-over or until this program ends.
 pub(crate) fn hand_over(process: Process) {
+    process.let_go();
     if matches!(process.0.watch, Watch::Thread { .. }) {
         // Its own thread reaps it.
         return;

@@ -1,6 +1,7 @@
 //! How the end of a child is noticed: by its process descriptor, or by a thread that waits for it.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -25,7 +26,8 @@ const AGAIN: Duration = Duration::from_millis(10);
 pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
     let (ended, writer) = pipe::kernel()?;
     let watch = Watch::Thread { ended: ended.into() };
-    let inner = Arc::new(Inner { pid, started, watch, state: Mutex::new(State::Running) });
+    let inner =
+        Arc::new(Inner { pid, started, watch, state: Mutex::new(State::Running), kept: AtomicBool::new(false) });
     let shared = Arc::clone(&inner);
     thread::Builder::new().name("pipewright-wait".into()).spawn(move || {
         let state = loop {

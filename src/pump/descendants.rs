@@ -1,18 +1,23 @@
-//! What the processes of a run have started in turn, while the run is being ended.
+//! What the processes of a run have started in turn, and who else is in their container, while the run is being ended.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Deadline;
+use crate::fd::{Holder, HolderSearch};
 use crate::process::Process;
-use crate::process::tree::{self, Survivor, Tree};
+use crate::process::contain::{self, Container};
+use crate::process::tree::{Survivor, Tree};
 
 /// How long a search may take, so that it costs a bound on a run's time nothing to speak of; and in a drop.
 const BUDGET: Duration = Duration::from_millis(30);
+const HOLDERS_BUDGET: Duration = Duration::from_millis(60);
 const DROP_BUDGET: Duration = Duration::from_millis(10);
 
 pub(super) struct Descendants {
     tree: Tree,
+    container: Option<Arc<Container>>,
     /// Those that have not ended, as far as is known.
     left: Vec<usize>,
     /// Those that a kill did not reach.
@@ -20,20 +25,64 @@ pub(super) struct Descendants {
 }
 
 impl Descendants {
-    /// Asks these processes and what they have started to end.
-    pub(super) fn terminate(roots: &[Process]) -> Descendants {
-        let tree = tree::terminate(roots, Deadline::after(BUDGET));
-        Descendants { left: (0..tree.len()).collect(), tree, survivors: Vec::new() }
+    /// Those of these processes.
+    pub(super) fn of(roots: &[Process], container: Option<&Arc<Container>>) -> Descendants {
+        Descendants { tree: Tree::of(roots), container: container.cloned(), left: Vec::new(), survivors: Vec::new() }
     }
 
-    /// Kills all of them, and what they have started meanwhile.
-    pub(super) fn kill(&mut self) {
-        self.survivors = self.tree.kill(Deadline::after(BUDGET)).survivors;
+    /// Asks them to end, and what they have started; then those who hold one of the run's pipes and are nobody's descendants any more:
+    /// these are returned, with the place of the pipe.
+    pub(super) fn ask(&mut self, signal: i32, pipes: &[BorrowedFd<'_>]) -> Vec<(usize, Holder)> {
+        contain::ask(&mut self.tree, self.container.as_deref(), signal, Deadline::after(BUDGET));
+        let known = self.tree.len();
+        let strangers = self.take_in_holders(pipes);
+        if self.tree.len() > known {
+            self.tree.ask_from(known, signal, Deadline::after(BUDGET));
+        }
         self.left = (0..self.tree.len()).collect();
+        strangers
+    }
+
+    /// Kills all of them, and what they have started meanwhile; the rest as [`ask`](Self::ask).
+    pub(super) fn kill(&mut self, pipes: &[BorrowedFd<'_>]) -> Vec<(usize, Holder)> {
+        let strangers = self.take_in_holders(pipes);
+        let until = Deadline::after(BUDGET);
+        self.survivors = contain::kill(&mut self.tree, self.container.as_deref(), until).killed.survivors;
+        self.left = (0..self.tree.len()).collect();
+        strangers
     }
 
     pub(super) fn kill_briefly(&mut self) {
-        self.survivors = self.tree.kill(Deadline::after(DROP_BUDGET)).survivors;
+        self.survivors =
+            contain::kill(&mut self.tree, self.container.as_deref(), Deadline::after(DROP_BUDGET)).killed.survivors;
+    }
+
+    /// Only a process that got it from one of the run can have an end of a pipe that was made for the run.
+    fn take_in_holders(&mut self, pipes: &[BorrowedFd<'_>]) -> Vec<(usize, Holder)> {
+        let until = Deadline::after(HOLDERS_BUDGET);
+        let mut strangers = Vec::new();
+        let first = self.tree.len();
+        for (index, pipe) in pipes.iter().enumerate() {
+            let search = HolderSearch::new().budget(until.remaining().unwrap_or_default());
+            // Without a descriptor to look with, or the right to, they are left.
+            let Ok(holders) = search.run(pipe) else { continue };
+            for holder in holders.found {
+                let found = self.tree.take_in_heir(holder.pid, || search.finds(pipe, holder.pid));
+                if found || self.tree.has_from(first, holder.pid) {
+                    strangers.push((index, holder));
+                }
+            }
+        }
+        strangers
+    }
+
+    pub(super) fn wait(&mut self, until: Deadline) {
+        // Who does not die in time is left.
+        let _ = self.tree.wait(until);
+    }
+
+    pub(super) fn named(&self) -> Vec<(u32, String)> {
+        self.tree.named()
     }
 
     /// What becomes readable when one of them ends. One that has no descriptor is waited for as long as there is time.
@@ -53,13 +102,5 @@ impl Descendants {
 
     pub(super) fn into_survivors(self) -> Vec<Survivor> {
         self.survivors
-    }
-}
-
-/// Kills processes and what they have started, in the time that a drop has.
-pub(super) fn kill_briefly(roots: &[Process]) {
-    if !roots.is_empty() {
-        // What survives is left to the reaper, and nobody is there to be told.
-        let _ = tree::kill(roots, Deadline::after(DROP_BUDGET));
     }
 }

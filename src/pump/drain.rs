@@ -83,6 +83,10 @@ impl Drain {
         self.sinks
     }
 
+    pub(super) fn source(&self) -> Option<BorrowedFd<'_>> {
+        self.source.as_ref().map(AsFd::as_fd)
+    }
+
     /// What is only thrown away is read as long as there is a run, no longer.
     pub(super) fn is_awaited(&self) -> bool {
         self.source.is_some() && !self.sinks.iter().all(Sink::discards)

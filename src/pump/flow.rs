@@ -123,6 +123,14 @@ impl Flow {
         matches!(self, Flow::Helper(tether) if tether.was_cut_short())
     }
 
+    /// Our end of a pipe that others write to.
+    pub(super) fn source(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Flow::Drain(drain) => drain.source(),
+            Flow::Feed(_) | Flow::Helper(_) => None,
+        }
+    }
+
     /// Takes what is there and closes our end; `cut`: the run's time is up. Of a helper's pipe, a helper that is not through is all there
     /// is to see.
     pub(super) fn close(&mut self, cut: bool) -> Closed {

@@ -12,11 +12,57 @@ use crate::sys::fds;
 /// How long to look for holders, over all streams of a run: what a bound on a run's time has to spare.
 const BUDGET: Duration = Duration::from_millis(60);
 
+/// What is done about processes that are left when a run is over: those that hold one of its streams, and those in its
+/// [container](crate::Containment).
+///
+/// ```
+/// use pipewright::{Cmd, ErrorKind, OnLeak};
+/// let error = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Fail).output().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Leaked);
+/// let out = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Kill).output()?;
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// assert!(out.leaked.unwrap().processes[0].killed);
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnLeak {
+    /// Nothing: [`Output::leaked`](crate::Output::leaked) tells.
+    #[default]
+    Allow,
+    /// The run fails with [`ErrorKind::Leaked`](crate::ErrorKind::Leaked), unless something else was wrong with it.
+    Fail,
+    /// They are killed (SIGKILL), and [`Output::leaked`](crate::Output::leaked) tells.
+    Kill,
+}
+
+/// A process that was left when the run was over, as [`Leak::processes`](crate::Leak::processes) has it.
+///
+/// ```
+/// use pipewright::{Cmd, OnLeak};
+/// let out = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Kill).output()?;
+/// for process in out.leaked.into_iter().flat_map(|leak| leak.processes) {
+///     println!("{} ({}) was killed: {}", process.name, process.pid, process.killed);
+/// }
+/// # Ok::<(), pipewright::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeakedProcess {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, of at most 15 bytes; empty where that cannot be read.
+    pub name: String,
+    /// Whether it was killed, by [`OnLeak::Kill`] or as the run was ended.
+    pub killed: bool,
+}
+
 /// What leaked, as far as it could be seen.
 #[derive(Debug, Default)]
 pub(crate) struct Leaks {
     pub(crate) streams: Vec<Stream>,
     pub(crate) holders: Vec<Holder>,
+    pub(crate) processes: Vec<LeakedProcess>,
     /// Until when to look; from the first look on.
     until: Option<Deadline>,
 }
@@ -24,7 +70,20 @@ pub(crate) struct Leaks {
 impl Leaks {
     /// A stream was given up while somebody held it.
     pub(super) fn stream(&mut self, stream: Stream) {
-        self.streams.push(stream);
+        if !self.streams.contains(&stream) {
+            self.streams.push(stream);
+        }
+    }
+
+    /// Those who held the n-th of these streams were ended with the run.
+    pub(super) fn ended(&mut self, streams: &[Stream], strangers: Vec<(usize, Holder)>) {
+        for (index, holder) in strangers {
+            self.stream(streams[index]);
+            self.process(holder.pid, &holder.name, true);
+            if !self.holders.contains(&holder) {
+                self.holders.push(holder);
+            }
+        }
     }
 
     /// Looks for who holds a pipe's other end.
@@ -35,9 +94,22 @@ impl Leaks {
         let Ok(found) = HolderSearch::new().budget(left).run(pipe) else { return };
         for holder in found.found {
             if !self.holders.contains(&holder) {
+                self.process(holder.pid, &holder.name, false);
                 self.holders.push(holder);
             }
         }
+    }
+
+    /// A process was left.
+    pub(super) fn process(&mut self, pid: u32, name: &str, killed: bool) {
+        match self.processes.iter_mut().find(|known| known.pid == pid) {
+            Some(known) => known.killed |= killed,
+            None => self.processes.push(LeakedProcess { pid, name: name.to_string(), killed }),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.processes.is_empty()
     }
 
     /// Looks for strangers that hold the write end of what a process of the run reads; `own` are the run's processes.
@@ -51,5 +123,21 @@ impl Leaks {
         let Ok(stdin) = fds::open_nonblocking(path.as_ref(), false) else { return };
         self.look(stdin.as_fd());
         self.holders.retain(|holder| !own.contains(&holder.pid));
+        self.processes.retain(|process| !own.contains(&process.pid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_left_is_named_once_and_known_to_be_killed() {
+        let mut leaks = Leaks::default();
+        for (pid, killed) in [(7, false), (8, false), (7, true), (8, false)] {
+            leaks.process(pid, "sleep", killed);
+        }
+        let left: Vec<_> = leaks.processes.iter().map(|process| (process.pid, process.killed)).collect();
+        assert_eq!(left, [(7, true), (8, false)]);
     }
 }

@@ -11,6 +11,7 @@ mod conduit;
 mod descendants;
 mod drain;
 pub(crate) mod driver;
+mod ending;
 mod flow;
 pub(crate) mod function;
 pub(crate) mod helper;
@@ -24,11 +25,12 @@ mod timing;
 pub(crate) mod wake;
 
 use std::error::Error as StdError;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
+use crate::process::contain::Container;
 use crate::process::tree::Survivor;
 use crate::process::{self, Ended, Process};
 use crate::sys::poll::Interest;
@@ -41,23 +43,19 @@ pub(crate) use drain::Drain;
 pub(crate) use flow::{Feed, Flow, FlowError, FlowFailure};
 use function::FunctionError;
 pub(crate) use leak::Leaks;
+pub use leak::{LeakedProcess, OnLeak};
 pub(crate) use lines::LineSplitter;
 pub(crate) use runner::Runner;
 use runner::StageRun;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
 use stop::Stop;
-pub(crate) use timing::{Cut, Timing};
+pub(crate) use timing::{Cut, Steps, Timing};
 use wake::{Halt, Order, Wake};
 
 /// Any error of the caller's.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// A callback lent for the time of a drive.
 pub(crate) type Lent<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), BoxError>>;
-
-/// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
-/// a drop, which has spent ten of its 50 ms on the walk.
-const KILL_PATIENCE: Duration = Duration::from_millis(90);
-const DROP_PATIENCE: Duration = Duration::from_millis(40);
 
 /// How long callbacks may keep a run that is being ended from looking at its processes, beyond the call in progress.
 const CALLBACKS_WHILE_ENDING: Duration = Duration::from_millis(10);
@@ -67,8 +65,8 @@ enum Phase {
     Running,
     /// A stream failed and was closed; what does not end by that is ended when the time is up.
     Closing(Deadline),
-    /// Asked to end.
-    Terminating(Deadline),
+    /// Asked to end, by the n-th step of the plan for that.
+    Terminating(usize, Deadline),
     /// Killed.
     Killing(Deadline),
     Over,
@@ -95,6 +93,8 @@ pub(crate) struct Pump {
     wake: Option<Wake>,
     /// What stops the closures, if there are any.
     stop: Option<Arc<Stop>>,
+    /// What holds the processes together.
+    container: Option<Arc<Container>>,
     last_end: Option<Instant>,
     cut: Option<Cut>,
     /// The stages that ran when the run was cut.
@@ -123,7 +123,13 @@ pub(crate) struct Finished {
 }
 
 impl Pump {
-    pub(crate) fn new(runners: Vec<Runner>, timing: Timing, wake: Option<Wake>, stop: Option<Arc<Stop>>) -> Pump {
+    pub(crate) fn new(
+        runners: Vec<Runner>,
+        timing: Timing,
+        wake: Option<Wake>,
+        stop: Option<Arc<Stop>>,
+        container: Option<Arc<Container>>,
+    ) -> Pump {
         let stages = runners.into_iter().map(|runner| StageRun { runner, ended: None }).collect();
         Pump {
             flows: Vec::new(),
@@ -132,6 +138,7 @@ impl Pump {
             phase: Phase::Running,
             wake,
             stop,
+            container,
             last_end: None,
             cut: None,
             running_at_cut: Vec::new(),
@@ -164,7 +171,7 @@ impl Pump {
         match self.phase {
             Phase::Running => self.timing.deadline.earlier(self.leak_deadline()),
             Phase::Closing(until) => self.timing.deadline.earlier(until),
-            Phase::Terminating(until) | Phase::Killing(until) => until,
+            Phase::Terminating(_, until) | Phase::Killing(until) => until,
             Phase::Over => Deadline::NEVER,
         }
     }
@@ -174,7 +181,7 @@ impl Pump {
     fn patience(&self) -> Deadline {
         match self.phase {
             Phase::Running | Phase::Closing(_) | Phase::Over => self.deadline(),
-            Phase::Terminating(_) | Phase::Killing(_) => {
+            Phase::Terminating(..) | Phase::Killing(_) => {
                 self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING))
             }
         }
@@ -210,68 +217,7 @@ impl Pump {
             Token::Descendant => {}
             Token::Wake => self.obey(),
         }
-        if self.all_ended() && matches!(self.phase, Phase::Terminating(_) | Phase::Killing(_)) {
-            self.descendants.iter_mut().for_each(Descendants::look);
-            if self.descendants.as_ref().is_none_or(Descendants::are_gone) {
-                // Whoever still holds the streams was not ours to wait for: what is there is taken, and no more.
-                self.close();
-            }
-        }
-    }
-
-    /// The deadline has passed: ends what is to be ended, a step further than before.
-    pub(crate) fn time_is_up(&mut self) {
-        if self.done() {
-            // Over in time after all: the last event and the deadline came in one look.
-            return;
-        }
-        match self.phase {
-            Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Running => self.give_up_on_strangers(),
-            Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Closing(_) => self.terminate(),
-            Phase::Terminating(_) => {
-                // The search is within the time.
-                let until = Deadline::after(KILL_PATIENCE);
-                self.descendants.iter_mut().for_each(Descendants::kill);
-                self.signal(libc::SIGKILL);
-                self.stop();
-                self.phase = Phase::Killing(until);
-            }
-            Phase::Killing(_) => self.close(),
-            Phase::Over => {}
-        }
-    }
-
-    /// Kills, reaps and closes, in bounded time, without waiting for anybody's streams. For Drop: allocates no descriptor.
-    pub(crate) fn abort(&mut self) {
-        if self.done() {
-            return;
-        }
-        self.cut.get_or_insert(Cut::Aborted);
-        self.stop();
-        match &mut self.descendants {
-            Some(descendants) => descendants.kill_briefly(),
-            None => descendants::kill_briefly(&self.live()),
-        }
-        // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
-        for _ in 0..2 {
-            self.signal(libc::SIGKILL);
-            let until = Deadline::after(DROP_PATIENCE / 2);
-            for index in 0..self.stages.len() {
-                match &self.stages[index].runner {
-                    Runner::Process(process) => {
-                        let _ = crate::sys::poll::wait_for(process.end_fd(), Interest::Readable, until);
-                    }
-                    Runner::Function(function) => function.wait_until(until),
-                }
-                let _ = self.look_at(index);
-            }
-            if self.all_ended() {
-                break;
-            }
-        }
-        self.close();
+        self.close_if_all_are_gone();
     }
 
     /// Takes the run apart. What has not ended is killed; what does not die goes to the reaper, by Drop.
@@ -285,6 +231,7 @@ impl Pump {
                 self.leaks.stream(flow.stream());
             }
         }
+        self.see_to_the_rest();
         let errors = self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.runner {
             Runner::Function(function) => function.take_error().map(|error| (index, error)),
             Runner::Process(_) => None,
@@ -379,106 +326,9 @@ impl Pump {
         if let Err(failure) = result {
             self.failure.get_or_insert(failure);
             if self.phase == Phase::Running {
-                self.phase = Phase::Closing(Deadline::after(self.timing.grace));
+                self.phase = Phase::Closing(Deadline::after(self.timing.grace()));
             }
         }
-    }
-
-    fn begin_end(&mut self, cut: Cut) {
-        if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
-            self.cut.get_or_insert(cut);
-            self.terminate();
-            let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
-            self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
-        }
-    }
-
-    /// Asks the processes and what they have started to end. CONT after TERM, so that a stopped one gets to see it. Closures beside
-    /// them have the same time: the processes' ends bring theirs, and what a process says last still gets through. Where
-    /// there are only closures, they are stopped at once.
-    fn terminate(&mut self) {
-        // The searches are within the grace.
-        let until = Deadline::after(self.timing.grace);
-        for index in 0..self.stages.len() {
-            // What cannot be asked is taken to run: a signal does no harm.
-            let _ = self.look_at(index);
-        }
-        if self.all_ended() {
-            self.close();
-            return;
-        }
-        let live = self.live();
-        if self.cut.is_some() {
-            self.look_behind(&live);
-        }
-        match &self.stop {
-            Some(_) if live.is_empty() => self.stop(),
-            Some(stop) => stop.announce(self.cut.unwrap_or(Cut::Aborted)),
-            None => {}
-        }
-        self.descendants = (!live.is_empty()).then(|| Descendants::terminate(&live));
-        self.phase = Phase::Terminating(until);
-    }
-
-    /// Looks for strangers between stages: a process that still reads what ended processes wrote waits for somebody else.
-    fn look_behind(&mut self, live: &[Process]) {
-        let Some(first) = self.stages.iter().position(|stage| stage.ended.is_none()) else { return };
-        if let (1.., Some(process)) = (first, self.stages[first].live_process()) {
-            let own: Vec<u32> = live.iter().map(Process::pid).collect();
-            self.leaks.look_behind(process, &own);
-        }
-    }
-
-    /// To every process that has not ended. One that refuses (another user's by now) must not keep the signal from the others; it is
-    /// seen in the end as not having ended.
-    fn signal(&self, signal: i32) {
-        for process in self.stages.iter().filter_map(StageRun::live_process) {
-            let _ = process.send_signal(signal);
-        }
-    }
-
-    /// From here on, what closures read and write fails.
-    fn stop(&self) {
-        if let Some(stop) = &self.stop {
-            stop.pull(self.cut.unwrap_or(Cut::Aborted));
-        }
-    }
-
-    /// The grace for streams that strangers hold is over: what is there is taken. Streams that wait for a sink of ours go on.
-    fn give_up_on_strangers(&mut self) {
-        for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            if !flow.waits_for_stranger() || flow.wrap_up() {
-                continue;
-            }
-            let closed = flow.close(false);
-            if closed.held {
-                self.leaks.stream(self.flows[index].stream());
-                closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-            }
-            self.note(closed.result);
-        }
-    }
-
-    /// Takes what waits in the pipes, without waiting for more, and closes our ends. Whoever is at the other end of one when all
-    /// processes of the run have ended is a stranger: that stream leaked.
-    fn close(&mut self) {
-        let all_ended = self.all_ended();
-        for flow in &mut self.flows {
-            let awaited = flow.is_awaited();
-            let closed = flow.close(self.cut.is_some());
-            if closed.held && awaited && all_ended {
-                self.leaks.stream(flow.stream());
-                // A drop has no time for that.
-                if self.cut != Some(Cut::Aborted) {
-                    closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-                }
-            }
-            if let Err(failure) = closed.result {
-                self.failure.get_or_insert(failure);
-            }
-        }
-        self.phase = Phase::Over;
     }
 }
 

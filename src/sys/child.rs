@@ -48,6 +48,8 @@ pub(crate) struct RlimitSpec {
 /// The child's own attributes, as numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes {
+    /// Open for writing on a cgroup's `cgroup.procs`.
+    pub(crate) cgroup: Option<RawFd>,
     pub(crate) new_session: bool,
     pub(crate) process_group: Option<i32>,
     pub(crate) controlling_tty: bool,
@@ -167,6 +169,11 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
 
 fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     let attributes = plan.attributes;
+    // First: while the descriptor is what it was, and before rights are given away.
+    if let Some(procs) = attributes.cgroup {
+        // SAFETY: one byte of a constant; "0" is whoever writes, see cgroups(7).
+        step(Step::Cgroup, 0, unsafe { libc::write(procs, b"0".as_ptr().cast(), 1) } as c_int)?;
+    }
     // Only the leader of a session without a terminal can take one.
     if attributes.new_session || attributes.controlling_tty {
         // SAFETY: no memory involved.

@@ -77,15 +77,24 @@ pub(crate) enum Child<'fd> {
 }
 
 /// Reaps the child: `None` while it runs and `block` is false. ECHILD: somebody else reaped it.
-///
+pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
+    ended(child, if block { 0 } else { libc::WNOHANG })
+}
+
+/// How the child ended, if it has; it stays a zombie, so that its number stays its own.
+#[cfg(target_os = "linux")]
+pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Usage)>> {
+    ended(child, libc::WNOHANG | libc::WNOWAIT)
+}
+
 /// WEXITED alone: a stopped child is not an ended one.
 #[cfg(target_os = "linux")]
-pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
+fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> {
     let (kind, id) = match child {
         Child::Pidfd(fd) => (libc::P_PIDFD, fd.as_raw_fd()),
         Child::Pid(pid) => (libc::P_PID, pid),
     };
-    let options = libc::WEXITED | if block { 0 } else { libc::WNOHANG };
+    let options = libc::WEXITED | options;
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     super::retry(|| {
@@ -109,15 +118,20 @@ pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, 
     Ok(Some((status, Usage::from_raw(&unsafe { usage.assume_init() }))))
 }
 
+/// Elsewhere a thread reaps, and nobody else looks.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
+pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Usage)>> {
+    reap(child, false)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> {
     let pid = match child {
         Child::Pid(pid) => pid,
         Child::Pidfd(fd) => return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
     };
     let mut raw = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    let options = if block { 0 } else { libc::WNOHANG };
     let reaped = super::retry(|| {
         // SAFETY: both results live on this stack.
         super::check(unsafe { libc::wait4(pid, &raw mut raw, options, usage.as_mut_ptr()) })
@@ -155,7 +169,7 @@ pub(crate) fn is_child(_pidfd: BorrowedFd<'_>) -> bool {
     false
 }
 
-/// `kill(2)`: only while the child is known to be unreaped.
+/// `kill(2)`: only while the child is known to be unreaped. A negative number is a process group.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes numbers.
     super::check(unsafe { libc::kill(pid, signal) }).map(drop)

@@ -27,8 +27,19 @@ impl<S: System> Tree<S> {
     pub(crate) fn kill(&mut self, budget: Deadline) -> Killed {
         self.gap = None;
         self.freeze(budget);
+        let mut killed = Killed { killed: Vec::new(), survivors: Vec::new(), gap: None };
+        self.sweep(0, &mut killed);
+        let hidden = self.hidden.iter().filter(|pid| !killed.killed.contains(pid));
+        let hidden =
+            hidden.map(|&pid| Survivor { pid, name: String::new(), why: "it cannot be looked at".to_string() });
+        killed.survivors.extend(hidden);
+        Killed { gap: self.gap, ..killed }
+    }
+
+    /// SIGKILL to those from the n-th on, children before parents.
+    pub(crate) fn sweep(&mut self, first: usize, swept: &mut Killed) {
         let (mut killed, mut survivors) = (Vec::new(), Vec::new());
-        for index in (0..self.members.len()).rev() {
+        for index in (first..self.members.len()).rev() {
             match self.send(index, libc::SIGKILL) {
                 Ok(_) => killed.push(self.members[index].pid.unsigned_abs()),
                 Err(error) => {
@@ -37,15 +48,8 @@ impl<S: System> Tree<S> {
                 }
             }
         }
-        killed.reverse();
-        survivors.reverse();
-        let hidden = self.hidden.iter().filter(|pid| !killed.contains(pid));
-        survivors.extend(hidden.map(|&pid| Survivor {
-            pid,
-            name: String::new(),
-            why: "it cannot be looked at".to_string(),
-        }));
-        Killed { killed, survivors, gap: self.gap }
+        swept.killed.extend(killed.into_iter().rev());
+        swept.survivors.extend(survivors.into_iter().rev());
     }
 
     /// Stops the tree, to a fixed point.

@@ -36,8 +36,8 @@
 //! true. Killed while its tree is frozen, this process leaves it frozen.
 //!
 //! # Cost
-//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`terminate`] is 2 looks and 2
-//! signals, 10 in all; [`kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
+//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask`] is 2 looks and 2
+//! signals, 10 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
 //! found costs 6, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
 //! system has is found out once, by 3.
 
@@ -60,6 +60,8 @@ use super::Process;
 use crate::clock::Deadline;
 use crate::sys::poll::{Interest, PollSet};
 use member::Member;
+use stat::Stat;
+pub(crate) use system::is_shortage;
 use system::{Name, Proc, System};
 
 /// Processes and what they have started in turn, as far as it was seen.
@@ -110,13 +112,66 @@ pub(crate) struct Killed {
 }
 
 impl Tree {
-    /// Looks at what these processes have started in turn. Takes no longer than the budget, but for one look at one process; signals
-    /// nobody.
-    pub(crate) fn of(roots: &[Process], budget: Deadline) -> Tree {
-        let named = roots.iter().map(|root| (root.0.pid, Name::Root(root.clone())));
-        let mut tree = Tree::new(Proc::default(), named);
-        tree.look(budget);
-        tree
+    /// A tree with these roots, at which nobody has looked yet.
+    pub(crate) fn of(roots: &[Process]) -> Tree {
+        Tree::new(Proc::default(), roots.iter().map(|root| (root.0.pid, Name::Root(root.clone()))))
+    }
+
+    /// Nobody's tree, for those that belong to it by another mark.
+    pub(crate) fn empty() -> Tree {
+        Tree::of(&[])
+    }
+
+    /// The numbers and names of all that is known.
+    pub(crate) fn named(&self) -> Vec<(u32, String)> {
+        self.members.iter().map(|member| (member.pid.unsigned_abs(), member.name.clone())).collect()
+    }
+
+    /// Takes in whoever has a mark that keeps its number; how many that were. Every process there is is looked at, as long as there is
+    /// time.
+    pub(crate) fn take_in_marked(&mut self, budget: Deadline, has_mark: impl Fn(&Stat) -> bool) -> usize {
+        let found = match self.with_room(|_| system::scan(budget)) {
+            Ok(found) => found,
+            Err(error) => {
+                self.note(&error);
+                return 0;
+            }
+        };
+        let marked = found.into_iter().filter(&has_mark).map(|stat| stat.pid);
+        marked.map(|pid| usize::from(self.take_in(pid, |_, stat| has_mark(stat)))).sum()
+    }
+
+    /// Takes in whoever is in a list; how many that were.
+    pub(crate) fn take_in_listed(&mut self, budget: Deadline, list: impl Fn() -> io::Result<Vec<i32>>) -> usize {
+        let pids = match self.with_room(|_| list()) {
+            Ok(pids) => pids,
+            Err(error) => {
+                self.note(&error);
+                return 0;
+            }
+        };
+        let mut count = 0;
+        for pid in pids {
+            if budget.passed() {
+                self.gap.get_or_insert(Gap::Time);
+                break;
+            }
+            let listed = |tree: &mut Tree, _: &Stat| tree.with_room(|_| list()).is_ok_and(|pids| pids.contains(&pid));
+            count += usize::from(self.take_in(pid, listed));
+        }
+        count
+    }
+
+    /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process: that may
+    /// have it from a fork, until it has a program of its own.
+    pub(crate) fn take_in_heir(&mut self, pid: u32, has_it: impl FnOnce() -> bool) -> bool {
+        let own = self.system.own();
+        i32::try_from(pid).is_ok_and(|pid| self.take_in(pid, |_, stat| stat.parent != own && has_it()))
+    }
+
+    /// Whether it is among those from the n-th on.
+    pub(crate) fn has_from(&self, first: usize, pid: u32) -> bool {
+        self.members[first..].iter().any(|member| member.pid.unsigned_abs() == pid)
     }
 
     /// Waits until all that is known of the tree has ended, zombies counted as ended, or until the deadline; those that are still there.
@@ -180,21 +235,6 @@ impl Tree {
 /// How often processes are looked at that cannot be waited for.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Asks the processes and what they have started to end: SIGTERM, then SIGCONT for those that are stopped, parents first; and the same
-/// for what was born meanwhile, seen by a second look. Does not wait. The tree is for the [`Tree::kill`] that may have to follow: what
-/// loses its parent by this is not found again.
-pub(crate) fn terminate(roots: &[Process], budget: Deadline) -> Tree {
-    let mut tree = Tree::of(roots, budget);
-    tree.terminate(budget);
-    tree
-}
-
-/// [`Tree::kill`] of a tree that nobody has looked at before.
-pub(crate) fn kill(roots: &[Process], budget: Deadline) -> Killed {
-    let named = roots.iter().map(|root| (root.0.pid, Name::Root(root.clone())));
-    Tree::new(Proc::default(), named).kill(budget)
-}
-
 impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
@@ -231,21 +271,24 @@ impl<S: System> Tree<S> {
         refused
     }
 
-    fn terminate(&mut self, budget: Deadline) {
-        let mut first = 0;
+    /// Sends a signal to all that is known, then SIGCONT for those that are stopped, parents first; and the same to what was born
+    /// meanwhile, seen by a second look. Does not wait.
+    pub(crate) fn ask(&mut self, signal: i32, budget: Deadline) {
+        self.ask_from(0, signal, budget);
+    }
+
+    /// The same to those from the n-th on.
+    pub(crate) fn ask_from(&mut self, mut first: usize, signal: i32, budget: Deadline) {
         // A third time only for what a second look found, and no more: a run that goes on forking is for the kill.
-        for _ in 0..2 {
-            for signal in [libc::SIGTERM, libc::SIGCONT] {
+        for look in 0..3 {
+            for signal in [signal, libc::SIGCONT] {
                 // Who refuses is seen when the grace is over.
                 let _ = self.signal_from(first, signal);
             }
             first = self.members.len();
-            if self.look(budget) == 0 {
+            if look == 2 || self.look(budget) == 0 {
                 return;
             }
-        }
-        for signal in [libc::SIGTERM, libc::SIGCONT] {
-            let _ = self.signal_from(first, signal);
         }
     }
 

@@ -290,7 +290,7 @@ proptest! {
         let mut tree = tree(script, handles);
         for _ in 0..20 {
             tree.look(Deadline::NEVER);
-            tree.terminate(Deadline::NEVER);
+            tree.ask(libc::SIGTERM, Deadline::NEVER);
         }
         tree.kill(Deadline::NEVER);
     }

@@ -8,6 +8,8 @@ pub(crate) struct Stat {
     pub(super) name: String,
     state: u8,
     pub(super) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
     threads: u32,
     /// In ticks since boot, as [`boot_ticks`](crate::sys::env::boot_ticks) counts.
     pub(super) start: u64,
@@ -22,12 +24,14 @@ impl Stat {
         let pid = number(line.get(..open)?)?;
         let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
         let mut fields = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        // proc(5) counts from 1, the name is its second: these are 3, 4, 20 and 22.
+        // proc(5) counts from 1, the name is its second: these are 3 to 6, 20 and 22.
         let state = *fields.next()?.first()?;
         let parent = number(fields.next()?)?;
-        let threads = number(fields.nth(15)?)?;
+        let group = number(fields.next()?)?;
+        let session = number(fields.next()?)?;
+        let threads = number(fields.nth(13)?)?;
         let start = number(fields.nth(1)?)?;
-        Some(Stat { pid, name, state, parent, threads, start })
+        Some(Stat { pid, name, state, parent, group, session, threads, start })
     }
 
     /// A zombie, whose parent has not waited for it. One whose first thread alone has ended goes on.
@@ -52,7 +56,7 @@ impl Stat {
 #[cfg(test)]
 impl Stat {
     pub(super) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
-        Stat { pid, name: format!("p{pid}"), state, parent, threads: 1, start }
+        Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, threads: 1, start }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::stat::{Stat, Table, numbers};
+use crate::clock::Deadline;
 use crate::process::Process;
 use crate::sys::{env, fds, pidfd, wait};
 
@@ -155,7 +156,7 @@ impl System for Proc {
             Source::Files => self.table = None,
             Source::Scan => {
                 let at = env::boot_ticks();
-                self.table = Some((at, scan()?));
+                self.table = Some((at, Table::new(scan(Deadline::NEVER)?)));
             }
             Source::Nothing => return Err(io::ErrorKind::Unsupported.into()),
         }
@@ -230,17 +231,20 @@ impl System for Proc {
     }
 }
 
-/// Every process there is. One that ends meanwhile, or does not let itself be looked at, is left out.
-fn scan() -> io::Result<Table> {
+/// Every process there is, as far as there is time. One that ends meanwhile, or does not let itself be looked at, is left out.
+pub(super) fn scan(budget: Deadline) -> io::Result<Vec<Stat>> {
     let mut stats = Vec::new();
     for pid in numbers_in(Path::new("/proc"))? {
+        if budget.passed() {
+            break;
+        }
         match read(&format!("/proc/{pid}/stat")).and_then(|line| stat_of(&line)) {
             Ok(stat) => stats.push(stat),
             Err(error) if is_shortage(&error) => return Err(error),
             Err(_) => {}
         }
     }
-    Ok(Table::new(stats))
+    Ok(stats)
 }
 
 /// The file `name` of each thread of a process.
@@ -300,6 +304,6 @@ pub(super) fn has_ended(error: &io::Error) -> bool {
 }
 
 /// There is nothing left to look with.
-pub(super) fn is_shortage(error: &io::Error) -> bool {
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

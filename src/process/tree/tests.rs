@@ -15,10 +15,23 @@ use crate::clock::Deadline;
 use crate::cmd::Cmd;
 use crate::job::Job;
 use crate::pipe::PipeReader;
+use crate::process::Process;
 use crate::redirect::Redirect;
 
 /// Half the life of the helper program: whoever is there until then was not ended by a test.
 const SOON: Duration = Duration::from_secs(30);
+
+fn seen(roots: &[Process]) -> Tree {
+    let mut tree = Tree::of(roots);
+    tree.look(budget());
+    tree
+}
+
+fn asked(roots: &[Process]) -> Tree {
+    let mut tree = seen(roots);
+    tree.ask(libc::SIGTERM, budget());
+    tree
+}
 
 fn budget() -> Deadline {
     Deadline::after(SOON)
@@ -98,9 +111,9 @@ fn alone(name: &str) -> bool {
 #[test]
 fn a_lone_child_is_its_whole_tree() {
     let mut cat = Grown::new("cat", &[]);
-    let tree = Tree::of(cat.job.processes(), budget());
+    let tree = seen(cat.job.processes());
     assert_eq!((tree.pids(), tree.gap()), (cat.job.pids(), None));
-    let killed = super::kill(cat.job.processes(), budget());
+    let killed = Tree::of(cat.job.processes()).kill(budget());
     assert_eq!((killed.killed, killed.survivors), (cat.job.pids(), vec![]));
     assert_eq!(cat.assert_all_end(), "");
     assert_eq!(cat.job.wait().unwrap().signal(), Some(9));
@@ -112,7 +125,7 @@ fn a_tree_is_killed_but_for_those_who_left_by_a_double_fork() {
         let mut grown = Grown::new("tree", &[50, 5, 5, 0]);
         let (stayed, left) = grown.members(50);
         assert_eq!((stayed.len(), left.len()), (45, 5));
-        let killed = super::kill(grown.job.processes(), budget());
+        let killed = Tree::of(grown.job.processes()).kill(budget());
         assert_eq!(killed.survivors, []);
         assert_eq!(set(&killed.killed), stayed);
         assert_eq!(killed.killed[0], grown.job.pids()[0]);
@@ -141,7 +154,7 @@ fn stopped_ones_are_asked_to_end_and_do() {
             std::thread::yield_now();
         }
     }
-    let mut tree = super::terminate(grown.job.processes(), budget());
+    let mut tree = asked(grown.job.processes());
     assert_eq!(set(&tree.pids()), stayed);
     assert_eq!(tree.wait(budget()), []);
     assert_eq!(grown.assert_all_end(), "");
@@ -151,7 +164,7 @@ fn stopped_ones_are_asked_to_end_and_do() {
 fn who_ignores_it_and_loses_its_parent_is_still_known_to_the_kill() {
     let mut grown = Grown::new("tree", &[15, 2, 0, 1]);
     let (stayed, _) = grown.members(15);
-    let mut tree = super::terminate(grown.job.processes(), budget());
+    let mut tree = asked(grown.job.processes());
     // Those in between do end: then the leaves have no parent here.
     while tree.wait(Deadline::after(Duration::from_millis(20))).len() > 8 {}
     let left = tree.wait(Deadline::after(Duration::ZERO));
@@ -170,7 +183,7 @@ fn a_fork_storm_is_ended_while_it_goes_on() {
         for _ in 0..=round * 11 % 80 {
             storm.line();
         }
-        let killed = super::kill(storm.job.processes(), budget());
+        let killed = Tree::of(storm.job.processes()).kill(budget());
         assert_eq!(killed.survivors, []);
         storm.assert_all_end();
     }
@@ -192,7 +205,7 @@ fn without_a_descriptor_the_roots_are_killed_and_the_rest_is_owned_up_to() {
         let mut files: Vec<_> = files.into_iter().chain(low).collect();
         files.sort_by_key(AsRawFd::as_raw_fd);
         files.drain(..spare);
-        let killed = super::kill(grown.job.processes(), budget());
+        let killed = Tree::of(grown.job.processes()).kill(budget());
         setrlimit(Resource::RLIMIT_NOFILE, old.0, old.1).unwrap();
         drop(files);
         assert_eq!(killed.survivors, [], "{spare}");
@@ -218,7 +231,7 @@ fn a_tree_may_be_larger_than_the_share_of_descriptors() {
     let mut grown = Grown::new("tree", &[40, 0, 0, 0]);
     let (stayed, _) = grown.members(40);
     setrlimit(Resource::RLIMIT_NOFILE, 64, old.1).unwrap();
-    let mut tree = super::terminate(grown.job.processes(), budget());
+    let mut tree = asked(grown.job.processes());
     assert_eq!((set(&tree.pids()), system::held()), (stayed, 8));
     assert_eq!(tree.wait(budget()), []);
     grown.assert_all_end();
@@ -239,7 +252,7 @@ fn who_may_not_be_killed_is_a_survivor_with_a_name() {
     let mut cat = Grown::new("cat", &[]);
     let stdin = cat.job.take_stdin();
     nix::unistd::setuid(nix::unistd::Uid::from_raw(65534)).unwrap();
-    let killed = super::kill(cat.job.processes(), budget());
+    let killed = Tree::of(cat.job.processes()).kill(budget());
     assert_eq!(killed.killed, []);
     assert_eq!(killed.survivors.len(), 1);
     let survivor = &killed.survivors[0];
@@ -260,7 +273,7 @@ fn a_stranger_with_the_number_of_one_who_ended_is_left_alone() {
     for held in [true, false] {
         let mut grown = Grown::new("tree", &[3, 0, 0, 0]);
         let (stayed, _) = grown.members(3);
-        let mut tree = Tree::of(grown.job.processes(), budget());
+        let mut tree = seen(grown.job.processes());
         assert_eq!(set(&tree.pids()), stayed);
         // With the root first: its children are `init`'s, and reaped by it.
         let (victim, start) = (tree.members[1].pid, tree.members[1].start.unwrap());

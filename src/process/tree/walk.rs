@@ -3,13 +3,14 @@
 use std::io;
 
 use super::member::{Member, Stop};
+use super::stat::Stat;
 use super::system::{Listing, System, has_ended, is_shortage};
 use super::{Gap, Tree};
 use crate::clock::Deadline;
 
 impl<S: System> Tree<S> {
     /// Looks for children of all that is known, and for theirs; how many were found.
-    pub(super) fn look(&mut self, budget: Deadline) -> usize {
+    pub(crate) fn look(&mut self, budget: Deadline) -> usize {
         let known = self.members.len();
         if self.begin() {
             let mut index = 0;
@@ -96,6 +97,22 @@ impl<S: System> Tree<S> {
         let (start, name) = (Some(stat.start), stat.name);
         self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
         Ok(true)
+    }
+
+    /// Takes in a process that `belongs` to the tree by another mark than its parent. The mark is looked at when the descriptor is
+    /// there, and the process is seen not to have been reaped after that: so both are of one.
+    pub(super) fn take_in(&mut self, pid: i32, belongs: impl FnOnce(&mut Self, &Stat) -> bool) -> bool {
+        if !self.is_new(pid) {
+            return false;
+        }
+        let Ok((handle, Ok(stat))) = self.meet(pid, true) else { return false };
+        if stat.has_ended() || !belongs(self, &stat) || (handle.is_some() && !self.is_unreaped(handle.as_ref())) {
+            return false;
+        }
+        self.by_pid.insert(pid, self.members.len());
+        let (start, name) = (Some(stat.start), stat.name);
+        self.members.push(Member { pid, handle, start, name, depth: 0, stop: Stop::NotYet });
+        true
     }
 
     fn is_unreaped(&self, handle: Option<&S::Handle>) -> bool {

@@ -1,0 +1,240 @@
+//! What holds the processes of a run together beyond their parentage: a process group, a session, a cgroup.
+//!
+//! # Why a group's number is never another one's
+//! A group or a session has the number of the process that it began with, and keeps it from being given away while anybody is in it. When
+//! it is empty, only its leader does that, by not having been reaped. So leaders are [kept](Process::keep) as zombies until the run is
+//! over, and a group is signalled only while its leader is known not to have been reaped.
+
+mod cgroup;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Process;
+use super::tree::{self, Killed, Tree};
+use crate::clock::Deadline;
+use crate::spawn::Attributes;
+use cgroup::Cgroup;
+
+/// What a run's processes are put into, so that more of what they start can be found and ended.
+///
+/// Set by [`Cmd::contain`](crate::Cmd::contain). Without, the processes stay in this process's group, so that a terminal's Ctrl-C reaches them,
+/// and their descendants are found by a walk; see [`Means`](crate::Means). In a container, that walk is made too.
+///
+/// ```
+/// use pipewright::{Cmd, Containment, Means, Redirect};
+/// // A double fork: nobody's descendant any more, but of the group.
+/// let job = Cmd::sh("(sleep 60 & echo started) & wait").contain(Containment::Group).stdout(Redirect::piped()).spawn()?;
+/// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut [0; 8])?;
+/// let report = job.kill()?;
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// assert_eq!(report.means, Means::Group);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Containment {
+    /// One process group for the run (`setpgid(2)`), which its first process leads. A kill then reaches also what lost its parent,
+    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, and one that reads the terminal is stopped.
+    Group,
+    /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
+    /// Linux; elsewhere the session's first group.
+    Session,
+    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), or this one if it is not there yet: entered before the
+    /// program runs, killed as one, and removed when it is empty. Nothing gets out of it but by the rights to write to another
+    /// one. Linux 5.14; where it cannot be made or entered, the run starts without, and [`KillReport`](crate::KillReport) says so.
+    Cgroup(PathBuf),
+}
+
+/// A run's container.
+#[derive(Debug)]
+pub(crate) struct Container {
+    how: How,
+    /// Of the groups, or the sessions: kept until the container is closed.
+    leaders: Mutex<Vec<Process>>,
+    /// Why it is not what was asked for.
+    fell_back: Option<String>,
+}
+
+#[derive(Debug)]
+enum How {
+    Group,
+    Session,
+    Cgroup(Cgroup),
+    /// The walk must do.
+    Nothing,
+}
+
+/// How a run's processes are found, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Cgroup,
+    Session,
+    Group,
+    Parentage,
+}
+
+impl Container {
+    /// # Errors
+    /// No descriptor or no memory for it; whatever else keeps a cgroup from being made, it is done without.
+    pub(crate) fn new(asked: &Containment) -> io::Result<Container> {
+        let (how, fell_back) = match asked {
+            Containment::Group => (How::Group, None),
+            Containment::Session => (How::Session, None),
+            Containment::Cgroup(directory) => match Cgroup::new(directory) {
+                Ok(cgroup) => (How::Cgroup(cgroup), None),
+                Err(error) if tree::is_shortage(&error) => return Err(error),
+                Err(error) => {
+                    let why = format!("no cgroup could be made in {}: {error}", directory.display());
+                    (How::Nothing, Some(why))
+                }
+            },
+        };
+        Ok(Container { how, leaders: Mutex::default(), fell_back })
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        match self.how {
+            How::Cgroup(_) => Reach::Cgroup,
+            How::Session if cfg!(target_os = "linux") => Reach::Session,
+            How::Session | How::Group => Reach::Group,
+            How::Nothing => Reach::Parentage,
+        }
+    }
+
+    /// Whether it is easily told who is in.
+    pub(crate) fn tells_at_once(&self) -> bool {
+        matches!(self.how, How::Cgroup(_))
+    }
+
+    pub(crate) fn fell_back(&self) -> Option<&str> {
+        self.fell_back.as_deref()
+    }
+
+    /// What a child has to do to get in; whether it then leads a group or a session.
+    pub(crate) fn place(&self, attributes: &mut Attributes) -> bool {
+        match &self.how {
+            How::Group => {
+                // One whose leader somebody else reaped may be gone: another one is begun.
+                let there = |leader: &&Process| leader.signal_group(0).is_ok();
+                let leader = self.leaders().last().filter(there).map_or(0, |leader| leader.0.pid);
+                attributes.process_group = Some(leader);
+                leader == 0
+            }
+            How::Session => {
+                attributes.new_session = true;
+                true
+            }
+            How::Cgroup(cgroup) => {
+                attributes.cgroup = Some(cgroup.entrance());
+                false
+            }
+            How::Nothing => false,
+        }
+    }
+
+    /// A child that leads is in. Before anybody can have reaped it.
+    pub(crate) fn is_led_by(&self, process: &Process) {
+        process.keep();
+        self.leaders().push(process.clone());
+    }
+
+    /// Adds to a tree who is in; how many were not known.
+    fn fill(&self, tree: &mut Tree, budget: Deadline) -> usize {
+        match &self.how {
+            How::Group | How::Session => {
+                let numbers: Vec<i32> = self.leaders().iter().map(|leader| leader.0.pid).collect();
+                let is_group = matches!(self.how, How::Group);
+                tree.take_in_marked(budget, |stat| numbers.contains(if is_group { &stat.group } else { &stat.session }))
+            }
+            How::Cgroup(cgroup) => tree.take_in_listed(budget, || cgroup.members()),
+            How::Nothing => 0,
+        }
+    }
+
+    /// Kills whoever is in, as one; nobody in it can fork past this.
+    fn strike(&self) {
+        match &self.how {
+            How::Group | How::Session => {
+                for leader in self.leaders().iter() {
+                    // ESRCH: empty. What refuses is seen to be there.
+                    let _ = leader.signal_group(libc::SIGKILL);
+                }
+            }
+            How::Cgroup(cgroup) => {
+                // Refused by a kernel before 5.14: the sweep must do.
+                let _ = cgroup.kill();
+            }
+            How::Nothing => {}
+        }
+    }
+
+    /// Whether it is proven that nobody is in any more, after waiting for it.
+    fn is_empty(&self, until: Deadline) -> bool {
+        match &self.how {
+            How::Cgroup(cgroup) => cgroup.wait_until_empty(until),
+            How::Group | How::Session | How::Nothing => false,
+        }
+    }
+
+    /// Who is still in: numbers and names.
+    pub(crate) fn members(&self, budget: Deadline) -> Vec<(u32, String)> {
+        let mut tree = Tree::empty();
+        self.fill(&mut tree, budget);
+        tree.named()
+    }
+
+    /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
+    pub(crate) fn close(&self) {
+        self.leaders().drain(..).for_each(|leader| leader.let_go());
+        if let How::Cgroup(cgroup) = &self.how {
+            cgroup.remove();
+        }
+    }
+
+    fn leaders(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Sends a signal to a tree, what it has started meanwhile, and who is in its container: to each once, parents first, and SIGCONT after it
+/// for those that are stopped. Does not wait. The tree is for what may have to follow: what loses its parent by this is not found again.
+pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    tree.look(budget);
+    if let Some(container) = container {
+        container.fill(tree, budget);
+    }
+    tree.ask(signal, budget);
+}
+
+/// What a kill came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) killed: Killed,
+    /// Whether it is proven that nobody is left.
+    pub(crate) complete: bool,
+}
+
+/// Kills a tree, what was added to it meanwhile, and who is in its container. The walk comes first: what left the container is found by its
+/// parent, and only as long as that one is there.
+pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Ended {
+    let Some(container) = container else { return Ended { killed: tree.kill(budget), complete: false } };
+    container.fill(tree, budget);
+    let mut killed = tree.kill(budget);
+    container.strike();
+    // Who got in meanwhile, to be named; and, where nothing strikes all at once, to be killed.
+    let mut known = tree.len();
+    while container.fill(tree, budget) > 0 && !budget.passed() {
+        tree.sweep(known, &mut killed);
+        known = tree.len();
+    }
+    let complete = killed.survivors.is_empty() && container.is_empty(budget);
+    Ended { killed, complete }
+}
