@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::process::contain::Containment;
+use crate::pump::events::Watcher;
 use crate::pump::wake::{Order, Waker};
 use crate::pump::{Limit, OnLeak, Steps, Timing};
 
@@ -48,7 +49,18 @@ pub(crate) struct Settings {
     /// By the descriptor's number.
     pub(crate) fd_limits: BTreeMap<i32, Limit>,
     pub(crate) capacity: Option<usize>,
+    pub(crate) watchers: Watchers,
     pub(crate) cancel: OnceLock<CancelHandle>,
+}
+
+/// Callbacks for what happens.
+#[derive(Clone, Default)]
+pub(crate) struct Watchers(pub(crate) Vec<Watcher>);
+
+impl std::fmt::Debug for Watchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} callbacks", self.0.len())
+    }
 }
 
 /// From TERM to KILL, unless the builder says otherwise.
@@ -77,6 +89,7 @@ impl Settings {
         name(self.stderr_limit.is_some(), "stderr_limit");
         name(!self.fd_limits.is_empty(), "fd_limit");
         name(self.capacity.is_some(), "capacity");
+        name(!self.watchers.0.is_empty(), "on_event");
         name(self.cancel.get().is_some(), "cancel_handle");
         names
     }
@@ -316,6 +329,31 @@ macro_rules! settings_methods {
             /// ```
             pub fn status_policy(mut self, policy: crate::cmd::settings::StatusPolicy) -> $builder {
                 self.settings.policy = Some(policy);
+                self
+            }
+
+            /// Calls `watch` for everything that happens in a run, as it happens; see [`EventKind`](crate::EventKind). A second call adds another
+            /// one. Of a live [`Job`](crate::Job), [`events`](crate::Job::events) gives the same.
+            ///
+            /// It is called by whichever thread sees to the run, which waits for it. A panic in it ends the run as one in any other
+            /// callback: on the thread of a blocking verb it goes on to the caller.
+            ///
+            /// ```
+            /// use pipewright::{EventKind, cmd};
+            /// use std::sync::{Arc, Mutex};
+            /// let seen = Arc::new(Mutex::new(Vec::new()));
+            /// let noted = Arc::clone(&seen);
+            /// let pipeline = cmd!("echo", "text") | cmd!("cat");
+            /// pipeline.on_event(move |event| noted.lock().unwrap().push(event.kind.clone())).output()?;
+            /// let exits = seen.lock().unwrap().iter().filter(|kind| matches!(kind, EventKind::Exited { .. })).count();
+            /// assert_eq!(exits, 2);
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            pub fn on_event(mut self, watch: impl Fn(&crate::pump::events::Event) + Send + Sync + 'static) -> $builder {
+                self.settings.watchers.0.push(std::sync::Arc::new(move |event| {
+                    watch(event);
+                    true
+                }));
                 self
             }
 

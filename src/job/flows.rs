@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::check::used;
 use super::files::{Files, own_stream};
+use super::outcome;
 use super::run::Run;
 use super::spawn_error::setup_error;
 use super::start::{Drive, Wants};
@@ -120,7 +121,8 @@ pub(super) fn build(
                     made.push(making.sink(plan_sink)?.map_err(|error| failed(Step::Pipe, error))?);
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
-                run.pump.add(Flow::Drain(drain.numbered(number).of_capacity(fixed)));
+                let writer = outcome::only_user(&plan, number, false);
+                run.pump.add(Flow::Drain(drain.numbered(number).written_by(writer).of_capacity(fixed)));
             }
         }
     }

@@ -2,6 +2,8 @@
 
 mod check;
 mod closures;
+mod dropped;
+mod events;
 mod files;
 mod flows;
 mod kill;
@@ -17,6 +19,7 @@ pub(crate) mod start;
 mod verbs;
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,9 +31,7 @@ use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
-use crate::process::contain::{self, Container};
-use crate::process::tree::Tree;
-use crate::pump::Cut;
+use crate::process::contain::Container;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
 use crate::status::Status;
@@ -38,7 +39,7 @@ use crate::stdio::Stream;
 use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 
-use kill::report;
+pub use events::Events;
 pub use kill::{KillReport, Means, Survivor};
 pub use reader::{Lines, LinesBytes, Reader};
 pub use scoped::Scoped;
@@ -72,13 +73,17 @@ pub struct Job {
     stop: Option<Weak<Stop>>,
     container: Option<Arc<Container>>,
     plan: Arc<Plan>,
+    /// Where; `None` for one that is there to be dropped, behind a reader.
+    created: Option<&'static Location<'static>>,
 }
 
 impl Job {
     /// Starts the plan; with a thread where somebody has to see to it. `reader`: the caller reads the verb's stdout.
+    #[track_caller]
     pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Error> {
         let driven = plan.needs_driver(reader);
-        let run = start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, ..Wants::default() })?;
+        let run =
+            start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, watched: true, ..Wants::default() })?;
         let (processes, closures) = (run.processes.clone(), run.closures.clone());
         let stop = run.stop.as_ref().map(Arc::downgrade);
         let container = run.container.clone();
@@ -91,7 +96,8 @@ impl Job {
                 Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
             })?;
         }
-        Ok(Job { shared, processes, closures, stop, container, plan })
+        let created = if reader { None } else { Some(Location::caller()) };
+        Ok(Job { shared, processes, closures, stop, container, plan, created })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
@@ -186,168 +192,6 @@ impl Job {
 
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
         self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
-    }
-
-    /// Asks every process of the run, and what they have started in turn, to end: SIGTERM, and SIGCONT for those that are stopped, see
-    /// kill(2). Does not wait.
-    ///
-    /// # Errors
-    /// When a process of the run refuses the signal, as [`send_signal`](Job::send_signal): one that has ended does not. What refuses of the
-    /// rest is in the report of a [`shutdown`](Job::shutdown).
-    ///
-    /// ```
-    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
-    /// job.terminate()?;
-    /// assert_eq!(job.wait()?.signal(), Some(15));
-    /// job.terminate()?;
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn terminate(&self) -> Result<(), Error> {
-        drop(self.ask(libc::SIGTERM));
-        // Nobody gets this one: it asks who would have refused.
-        self.send_signal(0)
-    }
-
-    /// Kills every process of the run, and what they have started in turn: SIGKILL, see kill(2) and [`Means`]. Does not wait, but
-    /// for as long as it takes to find them: 100 ms at most. What its closures read and write fails from then on; [`wait`](Job::wait)
-    /// still waits for one that does not return.
-    ///
-    /// # Errors
-    /// None so far: what could not be killed is in the report.
-    ///
-    /// ```
-    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
-    /// assert!(job.kill()?.survivors.is_empty());
-    /// assert_eq!(job.wait()?.signal(), Some(9));
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn kill(&self) -> Result<KillReport, Error> {
-        let ended = self.kill_all(&mut self.tree());
-        self.stop_closures();
-        Ok(report(ended, self.container.as_deref()))
-    }
-
-    fn tree(&self) -> Tree {
-        Tree::of(&self.processes)
-    }
-
-    fn ask(&self, signal: i32) -> Tree {
-        let mut tree = self.tree();
-        contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
-        tree
-    }
-
-    fn kill_all(&self, tree: &mut Tree) -> contain::Ended {
-        contain::kill(tree, self.container.as_deref(), Deadline::after(WALK))
-    }
-
-    fn stop_closures(&self) {
-        if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
-            stop.pull(Cut::Aborted);
-        }
-    }
-
-    /// Sends a signal, by its number of signal(7), to every process of the run that has not ended. Does not wait.
-    ///
-    /// # Errors
-    /// The first refusal, as [`ErrorKind::Io`]; the others got the signal all the same. A process that has ended is no error.
-    ///
-    /// ```
-    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
-    /// job.send_signal(2)?; // SIGINT
-    /// assert_eq!(job.wait()?.signal(), Some(2));
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
-        let mut refused = None;
-        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
-            if let Err(error) = process.send_signal(signal) {
-                let what = format!("refused the signal {signal}");
-                refused.get_or_insert(Error::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
-            }
-        }
-        refused.map_or(Ok(()), |error| Err(self.plan.tell(error)))
-    }
-
-    /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
-    /// until they are gone, which is as
-    /// a rule long before the grace is over, and at most a second longer. The status is then SIGTERM's or SIGKILL's, an error to
-    /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
-    ///
-    /// Closures beside processes have the same time: the processes' ends bring theirs, and what processes said last still gets
-    /// through. Then, or at once where there are only closures, what they read and write fails.
-    ///
-    /// # Errors
-    /// When waiting fails. What could not be killed is in the report.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let job = pipewright::cmd!("sleep", "60").spawn()?;
-    /// assert!(job.shutdown(Duration::from_secs(5))?.survivors.is_empty());
-    /// assert_eq!(job.wait()?.signal(), Some(15));
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn shutdown(&self, grace: Duration) -> Result<KillReport, Error> {
-        self.shutdown_with([(libc::SIGTERM, grace)])
-    }
-
-    /// As [`shutdown`](Job::shutdown), by a plan: signals, by their numbers of signal(7), each with the time until the next one, and SIGKILL
-    /// behind the last. Blocks until the processes are gone, as a rule long before the plan is through. A process that is stopped is
-    /// continued by each step.
-    ///
-    /// # Errors
-    /// As [`shutdown`](Job::shutdown).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let second = Duration::from_secs(1);
-    /// let job = pipewright::Cmd::sh("trap '' INT; sleep 60").spawn()?;
-    /// job.shutdown_with([(2, second / 20), (15, second)])?; // SIGINT, SIGTERM
-    /// assert_eq!(job.wait()?.signal(), Some(15));
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
-        let mut tree = self.tree();
-        for (signal, wait) in plan {
-            contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
-            let deadline = Deadline::after(wait);
-            // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
-            let left = tree.wait(deadline);
-            if !self.processes.is_empty() {
-                self.closures.iter().for_each(|closure| closure.wait_until(deadline));
-            }
-            if left.is_empty() {
-                break;
-            }
-        }
-        let ended = self.kill_all(&mut tree);
-        self.stop_closures();
-        let patience = Deadline::after(KILLED_WITHIN);
-        let mut report = report(ended, self.container.as_deref());
-        for left in tree.wait(patience) {
-            if !report.survivors.iter().any(|survivor| survivor.pid == left.pid) {
-                report.survivors.push(left.into());
-            }
-        }
-        self.wait_for_processes(patience)?;
-        Ok(report)
-    }
-
-    /// Waits for the processes themselves, whoever holds their streams.
-    fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
-        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
-            let wait = || -> std::io::Result<()> {
-                while process.try_ended()?.is_none() && !deadline.passed() {
-                    crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;
-                }
-                Ok(())
-            };
-            wait().map_err(|error| {
-                let error = Error::new(ErrorKind::Io, "cannot be waited for").because(error);
-                self.plan.tell(error.at(self.plan.stage_name(index)))
-            })?;
-        }
-        Ok(())
     }
 
     /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
@@ -449,6 +293,23 @@ impl Job {
         self.shared.take_end(Stream::Output(number)).map(PipeReader::from_fd)
     }
 
+    /// What happens in the run, from its beginning, as it happens: who started and ended, the lines of streams that this library reads
+    /// (a capture, a callback, a writer), what was stopped, killed or left. See [`Events`] and [`EventKind`](crate::EventKind). Does not
+    /// block. Any number may be asked for, each of which has all of it, but for lines of a capture whose
+    /// [`Limit`](crate::Limit) left something out before, and those that went to a callback or a writer: [`on_event`](crate::Cmd::on_event) is there
+    /// from the beginning.
+    ///
+    /// ```
+    /// use pipewright::{EventKind, cmd};
+    /// let job = (cmd!("echo", "text") | cmd!("grep", "-q", "text")).spawn()?;
+    /// let exits = job.events().filter(|event| matches!(event.kind, EventKind::Exited { .. }));
+    /// assert_eq!(exits.count(), 2);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn events(&self) -> Events {
+        Events::new(Arc::clone(&self.shared))
+    }
+
     /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does
     /// (feeding, capturing, keeping the timeout) goes on; a piped stream that nobody took is closed. Does not block.
     ///
@@ -461,12 +322,6 @@ impl Job {
     }
 }
 
-/// How long to look for what the processes have started in turn.
-const WALK: Duration = Duration::from_millis(100);
-
-/// How long `shutdown` waits for processes that were killed.
-const KILLED_WITHIN: Duration = Duration::from_secs(1);
-
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job").field("state", &self.shared).field("pids", &self.pids()).finish()
@@ -475,6 +330,7 @@ impl fmt::Debug for Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
+        self.created.iter().for_each(|created| self.warn(created));
         self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
     }
 }

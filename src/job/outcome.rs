@@ -219,7 +219,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
 }
 
 /// The stage that alone reads or writes a pipe.
-fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize> {
+pub(super) fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize> {
     let mut stages: Vec<usize> = plan.users(pipe, reading).map(|(stage, _)| stage).collect();
     stages.dedup();
     match stages.as_slice() {

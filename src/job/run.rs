@@ -13,6 +13,7 @@ use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::pump::events::{EventKind, Hub};
 use crate::pump::function::Function;
 use crate::pump::helper::Leash;
 use crate::pump::stop::Stop;
@@ -33,6 +34,8 @@ pub(crate) struct Run {
     pub(super) stop: Option<Arc<Stop>>,
     /// What holds the processes together.
     pub(super) container: Option<Arc<Container>>,
+    /// Where it says what happens.
+    pub(super) hub: Option<Arc<Hub>>,
     /// Pipe memory, given back when the run is over.
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,
@@ -79,8 +82,16 @@ impl Run {
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
-        let Run { pump, plan, began, .. } = self;
-        outcome::conclude(&plan, pump.finish(), &began).map_err(|error| plan.tell(error))
+        let Run { pump, plan, began, hub, .. } = self;
+        let ended = outcome::conclude(&plan, pump.finish(), &began).map_err(|error| plan.tell(error));
+        if let Some(hub) = hub {
+            hub.emit(match &ended {
+                Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
+                Err(error) => EventKind::Finished { status: None, error: Some(error.to_string()) },
+            });
+            hub.close();
+        }
+        ended
     }
 
     /// Ends a run that cannot be driven any more. What it captured goes into the error, the caller's buffer with it.

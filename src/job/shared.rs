@@ -8,7 +8,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::outcome::Ended;
@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
+use crate::pump::events::{EventKind, Hub, Watcher};
 use crate::pump::helper::{Leash, panic_text};
 use crate::pump::wake::{Order, Waker};
 use crate::status::Status;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     threaded: bool,
     /// How whoever drives it is told things, until the run is over: it holds a descriptor.
     waker: Mutex<Option<Waker>>,
+    /// Where the run says what happens.
+    hub: Arc<Hub>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
 }
@@ -60,16 +63,78 @@ const DROP_PATIENCE: Duration = Duration::from_millis(40);
 /// How long it looks for what the processes have started.
 const WALK: Duration = Duration::from_millis(10);
 
+/// Who saw to a run for a while.
+pub(super) enum Step {
+    /// The caller.
+    Done,
+    /// Nobody has to any more.
+    Over,
+    ByThread,
+    ByAnother,
+}
+
 impl Shared {
+    /// Drives, if nobody else does or will, until something has happened.
+    pub(super) fn step(&self) -> Step {
+        let mut turn = self.turn();
+        match std::mem::replace(&mut *turn, Turn::Driven) {
+            Turn::Idle(mut run) if !self.threaded => {
+                drop(turn);
+                run.pump.leave_off_on_news(true);
+                let mut next = drive(run, Deadline::NEVER);
+                if let Turn::Idle(run) = &mut next {
+                    run.pump.leave_off_on_news(false);
+                } else {
+                    drop(self.waker().take());
+                }
+                self.put(next);
+                Step::Done
+            }
+            Turn::Driven if !self.threaded => Step::ByAnother,
+            other @ (Turn::Over(_) | Turn::Detached) => {
+                *turn = other;
+                Step::Over
+            }
+            other @ (Turn::Idle(_) | Turn::Driven) => {
+                *turn = other;
+                Step::ByThread
+            }
+        }
+    }
+
+    /// One more to hear of what happens. A driver that can be told to looks up.
+    pub(super) fn watch(&self, watcher: Watcher) {
+        self.hub.watch(watcher);
+        self.ring();
+    }
+
+    /// Something was done to the run from outside.
+    pub(super) fn tell(&self, kind: EventKind) {
+        self.hub.emit(kind);
+    }
+
+    fn ring(&self) {
+        if let Some(waker) = &*self.waker() {
+            waker.ring();
+        }
+    }
+
+    fn put(&self, next: Turn) {
+        *self.turn() = next;
+        self.changed.notify_all();
+    }
+
     pub(super) fn new(mut run: Run, threaded: bool) -> Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
+        let hub = Arc::clone(run.hub.get_or_insert_default());
         Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
             untaken,
             threaded,
             waker: Mutex::new(waker),
+            hub,
             detached: AtomicBool::new(false),
         }
     }
@@ -83,8 +148,7 @@ impl Shared {
                 let over = drive(run, Deadline::NEVER);
                 // Before anybody hears of the end: whoever waited for it finds no descriptor left.
                 drop(self.waker().take());
-                *self.turn() = over;
-                self.changed.notify_all();
+                self.put(over);
             }
             // Ended or let go of before this thread began.
             other => *turn = other,
@@ -153,6 +217,11 @@ impl Shared {
         }
     }
 
+    /// Whether it is seen to that it ends: a wait saw the end, or it was let go of.
+    pub(super) fn is_seen_to(&self) -> bool {
+        self.detached.load(Relaxed) || matches!(*self.turn(), Turn::Over(_) | Turn::Detached)
+    }
+
     /// The result of a run that is over.
     pub(super) fn take(&self) -> Ended {
         match std::mem::replace(&mut *self.turn(), Turn::Detached) {
@@ -185,6 +254,7 @@ impl Shared {
                 *turn = Turn::Detached;
                 drop(turn);
                 drop(run);
+                self.hub.close();
                 // A thread that has not begun yet holds the rest of this for a moment longer.
                 drop(self.waker().take());
             }
@@ -219,6 +289,7 @@ impl Shared {
         }
         if let Turn::Idle(run) = std::mem::replace(&mut *self.turn(), Turn::Detached) {
             run.detach();
+            self.hub.close();
         }
     }
 
@@ -238,12 +309,14 @@ impl Shared {
 /// Drives for a while; what becomes of the turn. A panic in here is a callback's that nobody lent, or a bug: either way the
 /// waiters must not wait for ever.
 fn drive(mut run: Box<Run>, until: Deadline) -> Turn {
+    let hub = run.hub.clone();
     let driven = catch_unwind(AssertUnwindSafe(|| run.drive(until, None)));
     match driven {
         Ok(Ok(false)) => Turn::Idle(run),
         Ok(Ok(true)) => Turn::Over(run.conclude()),
         Ok(Err(error)) => Turn::Over(Err(run.give_up(error))),
         Err(panic) => {
+            hub.iter().for_each(|hub| hub.close());
             let what = format!("the run's driver panicked: {}", panic_text(&*panic));
             Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
         }

@@ -28,6 +28,7 @@ use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::pump::events::{EventKind, Hub};
 use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
 use crate::pump::{Pump, Runner, Timing};
@@ -54,6 +55,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) buffer: Option<&'a mut Vec<u8>>,
     /// Whether the stdout of the verb is to be handed out as an end of a pipe.
     pub(crate) reader: bool,
+    /// Whether somebody may want to watch later.
+    pub(crate) watched: bool,
     /// Whether the caller means to start a thread that drives the run.
     pub(crate) wake: bool,
     /// Runs the closures that borrow, on threads that a scope joins.
@@ -86,6 +89,12 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
 
+    let watchers = &plan.settings.watchers.0;
+    let hub = (wants.watched || !watchers.is_empty()).then(|| Arc::new(Hub::default()));
+    if let Some(hub) = &hub {
+        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher)));
+    }
+
     let mut starting = Starting {
         ends: Ends::new(plan.pipes.len()),
         runners: Vec::with_capacity(plan.stages.len()),
@@ -103,10 +112,20 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
             // Our ends first, so that nobody is left writing to us; then the processes.
             starting.ends.close();
             drop(starting.closures);
+            hub.iter().for_each(|hub| hub.close());
             drop(Pump::new(starting.runners, timing, None, stop, container));
             return Err(error);
         }
     }
+    let tells = |index: usize, hub: &Hub| {
+        let pid = match &starting.runners[index] {
+            Runner::Process(process) => Some(process.pid()),
+            Runner::Function(_) => None,
+        };
+        let label = plan.stages[index].stage.name();
+        hub.emit_at(starting.began[index], EventKind::Started { stage: index, label, pid });
+    };
+    hub.iter().for_each(|hub| (0..plan.stages.len()).for_each(|index| tells(index, hub)));
     let Starting { ends, runners, began, grants, closures, .. } = starting;
     let (mut processes, mut functions) = (Vec::new(), Vec::new());
     for runner in &runners {
@@ -125,9 +144,11 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         waker,
         stop,
         container,
+        hub: hub.clone(),
         _grants: grants,
         _registration: registration,
     };
+    run.pump.tell_to(hub.clone());
     // From here on, an early return drops the run, which ends what was started.
     let scope = wants.scope.take();
     if let Err(error) = flows::build(&mut run, ends, &mut files, drive, wants) {

@@ -266,6 +266,7 @@ macro_rules! verbs {
             /// assert!(job.wait()?.success());
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[track_caller]
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;
                 Job::start(Arc::clone(&plan), false).map_err(|error| plan.tell(error))

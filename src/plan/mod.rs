@@ -129,9 +129,14 @@ impl Plan {
         StageName::of(&self.stages[index].stage, index, self.stages.len())
     }
 
+    /// The line that a shell would be given, without what must not be shown.
+    pub(crate) fn line(&self) -> String {
+        shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
+    }
+
     /// Adds to an error what was run, and what must not be shown of it.
     pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links);
+        let line = self.line();
         let notes = self.stages.iter().flat_map(show::notes).collect();
         error.running(line, self.secrets(), notes)
     }

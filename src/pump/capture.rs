@@ -136,6 +136,11 @@ impl Capture {
         matches!(self.limit, Limit::Head(_)) && self.omitted > 0
     }
 
+    /// All that came so far, if none of it was left out.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        (self.omitted == 0).then_some(&self.buffer)
+    }
+
     pub(crate) fn finish(mut self) -> Captured {
         if self.omitted == 0 {
             return Captured::from_bytes(self.buffer);

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::busy::{Busy, CHUNK};
 use super::conduit::{Conduit, Progress};
+use super::ear::Ear;
 use super::flow::Closed;
 use super::sink::Sink;
 use super::wake::Halt;
@@ -31,6 +32,10 @@ pub(crate) struct Drain {
     /// Instead of reading and writing, once the stream proved busy.
     conduit: Option<Conduit>,
     conduit_tried: bool,
+    /// The stage that alone writes to it.
+    writer: Option<usize>,
+    /// Cuts what comes into lines for those who watch, once there are any.
+    ear: Option<Ear>,
 }
 
 impl Drain {
@@ -51,6 +56,8 @@ impl Drain {
             busy: Busy::default(),
             conduit: None,
             conduit_tried: false,
+            writer: None,
+            ear: None,
         })
     }
 
@@ -68,6 +75,36 @@ impl Drain {
     /// With the number of its pipe in the plan, for what is said of it later.
     pub(crate) fn numbered(self, number: usize) -> Drain {
         Drain { number: Some(number), ..self }
+    }
+
+    /// With the stage that alone writes to it.
+    pub(crate) fn written_by(self, writer: Option<usize>) -> Drain {
+        Drain { writer, ..self }
+    }
+
+    pub(super) fn writer(&self) -> Option<usize> {
+        self.writer
+    }
+
+    /// From now on its lines are [`heard`](Self::heard); those that a capture has whole are told at once. Bytes then come through this
+    /// process, whatever they did before.
+    pub(super) fn listen(&mut self, each: impl FnMut(&[u8])) -> Result<(), FlowFailure> {
+        let so_far = self.sinks.iter().find_map(|sink| match sink {
+            Sink::Capture(capture) => capture.whole(),
+            _ => None,
+        });
+        let ear = Ear::after(so_far.unwrap_or_default(), each);
+        if self.ear.is_some() {
+            return Ok(());
+        }
+        self.ear = Some(ear);
+        self.conduit_tried = true;
+        self.leave_conduit()
+    }
+
+    /// The lines since the last call.
+    pub(super) fn heard(&mut self) -> Vec<Vec<u8>> {
+        self.ear.as_mut().map(Ear::heard).unwrap_or_default()
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -155,7 +192,7 @@ impl Drain {
             return Ok(());
         }
         let direct = match self.sinks.as_mut_slice() {
-            [Sink::Capture(capture)] => capture.direct(),
+            [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(),
             _ => None,
         };
         let copied = direct.is_none();
@@ -174,6 +211,9 @@ impl Drain {
             Ok(read) => {
                 self.rest = self.rest.map(|rest| rest - read);
                 self.busy.saw(read == room, source.as_fd());
+                if let Some(ear) = &mut self.ear {
+                    ear.hear(&self.chunk);
+                }
                 if copied { self.distribute(lent, halt) } else { Ok(()) }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -273,6 +313,7 @@ impl Drain {
     }
 
     fn finish_sinks(&mut self, lent: &mut Lent<'_>) -> Result<(), FlowFailure> {
+        self.ear.iter_mut().for_each(Ear::finish);
         let mut first = Ok(());
         for sink in &mut self.sinks {
             if let Err(error) = sink.finish(lent) {
@@ -300,6 +341,10 @@ impl Drain {
             }
         }
         let held = !self.blocking && !matches!(stream::read_into(source.as_fd(), &mut rest, CHUNK), Ok(0));
+        if let Some(ear) = &mut self.ear {
+            ear.hear(&rest);
+            ear.finish();
+        }
         let mut first = Ok(());
         for sink in &mut self.sinks {
             // Sinks that are other people's descriptors are not waited for any more.

@@ -17,6 +17,9 @@ pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: Lent<'_>) -> io:
         if pump.done() {
             return Ok(true);
         }
+        if pump.is_to_be_left() {
+            return Ok(false);
+        }
         if until.is_never() {
             if let Some(token) = pump.lone_reader() {
                 pump.ready(token, &mut lent);

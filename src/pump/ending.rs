@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::descendants::Descendants;
+use super::events::EventKind;
 use super::runner::{Runner, StageRun};
 use super::{Cut, Flow, OnLeak, Phase, Pump};
 use crate::clock::Deadline;
@@ -114,6 +115,7 @@ impl Pump {
             };
             self.leaks.ended(&streams, strangers);
         }
+        self.tell(EventKind::Killed { signal: next.map_or(libc::SIGKILL, |(signal, _)| signal) });
         match next {
             Some((_, until)) => self.phase = Phase::Terminating(step, until),
             None => {
@@ -181,6 +183,7 @@ impl Pump {
                 continue;
             }
             let closed = flow.close(false);
+            self.tell_lines(index);
             if closed.held {
                 self.leaks.stream(self.flows[index].stream());
                 closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
@@ -212,11 +215,13 @@ impl Pump {
     /// processes of the run have ended is a stranger: that stream leaked.
     pub(super) fn close(&mut self) {
         let all_ended = self.all_ended();
-        for flow in &mut self.flows {
-            let awaited = flow.is_awaited();
+        for index in 0..self.flows.len() {
+            let flow = &mut self.flows[index];
+            let (awaited, stream) = (flow.is_awaited(), flow.stream());
             let closed = flow.close(self.cut.is_some());
+            self.tell_lines(index);
             if closed.held && awaited && all_ended {
-                self.leaks.stream(flow.stream());
+                self.leaks.stream(stream);
                 // A drop has no time for that.
                 if self.cut != Some(Cut::Aborted) {
                     closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));

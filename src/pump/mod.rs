@@ -11,7 +11,9 @@ mod conduit;
 mod descendants;
 mod drain;
 pub(crate) mod driver;
+mod ear;
 mod ending;
+pub(crate) mod events;
 mod flow;
 pub(crate) mod function;
 pub(crate) mod helper;
@@ -21,6 +23,7 @@ pub(crate) mod outlet;
 mod runner;
 mod sink;
 pub(crate) mod stop;
+mod telling;
 mod timing;
 pub(crate) mod wake;
 
@@ -40,6 +43,7 @@ pub use capture::Limit;
 pub use captured::Captured;
 use descendants::Descendants;
 pub(crate) use drain::Drain;
+use events::{EventKind, Hub};
 pub(crate) use flow::{Feed, Flow, FlowError, FlowFailure};
 use function::FunctionError;
 pub(crate) use leak::Leaks;
@@ -95,6 +99,10 @@ pub(crate) struct Pump {
     stop: Option<Arc<Stop>>,
     /// What holds the processes together.
     container: Option<Arc<Container>>,
+    /// Where it says what happens.
+    hub: Option<Arc<Hub>>,
+    /// Whoever drives wants to see to what happens.
+    leaves_off: bool,
     last_end: Option<Instant>,
     cut: Option<Cut>,
     /// The stages that ran when the run was cut.
@@ -139,6 +147,8 @@ impl Pump {
             wake,
             stop,
             container,
+            hub: None,
+            leaves_off: false,
             last_end: None,
             cut: None,
             running_at_cut: Vec::new(),
@@ -146,6 +156,20 @@ impl Pump {
             leaks: Leaks::default(),
             descendants: None,
         }
+    }
+
+    /// Says from now on what happens.
+    pub(crate) fn tell_to(&mut self, hub: Option<Arc<Hub>>) {
+        self.hub = hub;
+    }
+
+    /// Whether a driver is to leave off when something has been told.
+    pub(crate) fn leave_off_on_news(&mut self, leaves_off: bool) {
+        self.leaves_off = leaves_off;
+    }
+
+    pub(crate) fn is_to_be_left(&self) -> bool {
+        self.leaves_off && self.hub.as_ref().is_some_and(|hub| hub.has_news())
     }
 
     /// Everything to wait for.
@@ -203,14 +227,17 @@ impl Pump {
 
     /// Does the one piece of work that readiness allows.
     pub(crate) fn ready(&mut self, token: Token, lent: &mut Lent<'_>) {
+        self.greet();
         match token {
             Token::Flow(flow) => {
                 let halt = Halt { until: self.patience(), wake: self.wake.as_ref() };
                 let result = self.flows[flow].step(lent, halt);
+                self.tell_lines(flow);
                 self.note(result);
             }
             Token::Sink(flow, sink) => {
                 let result = self.flows[flow].push_on(sink);
+                self.tell_lines(flow);
                 self.note(result);
             }
             Token::Stage(index) => self.see_end(index),
@@ -232,6 +259,10 @@ impl Pump {
             }
         }
         self.see_to_the_rest();
+        if !self.leaks.is_empty() {
+            let Leaks { streams, processes, .. } = &self.leaks;
+            self.tell(EventKind::Leaked { streams: streams.clone(), processes: processes.clone() });
+        }
         let errors = self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.runner {
             Runner::Function(function) => function.take_error().map(|error| (index, error)),
             Runner::Process(_) => None,
@@ -260,7 +291,7 @@ impl Pump {
     fn obey(&mut self) {
         let Some(wake) = &self.wake else { return };
         let order = wake.order();
-        self.flows.extend(wake.flows());
+        wake.flows().into_iter().for_each(|flow| self.add(flow));
         for index in 0..self.stages.len() {
             if let Runner::Function(_) = &self.stages[index].runner {
                 // Asks a lock, which cannot fail.
@@ -277,6 +308,9 @@ impl Pump {
     /// Another stream to see to.
     pub(crate) fn add(&mut self, flow: Flow) {
         self.flows.push(flow);
+        if self.hub.as_ref().is_some_and(|hub| hub.is_watched()) {
+            self.listen(self.flows.len() - 1, &[]);
+        }
     }
 
     /// The processes that have not ended, as far as is known.
@@ -303,8 +337,10 @@ impl Pump {
         if (0..3).all(|_| self.look_at(index).is_err()) {
             let Some(process) = self.stages[index].live_process() else { return };
             process::hand_over(process.clone());
-            self.stages[index].ended = Some(process.ended_unseen());
+            let ended = process.ended_unseen();
+            self.stages[index].ended = Some(ended);
             self.last_end = Some(Instant::now());
+            self.tell_end(index, ended);
         }
     }
 
@@ -315,8 +351,9 @@ impl Pump {
                 Runner::Process(process) => process.try_ended()?,
                 Runner::Function(function) => function.ended(),
             };
-            if stage.ended.is_some() {
+            if let Some(ended) = stage.ended {
                 self.last_end = Some(Instant::now());
+                self.tell_end(index, ended);
             }
         }
         Ok(())

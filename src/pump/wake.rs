@@ -114,7 +114,7 @@ impl Waker {
         self.ring();
     }
 
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // A full pipe rings already; a run that is over has nobody to hear it.
         let _ = crate::sys::signals::without_sigpipe(|| stream::write(self.0.bell.as_fd(), b"!"));
     }

@@ -151,6 +151,26 @@ fn pipeline_says_in_one_line_that_it_may_not_read_the_log() {
 }
 
 #[test]
+fn watch_build_tells_a_build_as_it_happens() {
+    isolated(|| {
+        let Some(command) = example("watch_build") else { return };
+        if pipewright::which("make").is_err() {
+            return skip("there is no make here");
+        }
+        let output = Command::from(command).assert().success().stderr("").get_output().stdout.clone();
+        let text = String::from_utf8(output).expect("it prints text");
+        let told: Vec<&str> =
+            text.lines().map(|line| line.split_once(" ms  ").map_or(line, |(_, what)| what)).collect();
+        assert!(told[0].starts_with("make started as "), "{text}");
+        for line in ["stdout: compiling a.c", "stderr: b.c:7: warning: unused", "stdout: linking a.o b.o c.o"] {
+            assert!(told.contains(&line), "{text}");
+        }
+        assert!(text.contains("make ended: exited with code 0"), "{text}");
+        assert_eq!(told.last(), Some(&"62 bytes on stdout, 23 on stderr"));
+    });
+}
+
+#[test]
 fn jobserver_make_shares_its_tokens_with_a_real_make() {
     isolated(|| {
         let Some(command) = example("jobserver_make") else { return };

@@ -16,6 +16,7 @@
 //! | a limit or name that does not fit is named | `names` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
+//! | what happens in a run is told, to early and late ones | `events` |
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
@@ -38,6 +39,7 @@ mod conformance;
 mod cookbook;
 mod docs;
 mod error_texts;
+mod events;
 mod examples;
 mod fdapi;
 mod fixture;
