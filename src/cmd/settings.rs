@@ -50,6 +50,9 @@ pub(crate) struct Settings {
     pub(crate) fd_limits: BTreeMap<i32, Limit>,
     pub(crate) capacity: Option<usize>,
     pub(crate) watchers: Watchers,
+    /// Whether a subscriber is told the command line.
+    #[cfg(feature = "tracing")]
+    pub(crate) trace_command: bool,
     pub(crate) cancel: OnceLock<CancelHandle>,
 }
 
@@ -90,6 +93,8 @@ impl Settings {
         name(!self.fd_limits.is_empty(), "fd_limit");
         name(self.capacity.is_some(), "capacity");
         name(!self.watchers.0.is_empty(), "on_event");
+        #[cfg(feature = "tracing")]
+        name(self.trace_command, "trace_command");
         name(self.cancel.get().is_some(), "cancel_handle");
         names
     }
@@ -354,6 +359,19 @@ macro_rules! settings_methods {
                     watch(event);
                     true
                 }));
+                self
+            }
+
+            /// Whether the command line is in the `run` span for `tracing`'s subscribers, without what is
+            /// [secret](crate::Cmd::secret_arg). Off unless set: arguments tend to hold what a log should not.
+            ///
+            /// ```
+            /// pipewright::cmd!("echo", "harmless").trace_command(true).read()?;
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            #[cfg(feature = "tracing")]
+            pub fn trace_command(mut self, on: bool) -> $builder {
+                self.settings.trace_command = on;
                 self
             }
 

@@ -16,6 +16,8 @@ mod scoped;
 mod shared;
 mod spawn_error;
 pub(crate) mod start;
+#[cfg(feature = "tracing")]
+mod trace;
 mod verbs;
 
 use std::fmt;

@@ -90,7 +90,10 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     check_cancelled(&plan)?;
 
     let watchers = &plan.settings.watchers.0;
-    let hub = (wants.watched || !watchers.is_empty()).then(|| Arc::new(Hub::default()));
+    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
+    let mut hub = (wants.watched || !watchers.is_empty()).then(Arc::<Hub>::default);
+    #[cfg(feature = "tracing")]
+    super::trace::trace(&plan, || Arc::clone(hub.get_or_insert_default()));
     if let Some(hub) = &hub {
         watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher)));
     }

@@ -116,6 +116,8 @@ struct State {
     /// What late ones are told; without lines, and what comes as often as somebody likes.
     history: Vec<Event>,
     watchers: Vec<Watcher>,
+    /// Those to whom lines and stops are nothing.
+    calm: Vec<Watcher>,
     /// Those who have not heard of earlier lines.
     fresh: Vec<Watcher>,
     closed: bool,
@@ -135,6 +137,15 @@ impl Hub {
         self.has_fresh.store(true, SeqCst);
     }
 
+    /// As [`watch`](Self::watch), without lines and stops: a run does not have to look for what nobody wants to hear.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn watch_calmly(&self, watcher: Watcher) {
+        let mut state = self.state();
+        if state.history.iter().all(|event| watcher(event)) && !state.closed {
+            state.calm.push(watcher);
+        }
+    }
+
     pub(crate) fn emit(&self, kind: EventKind) {
         self.emit_at(Instant::now(), kind);
     }
@@ -146,14 +157,16 @@ impl Hub {
             if state.closed {
                 return;
             }
-            if !matches!(event.kind, EventKind::Line { .. } | EventKind::Stopped { .. }) {
+            let is_calm = !matches!(event.kind, EventKind::Line { .. } | EventKind::Stopped { .. });
+            if is_calm {
                 state.history.push(event.clone());
             }
             self.has_news.store(true, SeqCst);
             // Of lines they hear when they have heard the earlier ones.
             let is_line = matches!(event.kind, EventKind::Line { .. });
             let hears = |watcher: &&Watcher| !is_line || !state.fresh.iter().any(|fresh| Arc::ptr_eq(fresh, watcher));
-            state.watchers.iter().filter(hears).cloned().collect::<Vec<_>>()
+            let calm = state.calm.iter().filter(|_| is_calm);
+            state.watchers.iter().filter(hears).chain(calm).cloned().collect::<Vec<_>>()
         };
         // Without the lock: they may do anything, such as kill the run, which is an event.
         let gone: Vec<&Watcher> = watchers.iter().filter(|watcher| !watcher(&event)).collect();
@@ -170,6 +183,7 @@ impl Hub {
         state.closed = true;
         state.watchers.clear();
         state.fresh.clear();
+        state.calm.clear();
         self.is_watched.store(false, SeqCst);
     }
 

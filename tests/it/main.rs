@@ -16,7 +16,7 @@
 //! | a limit or name that does not fit is named | `names` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
-//! | what happens in a run is told, to early and late ones | `events` |
+//! | what happens in a run is told, to early and late ones | `events`, `tracing` |
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
@@ -58,6 +58,8 @@ mod stolen;
 mod streams;
 mod support;
 mod time;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod trees;
 mod verbs;
 mod wiring;
