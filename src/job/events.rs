@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
+use super::outcome;
 use super::shared::{Shared, Step};
-use crate::pump::events::Event;
+use crate::output::Output;
+use crate::plan::{PipePlan, Plan};
+use crate::pump::Ear;
+use crate::pump::events::{Event, EventKind};
+use crate::stdio::Stream;
 
 /// What happens in a job, from its beginning: from [`Job::events`](crate::Job::events).
 ///
@@ -30,9 +35,9 @@ pub struct Events {
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Events {
-    pub(super) fn new(shared: Arc<Shared>) -> Events {
+    pub(super) fn new(shared: Arc<Shared>, plan: &Plan) -> Events {
         let (sender, events) = channel();
-        shared.watch(Arc::new(move |event| sender.send(event.clone()).is_ok()));
+        shared.watch(Arc::new(move |event| sender.send(event.clone()).is_ok()), |output| lines(plan, output));
         Events { events, shared }
     }
 }
@@ -60,6 +65,27 @@ impl Iterator for Events {
             }
         }
     }
+}
+
+/// What was captured, as the lines that would have been told.
+fn lines(plan: &Plan, output: &Output) -> Vec<EventKind> {
+    let fds = output.fds.iter().map(|fd| (Some(fd.stage), Stream::Output(fd.number), &fd.bytes));
+    let standard = [(Stream::Stdout, &output.stdout), (Stream::Stderr, &output.stderr)];
+    let standard = standard.map(|(stream, bytes)| (writer_of(plan, stream), stream, bytes));
+    let mut lines = Vec::new();
+    for (stage, stream, bytes) in standard.into_iter().chain(fds) {
+        let mut each = |line: &[u8]| lines.push(EventKind::Line { stage, stream, line: line.to_vec() });
+        let mut ear = Ear::after(bytes, &mut each);
+        ear.finish();
+        ear.heard().iter().for_each(|line| each(line));
+    }
+    lines
+}
+
+/// The stage that alone writes to a captured stream.
+fn writer_of(plan: &Plan, stream: Stream) -> Option<usize> {
+    let is_it = |pipe: &PipePlan| matches!(pipe, PipePlan::Drain(drained, _) if *drained == stream);
+    outcome::only_user(plan, plan.pipes.iter().position(is_it)?, false)
 }
 
 impl std::fmt::Debug for Events {

@@ -126,7 +126,8 @@ impl Job {
     }
 
     /// Kills every process of the run, and what they have started in turn: SIGKILL, see kill(2) and [`Means`]. Does not wait, but
-    /// for as long as it takes to find them: 100 ms at most. What its closures read and write fails from then on; [`wait`](Job::wait)
+    /// for as long as it takes to find them: 100 ms at most. Who holds one of the run's streams and is
+    /// nobody's descendant any more is found by its pipe, killed and named in [`Output::leaked`](crate::Output::leaked). What its closures read and write fails from then on; [`wait`](Job::wait)
     /// still waits for one that does not return.
     ///
     /// # Errors
@@ -142,6 +143,7 @@ impl Job {
         self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
         let ended = self.kill_all(&mut self.tree());
         self.stop_closures();
+        self.shared.was_killed();
         Ok(report(ended, self.container.as_deref()))
     }
 
@@ -258,6 +260,7 @@ impl Job {
             }
         }
         self.wait_for_processes(patience)?;
+        self.shared.was_killed();
         Ok(report)
     }
 

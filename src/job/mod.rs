@@ -297,9 +297,9 @@ impl Job {
 
     /// What happens in the run, from its beginning, as it happens: who started and ended, the lines of streams that this library reads
     /// (a capture, a callback, a writer), what was stopped, killed or left. See [`Events`] and [`EventKind`](crate::EventKind). Does not
-    /// block. Any number may be asked for, each of which has all of it, but for lines of a capture whose
-    /// [`Limit`](crate::Limit) left something out before, and those that went to a callback or a writer: [`on_event`](crate::Cmd::on_event) is there
-    /// from the beginning.
+    /// block. Any number may be asked for, each of which has all of it, but for lines that are not kept: those that a capture's
+    /// [`Limit`](crate::Limit) left out, and those that went to a callback or a writer, before one was there to hear them.
+    /// [`on_event`](crate::Cmd::on_event) is there from the beginning.
     ///
     /// ```
     /// use pipewright::{EventKind, cmd};
@@ -309,7 +309,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn events(&self) -> Events {
-        Events::new(Arc::clone(&self.shared))
+        Events::new(Arc::clone(&self.shared), &self.plan)
     }
 
     /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does

@@ -15,6 +15,7 @@ use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::output::Output;
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
@@ -59,9 +60,9 @@ pub(super) enum Leftovers {
 use Leftovers::{Keep, LetGo};
 
 /// How long a drop waits for the thread that drives the run, after the walk.
-const DROP_PATIENCE: Duration = Duration::from_millis(40);
+const DROP_PATIENCE: Duration = Duration::from_millis(28);
 /// How long it looks for what the processes have started.
-const WALK: Duration = Duration::from_millis(10);
+const WALK: Duration = Duration::from_millis(20);
 
 /// Who saw to a run for a while.
 pub(super) enum Step {
@@ -102,9 +103,28 @@ impl Shared {
         }
     }
 
-    /// One more to hear of what happens. A driver that can be told to looks up.
-    pub(super) fn watch(&self, watcher: Watcher) {
-        self.hub.watch(watcher);
+    /// The processes were killed: whoever drives, or will, waits for nobody else. One who cannot be told has no stream to wait for.
+    pub(super) fn was_killed(&self) {
+        match &mut *self.turn() {
+            Turn::Idle(run) => run.pump.was_killed(),
+            Turn::Driven => self.waker().iter().for_each(|waker| waker.order(Order::Killed)),
+            Turn::Over(_) | Turn::Detached => {}
+        }
+    }
+
+    /// One more to hear of what happens. A driver that can be told to looks up. Of a run that is over, `lines` says what was captured.
+    pub(super) fn watch(&self, watcher: Watcher, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
+        let mut turn = self.turn();
+        // Over, but for a moment.
+        while self.hub.is_closed() && matches!(*turn, Turn::Driven) {
+            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        let output = match &*turn {
+            Turn::Over(Ok(over)) => Some(&over.output),
+            Turn::Over(Err(error)) => error.output(),
+            Turn::Idle(_) | Turn::Driven | Turn::Detached => None,
+        };
+        self.hub.watch(watcher, output.map(lines).unwrap_or_default());
         self.ring();
     }
 

@@ -95,7 +95,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     #[cfg(feature = "tracing")]
     super::trace::trace(&plan, || Arc::clone(hub.get_or_insert_default()));
     if let Some(hub) = &hub {
-        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher)));
+        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher), Vec::new()));
     }
 
     let mut starting = Starting {

@@ -13,7 +13,7 @@ use crate::process::tree::{Survivor, Tree};
 /// How long a search may take, so that it costs a bound on a run's time nothing to speak of; and in a drop.
 const BUDGET: Duration = Duration::from_millis(30);
 const HOLDERS_BUDGET: Duration = Duration::from_millis(60);
-const DROP_BUDGET: Duration = Duration::from_millis(10);
+const DROP_BUDGET: Duration = Duration::from_millis(20);
 
 pub(super) struct Descendants {
     tree: Tree,

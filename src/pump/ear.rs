@@ -6,14 +6,14 @@ use super::lines::LineSplitter;
 
 /// Cuts what comes into lines, and keeps them until they are told.
 #[derive(Default)]
-pub(super) struct Ear {
+pub(crate) struct Ear {
     splitter: LineSplitter,
     heard: Vec<Vec<u8>>,
 }
 
 impl Ear {
     /// One that comes when so much was there already, whose lines are told at once.
-    pub(super) fn after(so_far: &[u8], mut each: impl FnMut(&[u8])) -> Ear {
+    pub(crate) fn after(so_far: &[u8], mut each: impl FnMut(&[u8])) -> Ear {
         let mut ear = Ear::default();
         let Ok(()) = ear.splitter.push(so_far, |line| {
             each(line);
@@ -22,7 +22,7 @@ impl Ear {
         ear
     }
 
-    pub(super) fn hear(&mut self, chunk: &[u8]) {
+    pub(crate) fn hear(&mut self, chunk: &[u8]) {
         let heard = &mut self.heard;
         let Ok(()) = self.splitter.push(chunk, |line| {
             heard.push(line.to_vec());
@@ -31,7 +31,7 @@ impl Ear {
     }
 
     /// The stream has ended: what has no newline is a line, too.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         let heard = &mut self.heard;
         let Ok(()) = self.splitter.finish(|line| {
             heard.push(line.to_vec());
@@ -39,7 +39,7 @@ impl Ear {
         });
     }
 
-    pub(super) fn heard(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn heard(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.heard)
     }
 }

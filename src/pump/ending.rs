@@ -13,9 +13,12 @@ use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 
 /// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
-/// a drop, which has spent ten of its 50 ms on the walk.
+/// a drop, which has spent 20 of its 50 ms on the walk.
 const KILL_PATIENCE: Duration = Duration::from_millis(90);
-const DROP_PATIENCE: Duration = Duration::from_millis(40);
+const DROP_PATIENCE: Duration = Duration::from_millis(28);
+
+/// How long who is not of the run may take to be gone after a kill by its handle.
+const KILLED_FROM_OUTSIDE: Duration = Duration::from_secs(1);
 
 impl Pump {
     /// The deadline has passed: ends what is to be ended, a step further than before.
@@ -30,9 +33,30 @@ impl Pump {
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(step, _) => self.go_on(step + 1),
+            Phase::Killing(_) if self.cut.is_none() && self.failure.is_none() => self.wait_for_stages_alone(),
             Phase::Killing(_) => self.close(),
             Phase::Over => {}
         }
+    }
+
+    /// All of it was killed from outside: who holds its streams now is ended, too, and nobody is waited for but its own processes.
+    pub(crate) fn was_killed(&mut self) {
+        if matches!(self.phase, Phase::Killing(_) | Phase::Over) || self.done() {
+            return;
+        }
+        let mut all = self.all_of_it();
+        let (streams, pipes) = sources(self.flows.iter().filter(|flow| flow.is_awaited()));
+        let strangers = all.kill(&pipes);
+        self.leaks.ended(&streams, strangers);
+        self.descendants = Some(all);
+        self.phase = Phase::Killing(Deadline::after(KILLED_FROM_OUTSIDE));
+        self.close_if_all_are_gone();
+    }
+
+    fn wait_for_stages_alone(&mut self) {
+        self.descendants = None;
+        self.phase = Phase::Killing(Deadline::NEVER);
+        self.close_if_all_are_gone();
     }
 
     /// Kills, reaps and closes, in bounded time, without waiting for anybody's streams. For Drop: allocates no descriptor.

@@ -124,11 +124,22 @@ struct State {
 }
 
 impl Hub {
-    /// One more to hear of everything, from the run's beginning.
-    pub(crate) fn watch(&self, watcher: Watcher) {
+    /// One more to hear of everything, from the run's beginning. Of one that is over, `lines` are told before its end.
+    pub(crate) fn watch(&self, watcher: Watcher, mut lines: Vec<EventKind>) {
         let mut state = self.state();
         // Under the lock, so that nothing comes in between. It is for those who put events away, or come first.
-        if !state.history.iter().all(|event| watcher(event)) || state.closed {
+        for event in &state.history {
+            if matches!(event.kind, EventKind::Leaked { .. } | EventKind::Finished { .. }) {
+                let told = |kind| watcher(&Event { at: event.at, kind });
+                if !std::mem::take(&mut lines).into_iter().all(told) {
+                    return;
+                }
+            }
+            if !watcher(event) {
+                return;
+            }
+        }
+        if state.closed {
             return;
         }
         state.watchers.push(Arc::clone(&watcher));
@@ -187,6 +198,10 @@ impl Hub {
         self.is_watched.store(false, SeqCst);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     pub(super) fn is_watched(&self) -> bool {
         self.is_watched.load(SeqCst)
     }
@@ -224,7 +239,7 @@ mod tests {
         let hub = Hub::default();
         hub.emit(exited(0));
         let (sender, events) = channel();
-        hub.watch(Arc::new(move |event| sender.send(event.kind.clone()).is_ok()));
+        hub.watch(Arc::new(move |event| sender.send(event.kind.clone()).is_ok()), Vec::new());
         hub.emit(exited(1));
         hub.close();
         hub.emit(exited(2));
@@ -235,7 +250,7 @@ mod tests {
     fn who_wants_no_more_is_let_go_of() {
         let hub = Hub::default();
         let (sender, events) = channel();
-        hub.watch(Arc::new(move |event| sender.send(event.kind.clone()).is_ok()));
+        hub.watch(Arc::new(move |event| sender.send(event.kind.clone()).is_ok()), Vec::new());
         assert!(hub.is_watched());
         drop(events);
         hub.emit(exited(0));
@@ -247,12 +262,15 @@ mod tests {
         let hub = Arc::new(Hub::default());
         let (sender, events) = channel();
         let again = Arc::clone(&hub);
-        hub.watch(Arc::new(move |event| {
-            if event.kind == exited(0) {
-                again.emit(exited(1));
-            }
-            sender.send(event.kind.clone()).is_ok()
-        }));
+        hub.watch(
+            Arc::new(move |event| {
+                if event.kind == exited(0) {
+                    again.emit(exited(1));
+                }
+                sender.send(event.kind.clone()).is_ok()
+            }),
+            Vec::new(),
+        );
         hub.emit(exited(0));
         assert_eq!(events.try_iter().count(), 2);
     }

@@ -43,6 +43,7 @@ pub use capture::Limit;
 pub use captured::Captured;
 use descendants::Descendants;
 pub(crate) use drain::Drain;
+pub(crate) use ear::Ear;
 use events::{EventKind, Hub};
 pub(crate) use flow::{Feed, Flow, FlowError, FlowFailure};
 use function::FunctionError;
@@ -300,6 +301,7 @@ impl Pump {
         }
         match order {
             Some(Order::Abort) => self.abort(),
+            Some(Order::Killed) => self.was_killed(),
             Some(Order::Cancel) => self.begin_end(Cut::Cancelled),
             None => {}
         }

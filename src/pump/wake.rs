@@ -15,8 +15,10 @@ use crate::sys::{fds, stream};
 pub(crate) enum Order {
     /// Ask the processes to end, and kill them after the grace.
     Cancel = 1,
+    /// The processes were killed: wait for nobody else.
+    Killed = 2,
     /// Kill, close, finish.
-    Abort = 2,
+    Abort = 3,
 }
 
 /// The run's side.
@@ -81,6 +83,7 @@ impl Wake {
         match highest {
             0 => None,
             1 => Some(Order::Cancel),
+            2 => Some(Order::Killed),
             _ => Some(Order::Abort),
         }
     }

@@ -62,12 +62,13 @@ fn the_events_are_the_runs_whole_life_in_order() {
 }
 
 #[test]
-fn who_asks_late_hears_all_of_it_but_lines_of_a_run_that_is_over() {
+fn who_asks_when_the_run_is_over_hears_all_of_it() {
     isolated(|| {
         let job = three_lines().stdout(Redirect::capture()).spawn().expect("it starts");
         job.wait().expect("a status");
         let late = words(&job);
-        assert_eq!((late.len(), late.last()), (2 + 2 + 1, Some(&good_end())));
+        assert_eq!((late.len(), late.last()), (2 + 2 + 3 + 1, Some(&good_end())));
+        assert_eq!(late[4..7], LINES);
         assert_eq!(words(&job), late, "once more");
     });
 }

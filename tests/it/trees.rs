@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pipewright::{Cmd, Error, ErrorKind, Job, Means, Redirect};
+use pipewright::{Cmd, Error, ErrorKind, EventKind, Job, Means, Redirect};
 
 use crate::harness::*;
 use crate::support::*;
@@ -162,5 +162,36 @@ fn what_left_the_session_is_reached_as_long_as_its_parent_is_there() {
         job.kill().expect("a report");
         assert!(job.wait().is_ok());
         assert_gone(&all);
+    });
+}
+
+#[test]
+fn a_kill_ends_also_who_holds_a_stream_and_is_nobodys_descendant() {
+    isolated(|| {
+        if !can_walk() {
+            return;
+        }
+        let ends: [fn(&pipewright::Job); 2] = [
+            |job| drop(job.kill().expect("a report")),
+            |job| drop(job.shutdown(Duration::from_secs(10)).expect("a report")),
+        ];
+        for end in ends {
+            // The one that was started is gone; its child holds the captured stream.
+            let hold = role("fork-and-hold").arg("30000").stderr(Redirect::null()).stdout(Redirect::capture());
+            let job = hold.spawn().expect("it starts");
+            let line = job.events().find_map(|event| match event.kind {
+                EventKind::Line { line, .. } => Some(line),
+                _ => None,
+            });
+            let stranger: u32 = std::str::from_utf8(&line.expect("its pid")).expect("text").parse().expect("a number");
+            job.processes()[0].wait().expect("ours");
+            let output = within(SLACK, || {
+                end(&job);
+                job.output()
+            });
+            let leak = output.expect("its own status is good").leaked.expect("it was held");
+            assert_eq!((leak.processes[0].pid, leak.processes[0].killed), (stranger, true));
+            assert_gone(&[i32::try_from(stranger).expect("a number")]);
+        }
     });
 }
