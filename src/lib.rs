@@ -119,6 +119,33 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
+//! **What a run starts ends with it.** A timeout, a cancel, a kill and a drop reach its descendants, and who holds one of its streams. [`contain`](Cmd::contain)
+//! puts the run into a group, a session or a cgroup of its own; [`KillReport`] says what was reached, and by what [`Means`].
+//! [`shutdown_plan`](Cmd::shutdown_plan) sets the signals that come before SIGKILL, [`on_leak`](Cmd::on_leak) what becomes of those who are left.
+//!
+//! ```
+//! use pipewright::{Cmd, OnLeak};
+//! let out = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Kill).output()?;
+//! assert_eq!(out.stdout, "done\n");
+//! # if !cfg!(target_os = "linux") { return Ok(()); }
+//! assert_eq!(out.leaked.unwrap().processes[0].name, "sleep");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! **What happens can be watched**: [`Job::events`] is an iterator over what starts, is written, ends, is killed or left, with its time;
+//! [`on_event`](Cmd::on_event) calls a closure for it, and the feature `tracing` makes spans of it.
+//!
+//! ```
+//! use pipewright::{EventKind, cmd};
+//! let job = (cmd!("echo", "text") | cmd!("cat")).spawn()?;
+//! for event in job.events() {
+//!     if let EventKind::Exited { stage, status } = event.kind {
+//!         println!("stage {stage} {status}");
+//!     }
+//! }
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
 //! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
 //! line for a shell.
 //!
@@ -127,8 +154,8 @@
 //!
 //! # What it does not do
 //!
-//! - End a process whose parent has ended (a double fork): a timeout, a kill and a drop reach the processes started here and their
-//!   descendants, on Linux; [`KillReport`] says what was reached. Elsewhere they reach the processes started here.
+//! - End what it cannot see: without [`contain`](Cmd::contain), a process whose parent has ended (a double fork) and that holds no stream of
+//!   the run; [`KillReport`] says what was reached. Elsewhere than on Linux, what the processes that it started have started in turn.
 //! - Run on anything but Unix. Linux is tested; macOS and FreeBSD are type-checked and untested.
 //! - Async, terminals, shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
 

@@ -42,7 +42,7 @@ pub enum Containment {
     /// Linux; elsewhere the session's first group.
     Session,
     /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), or this one if it is not there yet: entered before the
-    /// program runs, killed as one, and removed when it is empty. Nothing gets out of it but by the rights to write to another
+    /// program runs, killed as one, and removed when the run is over, if it is empty then. Nothing gets out of it but by the rights to write to another
     /// one. Linux 5.14; where it cannot be made or entered, the run starts without, and [`KillReport`](crate::KillReport) says so.
     Cgroup(PathBuf),
 }
@@ -145,6 +145,9 @@ impl Container {
         match &self.how {
             How::Group | How::Session => {
                 let numbers: Vec<i32> = self.leaders().iter().map(|leader| leader.0.pid).collect();
+                if numbers.is_empty() {
+                    return 0;
+                }
                 let is_group = matches!(self.how, How::Group);
                 tree.take_in_marked(budget, |stat| numbers.contains(if is_group { &stat.group } else { &stat.session }))
             }
