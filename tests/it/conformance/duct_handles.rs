@@ -84,7 +84,6 @@ fn a_grandchild_on_a_captured_stderr_keeps_the_run_open_but_no_wait_from_its_lim
         let job = cmd.spawn().unwrap();
         let grandchild = read_line(job.take_stdout().unwrap());
         assert!(job.processes()[0].wait().unwrap().success());
-        assert_eq!(job.kill().unwrap().survivors, []);
         assert_eq!(within(Duration::from_secs(5), || job.wait_timeout(Duration::from_millis(50)).unwrap()), None);
         assert_eq!(job.try_wait().unwrap(), None);
         kill_stranger(&grandchild);
