@@ -58,6 +58,12 @@ impl ChildTable {
         self.entries.iter().map(|entry| entry.target)
     }
 
+    /// The first number that nothing in the child is copied from.
+    pub(crate) fn needed_below(&self) -> u32 {
+        let last = self.entries.iter().map(|entry| entry.source).max().unwrap_or(-1);
+        u32::try_from(last).map_or(0, |last| last + 1) // an i32 plus one fits
+    }
+
     /// The steps that turn a copy of the parent's table into the child's, up to closing the rest (see [`gaps`]).
     ///
     /// Invariant: **an op never overwrites a number that a later op still reads.**

@@ -31,6 +31,8 @@ pub(crate) struct Prepared {
     fd_ops: Vec<FdOp>,
     temps: Vec<AtomicI32>,
     close: Option<Vec<(u32, u32)>>,
+    /// What the child is copied from lies below; `None` where it keeps whatever is open.
+    needed_below: Option<u32>,
     /// The mask of the thread that asks, where another one makes the child.
     mask: Option<u64>,
 }
@@ -62,6 +64,7 @@ impl Prepared {
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
             close: (!inherit_fds).then(|| table::gaps(&keep)),
+            needed_below: (!inherit_fds).then(|| fds.needed_below()),
             mask,
         }
     }
@@ -79,6 +82,8 @@ impl Prepared {
             fd_ops: &self.fd_ops,
             temps: &self.temps,
             close: self.close.as_deref(),
+            needed_below: self.needed_below,
+            cut_at: None,
             attributes: &self.attributes,
             mask: self.mask,
             parent: if self.attributes.kill_on_parent_death { env::pid() } else { 0 },

@@ -81,6 +81,10 @@ pub(crate) struct ChildPlan<'a> {
     pub(crate) temps: &'a [AtomicI32],
     /// The ranges to close; `None`: close nothing.
     pub(crate) close: Option<&'a [(u32, u32)]>,
+    /// The first number that the child copies nothing from; `None` where it keeps whatever is open.
+    pub(crate) needed_below: Option<u32>,
+    /// Where the table of descriptors is the parent's (`CLONE_FILES`): what it is cut at, before anything else.
+    pub(crate) cut_at: Option<u32>,
     pub(crate) attributes: &'a Attributes,
     /// The mask for a child that inherits its signals; `None`: the one that the launching thread has.
     pub(crate) mask: Option<u64>,
@@ -100,6 +104,14 @@ pub(crate) struct ChildPlan<'a> {
 pub(crate) unsafe extern "C" fn child_main(plan: *mut c_void) -> c_int {
     // SAFETY: by this function's contract.
     let plan = unsafe { &*plan.cast::<ChildPlan<'_>>() };
+    #[cfg(target_os = "linux")]
+    if let Some(first) = plan.cut_at {
+        // The first call of all. When it is refused the table is still the parent's, where nothing may be changed: out at once.
+        if let Err(errno) = super::close::leave_shared_table(first) {
+            plan.report.table_is_still_shared(errno);
+            exit_now(127);
+        }
+    }
     // SAFETY: by this function's contract.
     let failure = unsafe { become_program(plan) };
     plan.report.fail(&failure);
@@ -189,6 +201,10 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     // Before a limit on descriptors, which would leave the fallbacks without one to look with.
     if let Some(ranges) = plan.close {
         for &(first, last) in ranges {
+            // Cut off already. Beyond the cut lie only targets, which no range holds, and what was saved for a moment.
+            if plan.temps.is_empty() && plan.cut_at.is_some_and(|cut| cut <= first) {
+                continue;
+            }
             close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {
                 step: Step::Close,
                 errno,

@@ -13,10 +13,35 @@ use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
 use super::probed::Probed;
 use super::signals::AllBlocked;
 use super::stack::Stack;
+use super::unshare;
 use crate::failure::{Failure, Step};
 
 /// Starts a child in this process's own memory; returns when the child has left it.
 pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
+    plan.cut_at = unshare::cut_at(&plan);
+    if plan.cut_at.is_some() {
+        match attempt(&mut plan, libc::CLONE_FILES)? {
+            Attempt::Begun(child) => return conclude(child, plan.report.outcome()),
+            Attempt::Refused(errno) => unshare::refused(errno),
+        }
+        plan.cut_at = None;
+        plan.report.reset();
+    }
+    match attempt(&mut plan, 0)? {
+        Attempt::Begun(child) => conclude(child, plan.report.outcome()),
+        Attempt::Refused(errno) => Err(Failure { step: Step::Clone, errno, detail: 0 }),
+    }
+}
+
+/// What became of one try.
+enum Attempt {
+    /// There was a child: its report says how far it came.
+    Begun(Launched),
+    /// There was none, or only one that could not get a table of its own: an errno.
+    Refused(i32),
+}
+
+fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt, Failure> {
     let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
     let wants_pidfd = pidfds_work();
     let errno = child::last_errno();
@@ -24,15 +49,25 @@ pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
         // No handler of the host may run on the child's side, on memory that both share.
         let blocked = AllBlocked::new();
         plan.mask.get_or_insert(blocked.before());
-        let flags =
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | if wants_pidfd { libc::CLONE_PIDFD } else { 0 };
-        raw_clone(&stack, child_entry, flags, (&raw const plan).cast_mut().cast())
+        let pidfd_flag = if wants_pidfd { libc::CLONE_PIDFD } else { 0 };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | pidfd_flag | more_flags;
+        raw_clone(&stack, child_entry, flags, (&raw const *plan).cast_mut().cast())
     };
     child::set_errno(errno);
     stack.put_back();
-    let pid = made.map_err(|error| Failure::new(Step::Clone, &error))?;
+    let pid = match made {
+        Ok(pid) => pid,
+        Err(error) => return Ok(Attempt::Refused(error.raw_os_error().unwrap_or(0))),
+    };
     let child = Launched { pid, pidfd: pidfd.or_else(|| open_pidfd(pid)) };
-    conclude(child, plan.report.outcome())
+    match plan.report.unshare_errno() {
+        None => Ok(Attempt::Begun(child)),
+        Some(errno) => {
+            // It has exited; reaped as any child that failed.
+            let _ = conclude(child, Err(Failure { step: Step::Close, errno, detail: 0 }));
+            Ok(Attempt::Refused(errno))
+        }
+    }
 }
 
 /// The clone itself: the pid, and the pidfd if the kernel made one. The slot is preset to -1, because old kernels ignore the flag.
@@ -49,6 +84,7 @@ fn raw_clone(
     if pid.is_err() || slot < 0 {
         return (pid, None);
     }
+    unshare::saw(slot);
     // SAFETY: the kernel made the descriptor for us, close-on-exec.
     let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
     // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
@@ -81,23 +117,31 @@ fn probe() -> io::Result<bool> {
         return Ok(false);
     }
     let mark = AtomicU8::new(0);
+    run_probe(probe_entry, 0, (&raw const mark).cast_mut().cast())?;
+    Ok(mark.load(Relaxed) == 1)
+}
+
+/// Runs a child in this memory that does `entry` and exits, and reaps it.
+pub(super) fn run_probe(
+    entry: extern "C" fn(*mut libc::c_void) -> libc::c_int,
+    more_flags: libc::c_int,
+    argument: *mut libc::c_void,
+) -> io::Result<()> {
     let stack = Stack::take()?;
     let errno = child::last_errno();
     let pid = {
         let _blocked = AllBlocked::new();
         // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
-        raw_clone(&stack, probe_entry, libc::CLONE_VM | libc::CLONE_VFORK, (&raw const mark).cast_mut().cast()).0
+        raw_clone(&stack, entry, libc::CLONE_VM | libc::CLONE_VFORK | more_flags, argument).0
     };
     child::set_errno(errno);
     stack.put_back();
     let pid = pid?;
     // SAFETY: our own child, which has exited or, under an emulation, will at once.
     let reaped = super::retry(|| super::check(unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) }));
-    // ECHILD: a host that waits for everything, with __WALL too, was faster. The mark stands all the same.
-    if let Err(error) = reaped {
-        if error.raw_os_error() != Some(libc::ECHILD) {
-            return Err(error);
-        }
+    match reaped {
+        // ECHILD: a host that waits for everything, with __WALL too, was faster. What the child left behind stands all the same.
+        Err(error) if error.raw_os_error() != Some(libc::ECHILD) => Err(error),
+        _ => Ok(()),
     }
-    Ok(mark.load(Relaxed) == 1)
 }

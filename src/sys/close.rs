@@ -37,6 +37,17 @@ pub(super) fn close_range(first: u32, last: u32, spare: RawFd, mark_only: bool) 
     one_by_one(first, last, mark_only)
 }
 
+/// Leaves the table of descriptors that is shared with the parent for a copy of what lies below `first`. The error is an errno.
+///
+/// No other way is tried: until this has worked, closing a number here would close the parent's.
+#[cfg(target_os = "linux")]
+pub(super) fn leave_shared_table(first: u32) -> Result<(), c_int> {
+    // SAFETY: by close_range(2) the copy is made before anything is closed, and only the copy is cut; what the child still needs is
+    // below `first`.
+    let left = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if left == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
 fn close_one(fd: RawFd, mark_only: bool) {
     if mark_only {
         // SAFETY: no memory involved.

@@ -23,6 +23,8 @@ pub(crate) mod splice;
 #[cfg(target_os = "linux")]
 mod stack;
 pub(crate) mod stream;
+#[cfg(target_os = "linux")]
+mod unshare;
 pub(crate) mod wait;
 
 use std::io;

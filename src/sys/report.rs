@@ -19,6 +19,7 @@ pub(crate) const ABOUT_TO_EXEC: u8 = b'x';
 impl Report {
     const ABOUT_TO_EXEC: u32 = 1;
     const FAILED: u32 = 2;
+    const STILL_SHARED: u32 = 3;
 
     /// The size of a failure as the status pipe carries it.
     pub(crate) const BYTES: usize = 12;
@@ -39,6 +40,25 @@ impl Report {
             }),
             _ => Err(Failure { step: Step::Vanished, errno: 0, detail: 0 }),
         }
+    }
+
+    /// The child could not get a table of descriptors of its own, and has left without doing anything.
+    #[cfg(target_os = "linux")]
+    pub(super) fn table_is_still_shared(&self, errno: i32) {
+        self.errno.store(errno, Relaxed);
+        self.stage.store(Report::STILL_SHARED, Relaxed);
+    }
+
+    /// As if no child had written yet.
+    #[cfg(target_os = "linux")]
+    pub(super) fn reset(&self) {
+        self.stage.store(0, Relaxed);
+    }
+
+    /// The errno of a child that could not get a table of its own.
+    #[cfg(target_os = "linux")]
+    pub(super) fn unshare_errno(&self) -> Option<i32> {
+        (self.stage.load(Relaxed) == Report::STILL_SHARED).then(|| self.errno.load(Relaxed))
     }
 
     pub(super) fn fail(&self, failure: &Failure) {
