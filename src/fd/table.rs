@@ -23,6 +23,8 @@ pub(crate) struct ChildTable {
 struct Entry {
     target: RawFd,
     source: RawFd,
+    /// An exec leaves it open as it is, so that one that keeps its number needs nothing done.
+    inheritable: bool,
 }
 
 /// A pair of numbers was not taken into a [`ChildTable`]: the child's is taken, or one is below zero.
@@ -41,13 +43,25 @@ impl ChildTable {
     /// # Errors
     /// When `target` is in the map already, and for numbers below zero. The map is unchanged then.
     pub(crate) fn insert(&mut self, source: RawFd, target: RawFd) -> Result<(), Refused> {
-        if source < 0 || target < 0 {
+        self.put(Entry { target, source, inheritable: false })
+    }
+
+    /// The parent's `number`, which an exec leaves open, is the child's, too.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub(crate) fn insert_open(&mut self, number: RawFd) -> Result<(), Refused> {
+        self.put(Entry { target: number, source: number, inheritable: true })
+    }
+
+    fn put(&mut self, entry: Entry) -> Result<(), Refused> {
+        if entry.source < 0 || entry.target < 0 {
             return Err(Refused);
         }
-        match self.entries.binary_search_by_key(&target, |entry| entry.target) {
+        match self.entries.binary_search_by_key(&entry.target, |entry| entry.target) {
             Ok(_) => Err(Refused),
             Err(at) => {
-                self.entries.insert(at, Entry { target, source });
+                self.entries.insert(at, entry);
                 Ok(())
             }
         }
@@ -94,7 +108,9 @@ impl ChildTable {
         let mut pending = vec![true; self.entries.len()];
         for (i, entry) in self.entries.iter().enumerate() {
             if entry.is_kept() {
-                ops.push(FdOp::Keep { fd: entry.target });
+                if !entry.inheritable {
+                    ops.push(FdOp::Keep { fd: entry.target });
+                }
                 pending[i] = false;
             } else if readers[i] == 0 {
                 ready.push(i);
@@ -104,7 +120,7 @@ impl ChildTable {
         // copies[i]: a finished target that holds what the target number of entry i held at the start.
         let mut copies: Vec<Option<RawFd>> = vec![None; self.entries.len()];
         while let Some(i) = ready.pop() {
-            let Entry { source, target } = self.entries[i];
+            let Entry { source, target, .. } = self.entries[i];
             ops.push(FdOp::Dup2 { from: FdSource::Fd(source), to: target });
             pending[i] = false;
             if let Some(w) = overwriter[i] {
@@ -131,7 +147,7 @@ impl ChildTable {
                 temps += 1;
             }
             for &i in cycle[first..].iter().chain(&cycle[..first]) {
-                let Entry { source, target } = self.entries[i];
+                let Entry { source, target, .. } = self.entries[i];
                 let from = if overwriter[i] == Some(opened) { copy } else { FdSource::Fd(source) };
                 ops.push(FdOp::Dup2 { from, to: target });
                 pending[i] = false;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use super::check;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::fd::table::{ChildTable, Refused};
 use crate::one_shot::OneShot;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::stdio::Stream;
-use crate::sys::fds;
+use crate::sys::fds::{self, Stdio};
 
 /// Everything open that children share with this process for a moment.
 ///
@@ -20,6 +21,8 @@ use crate::sys::fds;
 /// do not overwrite each other.
 #[derive(Default)]
 pub(super) struct Files {
+    /// This process's own streams, each looked at once a run.
+    own: [Option<Stdio>; 3],
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
     documents: Vec<(usize, Arc<OwnedFd>)>,
@@ -52,13 +55,34 @@ impl Files {
         Ok(files)
     }
 
-    /// The descriptor that a child's place is copied from.
-    pub(super) fn source(&self, place: &Place) -> Option<RawFd> {
-        match place {
-            Place::Inherit(number) if fds::stdio_is_open(*number) => Some(*number),
-            Place::Inherit(_) | Place::Null => self.null.as_ref().map(AsRawFd::as_raw_fd),
-            _ => self.shared(place).map(|fd| fd.as_raw_fd()),
+    /// Enters a place in a child's table, under the child's number.
+    pub(super) fn enter(&self, place: &Place, number: RawFd, table: &mut ChildTable) -> Result<(), Refused> {
+        let own = match place {
+            Place::Inherit(own) => Some((*own, self.own(*own))),
+            _ => None,
+        };
+        let source = match own {
+            Some((own, Stdio::Open)) if own == number => return table.insert_open(number),
+            Some((own, Stdio::Open | Stdio::CloseOnExec)) => Some(own),
+            Some((_, Stdio::Closed)) => self.null.as_ref().map(AsRawFd::as_raw_fd),
+            None if matches!(place, Place::Null) => self.null.as_ref().map(AsRawFd::as_raw_fd),
+            None => self.shared(place).map(|fd| fd.as_raw_fd()),
+        };
+        table.insert(source.ok_or(Refused)?, number)
+    }
+
+    /// As it was when the places were opened.
+    fn own(&self, number: RawFd) -> Stdio {
+        let known = usize::try_from(number).ok().and_then(|number| *self.own.get(number)?);
+        known.unwrap_or_else(|| fds::stdio_state(number))
+    }
+
+    fn look_at_own(&mut self, number: RawFd) -> Stdio {
+        let state = self.own(number);
+        if let Some(slot) = usize::try_from(number).ok().and_then(|number| self.own.get_mut(number)) {
+            *slot = Some(state);
         }
+        state
     }
 
     /// An open file, for a sink of this process to share.
@@ -81,7 +105,7 @@ impl Files {
         match place {
             Place::Null => self.need_null(stream),
             // A closed standard stream would hand its number to the next file that the child opens.
-            Place::Inherit(number) if !fds::stdio_is_open(*number) => self.need_null(stream),
+            Place::Inherit(number) if self.look_at_own(*number) == Stdio::Closed => self.need_null(stream),
             Place::File(path, mode) if self.shared(place).is_none() => {
                 let file = open(path, *mode).and_then(|file| fds::clear_of_stdio(file.into()));
                 let file = file.map_err(|error| cannot_open(path, *mode, stream, error))?;
@@ -150,5 +174,5 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
 
 /// This process's own stream, as a sink.
 pub(super) fn own_stream(number: i32) -> Option<BorrowedFd<'static>> {
-    fds::stdio_is_open(number).then(|| fds::stdio(number))
+    (fds::stdio_state(number) != Stdio::Closed).then(|| fds::stdio(number))
 }

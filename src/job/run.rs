@@ -117,6 +117,8 @@ impl Run {
 /// Runs the plan on the calling thread, to its end.
 pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
     let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
+    // Nobody asks for a handle: the pump's own are the only ones.
+    run.processes.clear();
     for flow in run.untaken.let_go() {
         run.pump.add(flow);
     }

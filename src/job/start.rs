@@ -8,7 +8,7 @@
 //! without streams, whose drop does that.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
 use crate::fd::jobserver;
-use crate::fd::table::ChildTable;
+use crate::fd::table::{ChildTable, Refused};
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
@@ -280,12 +280,15 @@ impl Starting<'_> {
     fn fd_map(&self, index: usize, files: &Files) -> Result<ChildTable, Error> {
         let mut map = ChildTable::new();
         for wire in &self.plan.stages[index].wires {
-            let source = match &wire.place {
-                Place::Pipe(number) => self.ends.end(*number, wire.stream.is_input()).map(OwnedFd::as_raw_fd),
-                place => files.source(place),
+            let number = wire.stream.number();
+            let entered = match &wire.place {
+                Place::Pipe(pipe) => match self.ends.end(*pipe, wire.stream.is_input()) {
+                    Some(end) => map.insert(end.as_raw_fd(), number),
+                    None => Err(Refused),
+                },
+                place => files.enter(place, number, &mut map),
             };
-            let taken = source.is_none_or(|source| map.insert(source, wire.stream.number()).is_err());
-            if taken {
+            if entered.is_err() {
                 // Cannot be: every place was opened, and the plan has each number once.
                 let what = format!("its {} has no source", wire.stream);
                 return Err(Error::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
@@ -326,10 +329,8 @@ pub(crate) fn exec(plan: &Plan) -> Error {
         let files = Files::open(plan)?;
         let mut map = ChildTable::new();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
-            if let Some(source) = files.source(&wire.place) {
-                // The plan has each number once.
-                let _ = map.insert(source, wire.stream.number());
-            }
+            // A plan without pipes, which has each number once.
+            let _ = files.enter(&wire.place, wire.stream.number(), &mut map);
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
         Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files))

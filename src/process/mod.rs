@@ -291,6 +291,17 @@ impl Process {
 
     /// Whether and how the process has ended, reaping it if need be. Any waiter may do that: the lock makes it once.
     pub(crate) fn try_ended(&self) -> io::Result<Option<Ended>> {
+        self.ended(false)
+    }
+
+    /// Blocks until the process has ended, in the call that reaps it. `None`, at once, where that call would keep somebody else
+    /// from the lock, or where another thread reaps.
+    pub(crate) fn wait_alone(&mut self) -> Option<io::Result<Ended>> {
+        let kept = *Arc::get_mut(&mut self.0)?.kept.get_mut();
+        if kept { None } else { self.ended(true).transpose() }
+    }
+
+    fn ended(&self, block: bool) -> io::Result<Option<Ended>> {
         let mut state = self.state();
         if let State::Ended(ended) | State::Kept(ended) = *state {
             return Ok(Some(ended));
@@ -301,7 +312,7 @@ impl Process {
         };
         let child = wait::Child::Pidfd(fd.as_fd());
         let kept = self.0.kept.load(Relaxed);
-        let ended = match if kept { wait::peek(child) } else { wait::reap(child, false) } {
+        let ended = match if kept { wait::peek(child) } else { wait::reap(child, block) } {
             Ok(None) => return Ok(None),
             Ok(Some((status, usage))) if kept => {
                 let ended = self.0.ended(status, Some(usage));

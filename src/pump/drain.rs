@@ -133,6 +133,12 @@ impl Drain {
         self.blocking && self.source.is_some() && self.conduit.is_none() && !self.pending()
     }
 
+    /// Whether a step would read, without blocking.
+    pub(super) fn may_read_on(&self) -> bool {
+        let behind = self.pending() || self.sinks.iter().any(Sink::is_behind);
+        self.source.is_some() && !self.blocking && self.rest.is_none() && !behind
+    }
+
     /// Whether it waits for the other end alone, not for a sink of ours.
     pub(super) fn waits_for_stranger(&self) -> bool {
         let ours = self.pending() || self.sinks.iter().any(Sink::is_behind);

@@ -32,11 +32,20 @@ pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: Lent<'_>) -> io:
             set.push(fd, interest);
             tokens.push(token);
         });
-        let ready = set.wait(pump.deadline().earlier(until))?;
+        let deadline = pump.deadline().earlier(until);
+        if let ([Token::Stage(last)], true) = (tokens.as_slice(), deadline.is_never()) {
+            if pump.wait_alone(*last) {
+                continue;
+            }
+        }
+        let ready = set.wait(deadline)?;
         if ready > 0 {
             for (index, &token) in tokens.iter().enumerate() {
                 if set.ready(index) {
                     pump.ready(token, &mut lent);
+                }
+                if set.hung_up(index) {
+                    pump.read_on(token, &mut lent);
                 }
             }
         }

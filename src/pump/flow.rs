@@ -75,6 +75,10 @@ impl Flow {
         matches!(self, Flow::Drain(drain) if drain.reads_blocking())
     }
 
+    pub(super) fn may_read_on(&self) -> bool {
+        matches!(self, Flow::Drain(drain) if drain.may_read_on())
+    }
+
     pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         match self {
             Flow::Feed(feed) => feed.step(),

@@ -248,6 +248,25 @@ impl Pump {
         self.close_if_all_are_gone();
     }
 
+    /// Nobody writes to a stream any more: after the last bytes comes its end, without another wait.
+    pub(crate) fn read_on(&mut self, token: Token, lent: &mut Lent<'_>) {
+        if let Token::Flow(flow) = token {
+            if self.flows[flow].may_read_on() {
+                self.ready(token, lent);
+            }
+        }
+    }
+
+    /// Waits for the one process that is left, by the call that reaps it; false where that cannot be done, or did not work.
+    pub(crate) fn wait_alone(&mut self, index: usize) -> bool {
+        let Runner::Process(process) = &mut self.stages[index].runner else { return false };
+        let ended = matches!(process.wait_alone(), Some(Ok(_)));
+        if ended {
+            self.ready(Token::Stage(index), &mut None);
+        }
+        ended
+    }
+
     /// Takes the run apart. What has not ended is killed; what does not die goes to the reaper, by Drop.
     pub(crate) fn finish(mut self) -> Finished {
         self.abort();

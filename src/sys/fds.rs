@@ -34,10 +34,22 @@ fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= above { Ok(fd) } else { dup_above(fd.as_fd(), above) }
 }
 
-/// Whether this process has 0, 1 or 2 open.
-pub(crate) fn stdio_is_open(number: RawFd) -> bool {
+/// What this process has as 0, 1 or 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stdio {
+    Closed,
+    Open,
+    /// Open until an exec, as a host may have set it.
+    CloseOnExec,
+}
+
+pub(crate) fn stdio_state(number: RawFd) -> Stdio {
     // SAFETY: asks for flags; a number that is not open is an answer.
-    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+    match unsafe { libc::fcntl(number, libc::F_GETFD) } {
+        -1 => Stdio::Closed,
+        flags if flags & libc::FD_CLOEXEC == 0 => Stdio::Open,
+        _ => Stdio::CloseOnExec,
+    }
 }
 
 /// Standard stream `number` of this process, borrowed for the life of the process.
@@ -47,13 +59,11 @@ pub(crate) fn stdio(number: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else.
-pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    let flags = status_flags(fd)?;
-    let wanted = if on { flags | OFlag::O_NONBLOCK } else { flags - OFlag::O_NONBLOCK };
-    if wanted != flags {
-        fcntl(fd, FcntlArg::F_SETFL(wanted))?;
-    }
+/// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else. Those have no
+/// other flag that could be lost, so none is asked for.
+pub(crate) fn set_nonblocking(pipe: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let flags = if on { OFlag::O_NONBLOCK } else { OFlag::empty() };
+    fcntl(pipe, FcntlArg::F_SETFL(flags))?;
     Ok(())
 }
 

@@ -63,6 +63,11 @@ impl PollSet {
         self.entries[index].revents != 0
     }
 
+    /// Whether everybody at the other end of the n-th is gone (`POLLHUP`); what they left may still be there.
+    pub(crate) fn hung_up(&self, index: usize) -> bool {
+        self.entries[index].revents & libc::POLLHUP != 0
+    }
+
     /// Whether poll could not wait for the n-th at all (`POLLNVAL`).
     pub(crate) fn is_refused(&self, index: usize) -> bool {
         self.entries[index].revents & libc::POLLNVAL != 0

@@ -3,6 +3,7 @@
 mod attributes;
 mod busy;
 mod closed;
+mod cost;
 mod credentials;
 mod descriptors;
 mod engine;
@@ -13,6 +14,7 @@ mod jobserver;
 mod low;
 mod path;
 mod replace;
+mod short_table;
 mod signals;
 mod storm;
 mod to_std;

@@ -203,3 +203,16 @@ fn the_highest_number_does_not_overflow() {
     let map = map_of(&[(RawFd::MAX, 0), (0, RawFd::MAX)]);
     assert!(map.plan().contains(&FdOp::Save { from: 0, above: RawFd::MAX, temp: 0 }));
 }
+
+#[test]
+fn what_an_exec_leaves_open_needs_nothing_done_to_stay() {
+    let mut map = map_of(&[(1, 2), (9, 7)]);
+    map.insert_open(1).unwrap();
+    map.insert_open(0).unwrap();
+    assert_eq!(map.insert_open(2), Err(Refused));
+    assert_eq!(map.insert_open(-1), Err(Refused));
+    let dup = |from, to| FdOp::Dup2 { from: FdSource::Fd(from), to };
+    assert_eq!(map.plan(), [dup(9, 7), dup(1, 2)]);
+    assert_eq!((map.needed_below(), ChildTable::new().needed_below()), (10, 0));
+    assert!(map.targets().eq([0, 1, 2, 7]));
+}

@@ -13,7 +13,7 @@ use crate::harness::*;
 use crate::support::*;
 
 /// A neighbour that opens pipes inheritable and marks them only afterwards.
-fn careless_neighbour(stop: &AtomicBool) {
+pub(super) fn careless_neighbour(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let (reader, writer) = nix::unistd::pipe().expect("a pipe");
         for end in [&reader, &writer] {
