@@ -71,7 +71,7 @@ impl Image {
         if spec.program.is_empty() {
             return Err(BadInput::EmptyProgram);
         }
-        let mut argv = CStrings::new();
+        let mut argv = CStrings::with_capacity(spec.args.size_hint().0.saturating_add(1));
         let arg0 = spec.arg0.unwrap_or(spec.program);
         argv.push(&[arg0.as_bytes()]).map_err(|_| match spec.arg0 {
             Some(_) => BadInput::NulInArg0,
@@ -135,23 +135,27 @@ impl Image {
 
 /// The child's environment, and its PATH. The host's is read now, at spawn, under std's lock.
 fn environ(changes: &[EnvChange]) -> Result<(CStrings, Option<OsString>), BadInput> {
-    let mut envp = CStrings::new();
     let mut path = None;
-    let mut push = |key: &OsStr, value: &OsStr| {
-        envp.push(&[key.as_bytes(), b"=", value.as_bytes()]).map_err(|_| BadInput::NulInValue(key.to_owned()))?;
-        if key == "PATH" {
-            path = Some(value.to_owned());
-        }
-        Ok(())
-    };
     if changes.is_empty() {
-        for (key, value) in std::env::vars_os() {
-            push(&key, &value)?;
+        // Only std holds the lock, and it lends nothing: each variable comes as a copy, which goes into one buffer here.
+        let host = std::env::vars_os();
+        let mut envp = CStrings::with_capacity(host.size_hint().0);
+        for (key, value) in host {
+            envp.push_unchecked(&[key.as_bytes(), b"=", value.as_bytes()]);
+            if key == "PATH" {
+                path = Some(value);
+            }
         }
-    } else {
-        for (key, value) in environment(changes)? {
-            push(&key, &value)?;
+        return Ok((envp, path));
+    }
+    let variables = environment(changes)?;
+    let mut envp = CStrings::with_capacity(variables.len());
+    for (key, value) in variables {
+        let pushed = envp.push(&[key.as_bytes(), b"=", value.as_bytes()]);
+        if key == "PATH" {
+            path = Some(value);
         }
+        pushed.map_err(|_| BadInput::NulInValue(key))?;
     }
     Ok((envp, path))
 }

@@ -20,17 +20,28 @@ impl CStrings {
         CStrings::default()
     }
 
+    /// With room for so many strings of a usual length.
+    pub(crate) fn with_capacity(strings: usize) -> Self {
+        const USUAL: usize = 64;
+        CStrings { bytes: Vec::with_capacity(strings.saturating_mul(USUAL)), starts: Vec::with_capacity(strings) }
+    }
+
     /// Adds one string made of `parts` in a row.
     pub(crate) fn push(&mut self, parts: &[&[u8]]) -> Result<(), NulAt> {
         if parts.iter().any(|part| memchr::memchr(0, part).is_some()) {
             return Err(NulAt(self.starts.len()));
         }
+        self.push_unchecked(parts);
+        Ok(())
+    }
+
+    /// The same for parts that were C strings before. A NUL among them would end the string early.
+    pub(crate) fn push_unchecked(&mut self, parts: &[&[u8]]) {
         self.starts.push(self.bytes.len());
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
         self.bytes.push(0);
-        Ok(())
     }
 
     /// The strings without their NULs.
