@@ -8,7 +8,7 @@
 //! without streams, whose drop does that.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -107,6 +107,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         container: container.as_deref(),
         plan: &plan,
         timing: timing.clone(),
+        drive,
     };
     let mut images = images.into_iter();
     for index in 0..plan.stages.len() {
@@ -193,6 +194,7 @@ struct Starting<'a> {
     container: Option<&'a Container>,
     plan: &'a Plan,
     timing: Timing,
+    drive: Drive,
 }
 
 fn check_cancelled(plan: &Plan) -> Result<(), Error> {
@@ -243,12 +245,13 @@ impl Starting<'_> {
         let map = self.fd_map(index, files)?;
         let own = self.ends.numbers();
         let prepared = Prepared::new(image, attributes, map, spec.inherit_fds, &own);
-        let launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
+        let mut launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
             if failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT {
                 return too_late(self.plan, index);
             }
             spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
         })?;
+        launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
         let process = Process::new(launched, began);
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
         if let (true, Some(container)) = (leads, self.container) {
@@ -272,9 +275,20 @@ impl Starting<'_> {
                 (None, PipePlan::Link) => self.grants.extend(budget::grow(writer.as_fd())),
                 (None, _) => {}
             }
-            self.ends.put(*number, reader.into(), writer.into());
+            let (reader, writer) = (reader.into(), writer.into());
+            // Our own end stays, the child's does not.
+            match (&self.plan.pipes[*number], wire.stream.is_input()) {
+                (PipePlan::Link | PipePlan::Memory, _) => self.ends.put(*number, reader, writer),
+                (_, true) => self.ends.put(*number, reader, self.kept(writer)),
+                (_, false) => self.ends.put(*number, self.kept(reader), writer),
+            }
         }
         Ok(())
+    }
+
+    /// A descriptor that stays as long as the run does, which for a job may be long.
+    fn kept(&self, fd: OwnedFd) -> OwnedFd {
+        if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
     }
 
     fn fd_map(&self, index: usize, files: &Files) -> Result<ChildTable, Error> {

@@ -201,8 +201,9 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     // Before a limit on descriptors, which would leave the fallbacks without one to look with.
     if let Some(ranges) = plan.close {
         for &(first, last) in ranges {
-            // Cut off already. Beyond the cut lie only targets, which no range holds, and what was saved for a moment.
-            if plan.temps.is_empty() && plan.cut_at.is_some_and(|cut| cut <= first) {
+            // Cut off already. Beyond the cut lie only targets, which no range holds, and what was saved for a moment, which
+            // exec closes.
+            if plan.cut_at.is_some_and(|cut| cut <= first) {
                 continue;
             }
             close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {

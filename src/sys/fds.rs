@@ -34,6 +34,26 @@ fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= above { Ok(fd) } else { dup_above(fd.as_fd(), above) }
 }
 
+/// Moves a descriptor that is to stay for long out of the way of those that are here for a moment: with many running children, what
+/// the next one is given still has a low number, and its table can be cut short (see `unshare.rs`). The first few stay where they are. So
+/// does one that cannot be moved.
+pub(crate) fn settle(fd: OwnedFd) -> OwnedFd {
+    /// Where they begin to be moved, and to where.
+    const CROWDED: RawFd = 32;
+    const FAR: RawFd = 512;
+    if !(CROWDED..FAR).contains(&fd.as_raw_fd()) {
+        return fd;
+    }
+    match dup_above(fd.as_fd(), FAR) {
+        Ok(moved) => {
+            #[cfg(target_os = "linux")]
+            super::unshare::saw(moved.as_raw_fd());
+            moved
+        }
+        Err(_) => fd,
+    }
+}
+
 /// What this process has as 0, 1 or 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stdio {

@@ -43,7 +43,7 @@ pub(super) fn cut_at(plan: &ChildPlan<'_>) -> Option<u32> {
     }
     let needed = plan.needed_below?;
     // Where nothing that is needed lies above the child's own numbers, the cut stands for the close that ends every start.
-    let is_free = plan.temps.is_empty() && plan.close?.last().is_some_and(|&(first, _)| needed <= first);
+    let is_free = plan.close?.last().is_some_and(|&(first, _)| needed <= first);
     let pays = (is_free && !is_early) || pays(needed, HIGHEST.load(Relaxed));
     (pays && works()).then_some(needed)
 }

@@ -235,3 +235,32 @@ fn where_the_cut_is_refused_children_start_without_it() {
         }
     });
 }
+
+/// So many children at once that their pipes and descriptors would fill the low numbers.
+const ALIVE: usize = 60;
+
+#[test]
+fn with_many_children_alive_the_next_one_needs_a_short_table_still() {
+    isolated(|| {
+        if std::env::var_os(PART).is_some() {
+            let before = open_fds();
+            let start = |_| role("cat").stdin(Redirect::piped()).stdout(Redirect::null()).spawn().expect("it starts");
+            let jobs: Vec<_> = (0..ALIVE).map(start).collect();
+            for job in &jobs {
+                assert!(job.wait().expect("it ends").success());
+            }
+            drop(jobs);
+            return assert_no_new_fd(&before);
+        }
+        if !can_trace() {
+            return skip("no strace here, or it may not trace");
+        }
+        let log = traced("many", &["trace=clone,close_range"]);
+        let cut_at = |line: &str| {
+            line.split_once("close_range(")?.1.split_once(", 4294967295, CLOSE_RANGE_UNSHARE")?.0.parse().ok()
+        };
+        let cuts: Vec<u32> = log.lines().filter_map(cut_at).collect();
+        // Without care for the numbers, those of the last children would be beyond 120.
+        assert!(cuts.len() > ALIVE / 2 && cuts.iter().all(|&cut| cut <= 64), "{cuts:?}");
+    });
+}
