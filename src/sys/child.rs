@@ -82,6 +82,7 @@ pub(crate) struct ChildPlan<'a> {
     /// The ranges to close; `None`: close nothing.
     pub(crate) close: Option<&'a [(u32, u32)]>,
     /// The first number that the child copies nothing from; `None` where it keeps whatever is open.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can cut a shared table"))]
     pub(crate) needed_below: Option<u32>,
     /// Where the table of descriptors is the parent's (`CLONE_FILES`): what it is cut at, before anything else.
     pub(crate) cut_at: Option<u32>,

@@ -19,6 +19,7 @@ pub(crate) const ABOUT_TO_EXEC: u8 = b'x';
 impl Report {
     const ABOUT_TO_EXEC: u32 = 1;
     const FAILED: u32 = 2;
+    #[cfg(target_os = "linux")]
     const STILL_SHARED: u32 = 3;
 
     /// The size of a failure as the status pipe carries it.
