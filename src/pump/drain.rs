@@ -7,9 +7,11 @@ use super::busy::{Busy, CHUNK};
 use super::conduit::{Conduit, Progress};
 use super::ear::Ear;
 use super::flow::Closed;
+use super::nap::Nap;
 use super::sink::Sink;
 use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
+use crate::clock::Deadline;
 use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
@@ -29,6 +31,7 @@ pub(crate) struct Drain {
     /// Whether the source was left to block, for a driver that reads it without asking.
     blocking: bool,
     busy: Busy,
+    nap: Nap,
     /// Instead of reading and writing, once the stream proved busy.
     conduit: Option<Conduit>,
     conduit_tried: bool,
@@ -54,6 +57,7 @@ impl Drain {
             stopped: false,
             blocking,
             busy: Busy::default(),
+            nap: Nap::default(),
             conduit: None,
             conduit_tried: false,
             writer: None,
@@ -130,7 +134,8 @@ impl Drain {
     }
 
     pub(super) fn reads_blocking(&self) -> bool {
-        self.blocking && self.source.is_some() && self.conduit.is_none() && !self.pending()
+        let waits = self.conduit.is_none() && !self.pending() && self.nap.until().is_never();
+        self.blocking && self.source.is_some() && waits
     }
 
     /// Whether it waits for the other end alone, not for a sink of ours.
@@ -166,7 +171,9 @@ impl Drain {
         }
         // The slowest sink sets the pace: nothing is read before all have taken what there is.
         if !pending {
-            each(source.as_fd(), Interest::Readable, Token::Flow(index));
+            let nap = if self.rest.is_none() { self.nap.until() } else { Deadline::NEVER };
+            let interest = if nap.is_never() { Interest::Readable } else { Interest::ReadableAfter(nap) };
+            each(source.as_fd(), interest, Token::Flow(index));
         }
     }
 
@@ -187,7 +194,7 @@ impl Drain {
             return self.convey(lent);
         }
         let Some(source) = &self.source else { return Ok(()) };
-        let room = self.busy.chunk().min(self.rest.unwrap_or(usize::MAX));
+        let room = self.nap.room(self.busy.chunk()).min(self.rest.unwrap_or(usize::MAX));
         if room == 0 {
             return Ok(());
         }
@@ -211,6 +218,9 @@ impl Drain {
             Ok(read) => {
                 self.rest = self.rest.map(|rest| rest - read);
                 self.busy.saw(read == room, source.as_fd());
+                if cfg!(target_os = "linux") && self.ear.is_none() && self.sinks.iter().all(Sink::keeps) {
+                    self.nap.saw(read, read == room);
+                }
                 if let Some(ear) = &mut self.ear {
                     ear.hear(&self.chunk);
                 }

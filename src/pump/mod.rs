@@ -19,6 +19,7 @@ pub(crate) mod function;
 pub(crate) mod helper;
 mod leak;
 mod lines;
+mod nap;
 pub(crate) mod outlet;
 mod runner;
 mod sink;

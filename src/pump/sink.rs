@@ -37,6 +37,11 @@ impl Sink {
         matches!(self, Sink::Discard)
     }
 
+    /// Whether nobody sees what it takes before the stream's end.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(self, Sink::Capture(_) | Sink::Full(_) | Sink::Discard)
+    }
+
     pub(super) fn pending(&self, chunk: &[u8]) -> bool {
         self.wants(chunk).is_some()
     }

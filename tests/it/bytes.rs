@@ -5,6 +5,7 @@ mod conduit;
 mod failing;
 mod flow;
 mod memory;
+mod nap;
 mod order;
 mod stuck;
 
