@@ -258,6 +258,7 @@ impl Drain {
         match conduit.step(source.as_fd(), &self.sinks) {
             Progress::Moved | Progress::Waits => Ok(()),
             Progress::End => {
+                conduit.give_back(&self.sinks);
                 self.conduit = None;
                 self.source = None;
                 self.finish_sinks(lent)
