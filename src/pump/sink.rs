@@ -158,6 +158,9 @@ fn unless_halted(
     halt: Halt<'_>,
     mut call: impl FnMut(&[u8]) -> Result<(), FlowError>,
 ) -> Result<(), FlowError> {
+    if halt.is_never() {
+        return splitter.push(chunk, call);
+    }
     let each = |line: &[u8]| {
         call(line).map_err(Some)?;
         if halt.now() { Err(None) } else { Ok(()) }
