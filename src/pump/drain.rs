@@ -16,6 +16,9 @@ use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
 
+/// So many chunks of a captured stream are read before other streams and the time are looked at again.
+const READS: usize = 4;
+
 /// A child's output on its way to one or several sinks.
 pub(crate) struct Drain {
     source: Option<OwnedFd>,
@@ -177,7 +180,7 @@ impl Drain {
         }
     }
 
-    /// Reads one chunk and hands it on. What a halt left of the last one comes first.
+    /// Reads a chunk and hands it on; a few of a stream that is captured and has more. What a halt left of the last one comes first.
     pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
             self.chunk.clear();
@@ -193,10 +196,27 @@ impl Drain {
         if self.conduit.is_some() {
             return self.convey(lent);
         }
-        let Some(source) = &self.source else { return Ok(()) };
+        // A read that blocks is done without asking first, and once.
+        let reads = if self.blocking || !self.is_kept() { 1 } else { READS };
+        for _ in 0..reads {
+            if !self.read(lent, halt)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody sees the bytes before the stream's end.
+    fn is_kept(&self) -> bool {
+        self.ear.is_none() && self.sinks.iter().all(Sink::keeps)
+    }
+
+    /// Reads one chunk and hands it on; whether all came that was asked for, and so there may be more.
+    fn read(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<bool, FlowFailure> {
+        let Some(source) = &self.source else { return Ok(false) };
         let room = self.nap.room(self.busy.chunk()).min(self.rest.unwrap_or(usize::MAX));
         if room == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let direct = match self.sinks.as_mut_slice() {
             [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(),
@@ -213,20 +233,23 @@ impl Drain {
         match read {
             Ok(0) => {
                 self.source = None;
-                self.finish_sinks(lent)
+                self.finish_sinks(lent).map(|()| false)
             }
             Ok(read) => {
                 self.rest = self.rest.map(|rest| rest - read);
                 self.busy.saw(read == room, source.as_fd());
-                if cfg!(target_os = "linux") && self.ear.is_none() && self.sinks.iter().all(Sink::keeps) {
+                if cfg!(target_os = "linux") && self.is_kept() {
                     self.nap.saw(read, read == room);
                 }
                 if let Some(ear) = &mut self.ear {
                     ear.hear(&self.chunk);
                 }
-                if copied { self.distribute(lent, halt) } else { Ok(()) }
+                if copied {
+                    self.distribute(lent, halt)?;
+                }
+                Ok(read == room)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => {
                 self.source = None;
                 Err(self.failure(FlowError::Io(error)))
@@ -378,7 +401,7 @@ mod tests {
 
     use super::*;
     use crate::pipe;
-    use crate::pump::FdSink;
+    use crate::pump::{Capture, FdSink, Limit, LineSplitter};
 
     /// A reader that goes away ends the moving by the kernel; the stream is given up before anything else happens.
     #[test]
@@ -405,5 +428,25 @@ mod tests {
         assert_eq!(read_to_string(shown).unwrap(), "some bytes");
         file.rewind().unwrap();
         assert_eq!(read_to_string(file).unwrap(), "some bytes");
+    }
+
+    /// How much one step takes of a pipe that has more.
+    fn one_step(sink: Sink) -> usize {
+        let (source, mut input) = pipe::kernel().unwrap();
+        fds::set_capacity(input.as_fd(), 8 * CHUNK).unwrap();
+        input.write_all(&[b'x'; 8 * CHUNK]).unwrap();
+        let mut drain = Drain::new(source.into(), Stream::Stdout, vec![sink], false).unwrap();
+        drain.step(&mut None, Halt::NEVER).unwrap();
+        8 * CHUNK - fds::bytes_queued(input.as_fd()).unwrap()
+    }
+
+    #[test]
+    fn of_what_is_captured_a_few_chunks_are_read_at_once_and_of_what_is_seen_one() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        assert_eq!(one_step(Sink::Capture(Capture::new(Limit::None))), READS * CHUNK);
+        assert_eq!(one_step(Sink::Capture(Capture::new(Limit::Tail(1)))), READS * CHUNK);
+        assert_eq!(one_step(Sink::LentLines(LineSplitter::default())), CHUNK);
     }
 }
