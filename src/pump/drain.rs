@@ -219,7 +219,7 @@ impl Drain {
             return Ok(false);
         }
         let direct = match self.sinks.as_mut_slice() {
-            [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(),
+            [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(room),
             _ => None,
         };
         let copied = direct.is_none();

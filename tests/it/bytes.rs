@@ -1,5 +1,6 @@
 //! Bytes get where they should, whoever is slow, full, gone or broken.
 
+mod ahead;
 mod broken_pipe;
 mod conduit;
 mod failing;
