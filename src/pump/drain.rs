@@ -141,6 +141,10 @@ impl Drain {
         self.blocking && self.source.is_some() && waits
     }
 
+    pub(super) fn end_nap(&mut self) {
+        self.nap.end();
+    }
+
     /// Whether it waits for the other end alone, not for a sink of ours.
     pub(super) fn waits_for_stranger(&self) -> bool {
         let ours = self.pending() || self.sinks.iter().any(Sink::is_behind);
@@ -428,6 +432,30 @@ mod tests {
         assert_eq!(read_to_string(shown).unwrap(), "some bytes");
         file.rewind().unwrap();
         assert_eq!(read_to_string(file).unwrap(), "some bytes");
+    }
+
+    #[test]
+    fn a_writer_of_tiny_pieces_is_left_alone_until_a_process_ends() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let (source, mut input) = pipe::kernel().unwrap();
+        let sinks = vec![Sink::Capture(Capture::new(Limit::None))];
+        let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
+        let wanted = |drain: &Drain| {
+            let mut wanted = None;
+            drain.interests(0, &mut |_, interest, _| wanted = Some(interest));
+            wanted.unwrap()
+        };
+        // A machine that is busy may be away for longer than a nap.
+        let left_alone = (0..1000).any(|_| {
+            input.write_all(&[b'x'; 300]).unwrap();
+            drain.step(&mut None, Halt::NEVER).unwrap();
+            matches!(wanted(&drain), Interest::ReadableAfter(_))
+        });
+        assert!(left_alone);
+        drain.end_nap();
+        assert_eq!(wanted(&drain), Interest::Readable);
     }
 
     /// How much one step takes of a pipe that has more.

@@ -71,6 +71,13 @@ impl Flow {
         }
     }
 
+    /// A process has ended, and the stream may have.
+    pub(super) fn end_nap(&mut self) {
+        if let Flow::Drain(drain) = self {
+            drain.end_nap();
+        }
+    }
+
     pub(super) fn reads_blocking(&self) -> bool {
         matches!(self, Flow::Drain(drain) if drain.reads_blocking())
     }

@@ -242,7 +242,10 @@ impl Pump {
                 self.tell_lines(flow);
                 self.note(result);
             }
-            Token::Stage(index) => self.see_end(index),
+            Token::Stage(index) => {
+                self.flows.iter_mut().for_each(Flow::end_nap);
+                self.see_end(index);
+            }
             Token::Descendant => {}
             Token::Wake => self.obey(),
         }

@@ -31,7 +31,7 @@ pub(super) struct Nap {
 impl Nap {
     /// A read of so much; `full`: of all that was asked for.
     pub(super) fn saw(&mut self, read: usize, full: bool) {
-        let napped = self.end_nap();
+        let napped = self.end();
         let naps = self.is_napper();
         self.full = if full { self.full + 1 } else { 0 };
         if napped && read <= WORTH || self.full >= FULL {
@@ -46,7 +46,8 @@ impl Nap {
         }
     }
 
-    fn end_nap(&mut self) -> bool {
+    /// It is over; whether there was one.
+    pub(super) fn end(&mut self) -> bool {
         !std::mem::take(&mut self.until).is_never()
     }
 
