@@ -8,22 +8,20 @@ use std::time::Duration;
 use crate::clock::Deadline;
 use crate::pipe::budget;
 
-/// What a tiny piece is.
-const TINY: usize = 4096;
+/// What a tiny piece is. Of larger ones a pipe is full before the nap is over, and the writer waits.
+const TINY: usize = 512;
 /// So many in a row, and the reader begins to nap: a child that says little, as most do, is read as before.
 const ROW: u32 = 8;
 /// How long: the most that the end of a stream is seen late. All that such a writer can write meanwhile has room in the pipe, as a rule.
 const NAP: Duration = Duration::from_micros(100);
 /// A nap that brought no more than this was for nothing: the writer is slow.
 const WORTH: usize = 256;
-/// So many full reads in a row, and the writer is none of tiny pieces any more.
-const FULL: u32 = 4;
 
 /// When to read a stream next, by what the last reads brought.
 #[derive(Default)]
 pub(super) struct Nap {
+    /// Tiny reads in a row, and those behind naps; up to `ROW`.
     tiny: u32,
-    full: u32,
     /// Until when the stream is left alone; never: it is not.
     until: Deadline,
 }
@@ -32,17 +30,11 @@ impl Nap {
     /// A read of so much; `full`: of all that was asked for.
     pub(super) fn saw(&mut self, read: usize, full: bool) {
         let napped = self.end();
-        let naps = self.is_napper();
-        self.full = if full { self.full + 1 } else { 0 };
-        if napped && read <= WORTH || self.full >= FULL {
-            self.tiny = 0;
-        } else if full {
-            // What fills the pipe is read at once.
-        } else if naps || self.tiny + 1 >= ROW && read < TINY {
-            self.tiny = ROW;
+        let naps = self.is_napper() || read < TINY;
+        // A full pipe has kept its writer waiting.
+        self.tiny = if full || !naps || napped && read <= WORTH { 0 } else { ROW.min(self.tiny + 1) };
+        if self.is_napper() {
             self.until = Deadline::after(NAP);
-        } else {
-            self.tiny = if read < TINY { self.tiny + 1 } else { 0 };
         }
     }
 
@@ -100,13 +92,10 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_was_full_is_emptied_and_one_that_stays_full_is_no_napper_s() {
+    fn a_writer_that_fills_the_pipe_meanwhile_is_no_longer_left_alone() {
         let mut reads = vec![(20, false); ROW as usize];
         reads.push((budget::DEFAULT, true));
         assert!(!is_set(&after(&reads)));
-        reads.push((20, false));
-        assert!(is_set(&after(&reads)));
-        reads.extend([(budget::DEFAULT, true); FULL as usize]);
         reads.push((20, false));
         assert!(!is_set(&after(&reads)));
     }
