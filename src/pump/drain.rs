@@ -16,6 +16,9 @@ use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
 
+#[cfg(test)]
+mod tests;
+
 /// So many chunks of a captured stream are read before other streams and the time are looked at again.
 const READS: usize = 4;
 
@@ -395,86 +398,5 @@ impl Drain {
 
     fn failure(&self, what: FlowError) -> FlowFailure {
         FlowFailure { stream: self.stream, pipe: self.number, what }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Seek, Write, read_to_string};
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::pipe;
-    use crate::pump::{Capture, FdSink, Limit, LineSplitter};
-
-    /// A reader that goes away ends the moving by the kernel; the stream is given up before anything else happens.
-    #[test]
-    fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
-        if !cfg!(target_os = "linux") {
-            return;
-        }
-        let (source, mut input) = pipe::kernel().unwrap();
-        let (shown, first) = pipe::kernel().unwrap();
-        let (gone, second) = pipe::kernel().unwrap();
-        drop(gone);
-        let mut file = crate::sys::fds::memory_file().unwrap();
-        let sinks = vec![
-            Sink::Fd(FdSink::ours(first.into()).unwrap()),
-            Sink::Fd(FdSink::ours(second.into()).unwrap()),
-            Sink::Fd(FdSink::shared(Arc::new(file.try_clone().unwrap().into()))),
-        ];
-        let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
-        drain.busy.proven = true;
-        input.write_all(b"some bytes").unwrap();
-        drain.step(&mut None, Halt::NEVER).unwrap();
-        assert!(drain.close(true).result.is_ok());
-        drop(drain);
-        assert_eq!(read_to_string(shown).unwrap(), "some bytes");
-        file.rewind().unwrap();
-        assert_eq!(read_to_string(file).unwrap(), "some bytes");
-    }
-
-    #[test]
-    fn a_writer_of_tiny_pieces_is_left_alone_until_a_process_ends() {
-        if !cfg!(target_os = "linux") {
-            return;
-        }
-        let (source, mut input) = pipe::kernel().unwrap();
-        let sinks = vec![Sink::Capture(Capture::new(Limit::None))];
-        let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
-        let wanted = |drain: &Drain| {
-            let mut wanted = None;
-            drain.interests(0, &mut |_, interest, _| wanted = Some(interest));
-            wanted.unwrap()
-        };
-        // A machine that is busy may be away for longer than a nap.
-        let left_alone = (0..1000).any(|_| {
-            input.write_all(&[b'x'; 300]).unwrap();
-            drain.step(&mut None, Halt::NEVER).unwrap();
-            matches!(wanted(&drain), Interest::ReadableAfter(_))
-        });
-        assert!(left_alone);
-        drain.end_nap();
-        assert_eq!(wanted(&drain), Interest::Readable);
-    }
-
-    /// How much one step takes of a pipe that has more.
-    fn one_step(sink: Sink) -> usize {
-        let (source, mut input) = pipe::kernel().unwrap();
-        fds::set_capacity(input.as_fd(), 8 * CHUNK).unwrap();
-        input.write_all(&[b'x'; 8 * CHUNK]).unwrap();
-        let mut drain = Drain::new(source.into(), Stream::Stdout, vec![sink], false).unwrap();
-        drain.step(&mut None, Halt::NEVER).unwrap();
-        8 * CHUNK - fds::bytes_queued(input.as_fd()).unwrap()
-    }
-
-    #[test]
-    fn of_what_is_captured_a_few_chunks_are_read_at_once_and_of_what_is_seen_one() {
-        if !cfg!(target_os = "linux") {
-            return;
-        }
-        assert_eq!(one_step(Sink::Capture(Capture::new(Limit::None))), READS * CHUNK);
-        assert_eq!(one_step(Sink::Capture(Capture::new(Limit::Tail(1)))), READS * CHUNK);
-        assert_eq!(one_step(Sink::LentLines(LineSplitter::default())), CHUNK);
     }
 }
