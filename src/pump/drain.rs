@@ -39,7 +39,7 @@ pub(crate) struct Drain {
     busy: Busy,
     nap: Nap,
     /// Instead of reading and writing, once the stream proved busy.
-    conduit: Option<Conduit>,
+    conduit: Option<Box<Conduit>>,
     conduit_tried: bool,
     /// The stage that alone writes to it.
     writer: Option<usize>,
@@ -169,7 +169,9 @@ impl Drain {
 
     pub(super) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
         let Some(source) = &self.source else { return };
-        if let Some((number, sink)) = self.conduit.as_ref().and_then(Conduit::blocked).zip(self.blocked_sink()) {
+        if let Some((number, sink)) =
+            self.conduit.as_ref().and_then(|conduit| conduit.blocked()).zip(self.blocked_sink())
+        {
             return each(sink, Interest::Writable, Token::Sink(index, number));
         }
         let mut pending = false;
@@ -198,7 +200,7 @@ impl Drain {
         }
         if self.source.is_some() && self.busy.proven && !self.conduit_tried {
             self.conduit_tried = true;
-            self.conduit = Conduit::new(&self.sinks, self.busy.fixed);
+            self.conduit = Conduit::new(&self.sinks, self.busy.fixed).map(Box::new);
         }
         if self.conduit.is_some() {
             return self.convey(lent);
