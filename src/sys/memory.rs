@@ -1,6 +1,6 @@
 //! Memory of our own, made ready.
 
-#![expect(unsafe_code, reason = "madvise on a slice of our own")]
+#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "madvise on a slice of our own"))]
 
 use std::io;
 use std::mem::MaybeUninit;
