@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use super::bad::{self, BadFd, FdKind, Role};
 use crate::clock::Deadline;
+use crate::pipe::budget::{self, Grant};
 use crate::sys::fds::{self, Described};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{signals, splice as kernel, stream};
@@ -176,7 +177,8 @@ impl From<CopyError> for io::Error {
 ///
 /// Files, pipes, sockets, terminals and devices go in any pair: a target open for appending, a file of `/proc` that says it is empty,
 /// file systems that refuse the fast ways, all are copied by reading and writing where nothing else works. Files are read and
-/// written at their offsets. A pipe without a reader is an error of the kind `BrokenPipe`, never a SIGPIPE.
+/// written at their offsets. Pipes of the default capacity that prove busy are grown for as long as it takes, within what this library
+/// takes of the user's pipe memory. A pipe without a reader is an error of the kind `BrokenPipe`, never a SIGPIPE.
 ///
 /// It blocks until the source has ended, as [`std::io::copy`] does, also on descriptors with O_NONBLOCK, which it waits for by
 /// poll(2). For a copy with a deadline: [`splice`](super::splice()) between ends that do not block, and [`PollSet`](super::PollSet).
@@ -224,8 +226,10 @@ pub fn copy_at_most(from: impl AsFd, to: impl AsFd, limit: u64) -> Result<Copied
     Copy::new(from.as_fd(), to.as_fd(), Some(limit)).run()
 }
 
-/// How much is read at once: what a pipe holds by default.
-const CHUNK: usize = 64 * 1024;
+/// How much is read at once.
+const CHUNK: usize = budget::DEFAULT;
+/// So much through a pipe, and it is grown.
+const BUSY: u64 = 8 * budget::DEFAULT as u64;
 
 /// A copy in progress.
 struct Copy<'fd> {
@@ -234,6 +238,9 @@ struct Copy<'fd> {
     /// What may still be moved.
     left: Option<u64>,
     copied: Copied,
+    /// Whether it proved a long one, and what its pipes were then given.
+    busy: bool,
+    grants: [Option<Grant>; 2],
 }
 
 /// Why a way of copying came to its end.
@@ -247,10 +254,15 @@ enum Stop {
 
 impl<'fd> Copy<'fd> {
     fn new(from: BorrowedFd<'fd>, to: BorrowedFd<'fd>, limit: Option<u64>) -> Copy<'fd> {
-        Copy { from, to, left: limit, copied: Copied { bytes: 0, method: CopyMethod::ReadWrite } }
+        let copied = Copied { bytes: 0, method: CopyMethod::ReadWrite };
+        Copy { from, to, left: limit, copied, busy: false, grants: [None, None] }
     }
 
-    fn run(mut self) -> Result<Copied, CopyError> {
+    fn run(self) -> Result<Copied, CopyError> {
+        signals::without_sigpipe(|| self.run_without_sigpipe())
+    }
+
+    fn run_without_sigpipe(mut self) -> Result<Copied, CopyError> {
         let source = fds::describe(self.from).map_err(|error| self.failed(Some(Role::Source), error))?;
         let target = fds::describe(self.to).map_err(|error| self.failed(Some(Role::Target), error))?;
         if let Some(bad) = self.misfit(source, target) {
@@ -299,6 +311,13 @@ impl<'fd> Copy<'fd> {
         }
     }
 
+    fn grow_if_busy(&mut self) {
+        if self.copied.bytes >= BUSY && !self.busy {
+            self.busy = true;
+            self.grants = [self.from, self.to].map(budget::grow_usual);
+        }
+    }
+
     fn failed(&self, role: Option<Role>, source: io::Error) -> CopyError {
         let ends = (self.from.as_raw_fd(), self.to.as_raw_fd());
         CopyError { copied: self.copied, ends, role, unwritten: Vec::new(), source }
@@ -317,10 +336,11 @@ impl<'fd> Copy<'fd> {
             if want == 0 {
                 return Stop::End;
             }
-            match signals::without_sigpipe(|| call(self.from, self.to, want)) {
+            match call(self.from, self.to, want) {
                 Ok(0) => return Stop::End,
                 Ok(bytes) => {
                     self.moved(bytes, method);
+                    self.grow_if_busy();
                     waited = false;
                 }
                 // Not ready although poll said so: reading and writing tell which side it is.
@@ -382,12 +402,22 @@ impl<'fd> Copy<'fd> {
 
     /// Writes some of it, when there is room.
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match signals::without_sigpipe(|| stream::write(self.to, bytes)) {
+        match stream::write(self.to, bytes) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 poll::wait_for(self.to, Interest::Writable, Deadline::NEVER).map(|_ready| 0)
             }
             result => result,
+        }
+    }
+}
+
+impl Drop for Copy<'_> {
+    fn drop(&mut self) {
+        for (fd, grant) in [self.from, self.to].into_iter().zip(&self.grants) {
+            if grant.is_some() {
+                budget::give_back(fd);
+            }
         }
     }
 }

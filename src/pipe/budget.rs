@@ -39,6 +39,17 @@ pub(crate) fn grow(pipe: BorrowedFd<'_>) -> Option<Grant> {
     fds::set_capacity(pipe, BULK).ok().map(|_| grant)
 }
 
+/// Grows a pipe that is the caller's: only one of the default capacity, since another was asked for. What is no pipe is left alone.
+pub(crate) fn grow_usual(pipe: BorrowedFd<'_>) -> Option<Grant> {
+    let usual = fds::capacity(pipe).is_ok_and(|capacity| capacity == DEFAULT);
+    usual.then(|| grow(pipe))?
+}
+
+/// Makes a pipe that `grow_usual` grew what it was, unless it holds more than that: then it stays grown until it is closed.
+pub(crate) fn give_back(pipe: BorrowedFd<'_>) {
+    let _ = fds::set_capacity(pipe, DEFAULT);
+}
+
 fn limit() -> usize {
     static LIMIT: OnceLock<usize> = OnceLock::new();
     *LIMIT.get_or_init(|| {

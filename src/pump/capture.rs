@@ -1,6 +1,7 @@
 //! What is kept of a captured stream, in memory bounded by the limit.
 
 use super::captured::Captured;
+use crate::sys::memory;
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +64,13 @@ pub(crate) struct Capture {
     /// The ring's oldest byte, counted from `split`. Zero until the ring is full.
     oldest: usize,
     omitted: u64,
+    /// How far the buffer is known to be in memory, or not worth to be asked for.
+    present: usize,
 }
+
+/// A capture so large is made room for in memory before the bytes come, so much at a time.
+const LARGE: usize = 4 * 1024 * 1024;
+const AHEAD: usize = 2 * 1024 * 1024;
 
 impl Capture {
     pub(crate) fn new(limit: Limit) -> Self {
@@ -79,13 +86,36 @@ impl Capture {
             Limit::HeadTail { head, tail } => (head, tail),
         };
         let split = buffer.len().saturating_add(head);
-        Self { limit, buffer, split, tail, oldest: 0, omitted: 0 }
+        let present = buffer.capacity().max(LARGE);
+        Self { limit, buffer, split, tail, oldest: 0, omitted: 0, present }
     }
 
-    /// Without a limit: the buffer itself, so that a reader reads straight into its spare capacity.
+    /// Without a limit: the buffer itself, so that a reader reads straight into its spare capacity, up to `room` bytes.
     /// It may only be appended to. With a limit, bytes go through [`push`](Self::push).
-    pub(crate) fn direct(&mut self) -> Option<&mut Vec<u8>> {
-        (self.limit == Limit::None).then_some(&mut self.buffer)
+    pub(crate) fn direct(&mut self, room: usize) -> Option<&mut Vec<u8>> {
+        if self.limit != Limit::None {
+            return None;
+        }
+        if self.buffer.len() + room > self.present {
+            self.make_present(room);
+        }
+        Some(&mut self.buffer)
+    }
+
+    /// Page faults take longer than the copying: a call for many pages at once is the quicker way. Where it is refused, the pages
+    /// come as they are written to.
+    fn make_present(&mut self, room: usize) {
+        if self.buffer.try_reserve(room).is_err() {
+            // The read will say so.
+            return;
+        }
+        let length = self.buffer.len();
+        let spare = self.buffer.spare_capacity_mut();
+        let ahead = spare.len().min(AHEAD);
+        self.present = match memory::populate(&mut spare[..ahead]) {
+            Ok(()) => length + ahead,
+            Err(_) => usize::MAX,
+        };
     }
 
     /// Takes the next bytes of the stream.

@@ -20,8 +20,8 @@ pub(super) struct Conduit {
     consumer: usize,
     /// The sink that has no room for what waits in the source.
     blocked: Option<usize>,
-    /// Pipe memory for the sinks.
-    _grants: Vec<Grant>,
+    /// Pipe memory, for these sinks.
+    grants: Vec<(usize, Grant)>,
 }
 
 /// What one piece of work came to.
@@ -37,8 +37,8 @@ pub(super) enum Progress {
 }
 
 impl Conduit {
-    /// For sinks that are all descriptors which the kernel may do this for. Pipes of ours are grown, unless their capacity is `fixed`:
-    /// with small ones it does not pay.
+    /// For sinks that are all descriptors which the kernel may do this for. Their pipes are grown, unless the capacity is `fixed`: with
+    /// small ones it does not pay.
     pub(super) fn new(sinks: &[Sink], fixed: bool) -> Option<Conduit> {
         if !cfg!(target_os = "linux") {
             return None;
@@ -54,9 +54,16 @@ impl Conduit {
             [only] => *only,
             _ => return None,
         };
-        let ours = outlets.iter().filter(|outlet| outlet.kind() == OutletKind::Ours && !fixed);
-        let grants = ours.filter_map(|outlet| budget::grow(outlet.fd())).collect();
-        Some(Conduit { ahead: vec![0; outlets.len()], consumer, blocked: None, _grants: grants })
+        let grown = outlets.iter().enumerate().filter(|_| !fixed);
+        let grants = grown.filter_map(|(index, outlet)| Some((index, budget::grow_usual(outlet.fd())?))).collect();
+        Some(Conduit { ahead: vec![0; outlets.len()], consumer, blocked: None, grants })
+    }
+
+    /// It is over: the pipes that it grew and others go on with are what they were, as far as they can be.
+    pub(super) fn give_back(&self, sinks: &[Sink]) {
+        for outlet in self.grants.iter().filter_map(|(index, _)| sinks[*index].outlet()) {
+            budget::give_back(outlet.fd());
+        }
     }
 
     /// The sink to wait for, if not the source.
@@ -76,6 +83,10 @@ impl Conduit {
 
     /// Moves what goes without waiting, once around.
     pub(super) fn step(&mut self, source: BorrowedFd<'_>, sinks: &[Sink]) -> Progress {
+        signals::without_sigpipe(|| self.step_without_sigpipe(source, sinks))
+    }
+
+    fn step_without_sigpipe(&mut self, source: BorrowedFd<'_>, sinks: &[Sink]) -> Progress {
         self.blocked = None;
         let mut most = budget::BULK;
         for (index, sink) in sinks.iter().enumerate() {
@@ -84,7 +95,7 @@ impl Conduit {
                 continue;
             }
             if self.ahead[index] == 0 {
-                match signals::without_sigpipe(|| splice::tee_now(source, outlet.fd(), budget::BULK)) {
+                match splice::tee_now(source, outlet.fd(), budget::BULK) {
                     Ok(0) => return Progress::End,
                     Ok(shown) => self.ahead[index] = shown,
                     Err(error) => return self.stuck(source, index, error),
@@ -93,7 +104,7 @@ impl Conduit {
             most = most.min(self.ahead[index]);
         }
         let Some(outlet) = sinks[self.consumer].outlet() else { return Progress::Refused };
-        match signals::without_sigpipe(|| splice::splice_now(source, outlet.fd(), most)) {
+        match splice::splice_now(source, outlet.fd(), most) {
             Ok(0) => Progress::End,
             Ok(taken) => {
                 for (index, ahead) in self.ahead.iter_mut().enumerate() {

@@ -7,12 +7,20 @@ use super::busy::{Busy, CHUNK};
 use super::conduit::{Conduit, Progress};
 use super::ear::Ear;
 use super::flow::Closed;
+use super::nap::Nap;
 use super::sink::Sink;
 use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
+use crate::clock::Deadline;
 use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
+
+#[cfg(test)]
+mod tests;
+
+/// So many chunks of a captured stream are read before other streams and the time are looked at again.
+const READS: usize = 4;
 
 /// A child's output on its way to one or several sinks.
 pub(crate) struct Drain {
@@ -29,8 +37,9 @@ pub(crate) struct Drain {
     /// Whether the source was left to block, for a driver that reads it without asking.
     blocking: bool,
     busy: Busy,
+    nap: Nap,
     /// Instead of reading and writing, once the stream proved busy.
-    conduit: Option<Conduit>,
+    conduit: Option<Box<Conduit>>,
     conduit_tried: bool,
     /// The stage that alone writes to it.
     writer: Option<usize>,
@@ -54,6 +63,7 @@ impl Drain {
             stopped: false,
             blocking,
             busy: Busy::default(),
+            nap: Nap::default(),
             conduit: None,
             conduit_tried: false,
             writer: None,
@@ -130,7 +140,12 @@ impl Drain {
     }
 
     pub(super) fn reads_blocking(&self) -> bool {
-        self.blocking && self.source.is_some() && self.conduit.is_none() && !self.pending()
+        let waits = self.conduit.is_none() && !self.pending() && self.nap.until().is_never();
+        self.blocking && self.source.is_some() && waits
+    }
+
+    pub(super) fn end_nap(&mut self) {
+        self.nap.end();
     }
 
     /// Whether a step would read, without blocking.
@@ -160,7 +175,9 @@ impl Drain {
 
     pub(super) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
         let Some(source) = &self.source else { return };
-        if let Some((number, sink)) = self.conduit.as_ref().and_then(Conduit::blocked).zip(self.blocked_sink()) {
+        if let Some((number, sink)) =
+            self.conduit.as_ref().and_then(|conduit| conduit.blocked()).zip(self.blocked_sink())
+        {
             return each(sink, Interest::Writable, Token::Sink(index, number));
         }
         let mut pending = false;
@@ -172,11 +189,13 @@ impl Drain {
         }
         // The slowest sink sets the pace: nothing is read before all have taken what there is.
         if !pending {
-            each(source.as_fd(), Interest::Readable, Token::Flow(index));
+            let nap = if self.rest.is_none() { self.nap.until() } else { Deadline::NEVER };
+            let interest = if nap.is_never() { Interest::Readable } else { Interest::ReadableAfter(nap) };
+            each(source.as_fd(), interest, Token::Flow(index));
         }
     }
 
-    /// Reads one chunk and hands it on. What a halt left of the last one comes first.
+    /// Reads a chunk and hands it on; a few of a stream that is captured and has more. What a halt left of the last one comes first.
     pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
             self.chunk.clear();
@@ -187,18 +206,35 @@ impl Drain {
         }
         if self.source.is_some() && self.busy.proven && !self.conduit_tried {
             self.conduit_tried = true;
-            self.conduit = Conduit::new(&self.sinks, self.busy.fixed);
+            self.conduit = Conduit::new(&self.sinks, self.busy.fixed).map(Box::new);
         }
         if self.conduit.is_some() {
             return self.convey(lent);
         }
-        let Some(source) = &self.source else { return Ok(()) };
-        let room = self.busy.chunk().min(self.rest.unwrap_or(usize::MAX));
+        // A read that blocks is done without asking first, and once.
+        let reads = if self.blocking || !self.is_kept() { 1 } else { READS };
+        for _ in 0..reads {
+            if !self.read(lent, halt)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody sees the bytes before the stream's end.
+    fn is_kept(&self) -> bool {
+        self.ear.is_none() && self.sinks.iter().all(Sink::keeps)
+    }
+
+    /// Reads one chunk and hands it on; whether all came that was asked for, and so there may be more.
+    fn read(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<bool, FlowFailure> {
+        let Some(source) = &self.source else { return Ok(false) };
+        let room = self.nap.room(self.busy.chunk()).min(self.rest.unwrap_or(usize::MAX));
         if room == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let direct = match self.sinks.as_mut_slice() {
-            [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(),
+            [Sink::Capture(capture)] if self.ear.is_none() => capture.direct(room),
             _ => None,
         };
         let copied = direct.is_none();
@@ -212,17 +248,23 @@ impl Drain {
         match read {
             Ok(0) => {
                 self.source = None;
-                self.finish_sinks(lent)
+                self.finish_sinks(lent).map(|()| false)
             }
             Ok(read) => {
                 self.rest = self.rest.map(|rest| rest - read);
                 self.busy.saw(read == room, source.as_fd());
+                if cfg!(target_os = "linux") && self.is_kept() {
+                    self.nap.saw(read, read == room);
+                }
                 if let Some(ear) = &mut self.ear {
                     ear.hear(&self.chunk);
                 }
-                if copied { self.distribute(lent, halt) } else { Ok(()) }
+                if copied {
+                    self.distribute(lent, halt)?;
+                }
+                Ok(read == room)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => {
                 self.source = None;
                 Err(self.failure(FlowError::Io(error)))
@@ -254,6 +296,7 @@ impl Drain {
         match conduit.step(source.as_fd(), &self.sinks) {
             Progress::Moved | Progress::Waits => Ok(()),
             Progress::End => {
+                conduit.give_back(&self.sinks);
                 self.conduit = None;
                 self.source = None;
                 self.finish_sinks(lent)
@@ -363,42 +406,5 @@ impl Drain {
 
     fn failure(&self, what: FlowError) -> FlowFailure {
         FlowFailure { stream: self.stream, pipe: self.number, what }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Seek, Write, read_to_string};
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::pipe;
-    use crate::pump::FdSink;
-
-    /// A reader that goes away ends the moving by the kernel; the stream is given up before anything else happens.
-    #[test]
-    fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
-        if !cfg!(target_os = "linux") {
-            return;
-        }
-        let (source, mut input) = pipe::kernel().unwrap();
-        let (shown, first) = pipe::kernel().unwrap();
-        let (gone, second) = pipe::kernel().unwrap();
-        drop(gone);
-        let mut file = crate::sys::fds::memory_file().unwrap();
-        let sinks = vec![
-            Sink::Fd(FdSink::ours(first.into()).unwrap()),
-            Sink::Fd(FdSink::ours(second.into()).unwrap()),
-            Sink::Fd(FdSink::shared(Arc::new(file.try_clone().unwrap().into()))),
-        ];
-        let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
-        drain.busy.proven = true;
-        input.write_all(b"some bytes").unwrap();
-        drain.step(&mut None, Halt::NEVER).unwrap();
-        assert!(drain.close(true).result.is_ok());
-        drop(drain);
-        assert_eq!(read_to_string(shown).unwrap(), "some bytes");
-        file.rewind().unwrap();
-        assert_eq!(read_to_string(file).unwrap(), "some bytes");
     }
 }

@@ -71,6 +71,13 @@ impl Flow {
         }
     }
 
+    /// A process has ended, and the stream may have.
+    pub(super) fn end_nap(&mut self) {
+        if let Flow::Drain(drain) = self {
+            drain.end_nap();
+        }
+    }
+
     pub(super) fn reads_blocking(&self) -> bool {
         matches!(self, Flow::Drain(drain) if drain.reads_blocking())
     }
@@ -141,7 +148,7 @@ impl Flow {
         match self {
             Flow::Feed(feed) => {
                 // A pipe that nobody reads refuses the next byte.
-                let result = feed.step();
+                let result = feed.write().map(drop);
                 Closed { held: feed.pipe.take().is_some(), pipe: None, result }
             }
             Flow::Drain(drain) => drain.close(cut),
@@ -162,6 +169,9 @@ pub(super) struct Closed {
     pub(super) pipe: Option<OwnedFd>,
     pub(super) result: Result<(), FlowFailure>,
 }
+
+/// So many pieces are written before other streams and the time are looked at again.
+const WRITES: usize = 4;
 
 /// Bytes on their way into a child's stdin.
 pub(crate) struct Feed {
@@ -196,17 +206,30 @@ impl Feed {
         self.taken as u64
     }
 
+    /// A few pieces, while the pipe takes them whole.
     fn step(&mut self) -> Result<(), FlowFailure> {
-        let Some(pipe) = &self.pipe else { return Ok(()) };
+        for _ in 0..WRITES {
+            if !self.write()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one piece; whether all of it went and there is more.
+    fn write(&mut self) -> Result<bool, FlowFailure> {
+        let Some(pipe) = &self.pipe else { return Ok(false) };
         let rest = &self.bytes[self.taken..];
         let piece = &rest[..rest.len().min(self.busy.chunk())];
         match signals::without_sigpipe(|| stream::write(pipe.as_fd(), piece)) {
             Ok(written) => {
+                let all = written == piece.len();
                 self.taken += written;
-                self.busy.saw(written == piece.len(), pipe.as_fd());
+                self.busy.saw(all, pipe.as_fd());
                 if self.taken == self.bytes.len() {
                     self.pipe = None;
                 }
+                return Ok(all);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // The child stopped reading, as `head` does. Not an error; `taken` tells.
@@ -217,6 +240,24 @@ impl Feed {
                 return Err(FlowFailure { stream: self.stream, pipe: Some(self.number), what });
             }
         }
-        Ok(())
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::busy::CHUNK;
+    use super::*;
+
+    #[test]
+    fn a_feed_writes_a_few_pieces_before_others_have_their_turn() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let (reader, writer) = crate::pipe::kernel().unwrap();
+        fds::set_capacity(reader.as_fd(), 8 * CHUNK).unwrap();
+        let mut feed = Feed::new(writer.into(), Stream::Stdin, 0, Arc::new(vec![7; 8 * CHUNK])).unwrap();
+        feed.step().unwrap();
+        assert_eq!(fds::bytes_queued(reader.as_fd()).unwrap(), WRITES * CHUNK);
     }
 }

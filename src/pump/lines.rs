@@ -62,24 +62,31 @@ impl LineSplitter {
 
     /// Only `chunk` is searched: `partial` has no `\n`, so a line of many chunks costs each of its bytes once.
     fn cut<E>(&mut self, chunk: &[u8], each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut ends = memchr_iter(b'\n', chunk);
         let mut start = 0;
-        for end in memchr_iter(b'\n', chunk) {
-            let delivered = self.deliver(&chunk[start..end], each);
-            start = end + 1;
-            if delivered.is_err() {
-                self.partial.extend_from_slice(&chunk[start..]);
-                self.backlog = true;
-                return delivered;
+        let mut delivered = Ok(());
+        // Only the first line began in an earlier chunk.
+        if !self.partial.is_empty() {
+            if let Some(end) = ends.next() {
+                delivered = self.deliver_partial(&chunk[..end], each);
+                start = end + 1;
             }
         }
+        while delivered.is_ok() {
+            let Some(end) = ends.next() else { break };
+            delivered = each(&chunk[start..end]);
+            start = end + 1;
+        }
         self.partial.extend_from_slice(&chunk[start..]);
-        Ok(())
+        self.backlog = delivered.is_err();
+        delivered
     }
 
-    fn deliver<E>(&mut self, end_of_line: &[u8], each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        if self.partial.is_empty() {
-            return each(end_of_line);
-        }
+    fn deliver_partial<E>(
+        &mut self,
+        end_of_line: &[u8],
+        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         // Taken out, so that a panic in the callback leaves no half-delivered line behind.
         let mut line = mem::take(&mut self.partial);
         line.extend_from_slice(end_of_line);

@@ -19,6 +19,7 @@ pub(crate) mod function;
 pub(crate) mod helper;
 mod leak;
 mod lines;
+mod nap;
 pub(crate) mod outlet;
 mod runner;
 mod shortcuts;
@@ -233,7 +234,10 @@ impl Pump {
                 self.tell_lines(flow);
                 self.note(result);
             }
-            Token::Stage(index) => self.see_end(index),
+            Token::Stage(index) => {
+                self.flows.iter_mut().for_each(Flow::end_nap);
+                self.see_end(index);
+            }
             Token::Descendant => {}
             Token::Wake => self.obey(),
         }

@@ -37,6 +37,11 @@ impl Sink {
         matches!(self, Sink::Discard)
     }
 
+    /// Whether nobody sees what it takes before the stream's end.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(self, Sink::Capture(_) | Sink::Full(_) | Sink::Discard)
+    }
+
     pub(super) fn pending(&self, chunk: &[u8]) -> bool {
         self.wants(chunk).is_some()
     }
@@ -153,6 +158,9 @@ fn unless_halted(
     halt: Halt<'_>,
     mut call: impl FnMut(&[u8]) -> Result<(), FlowError>,
 ) -> Result<(), FlowError> {
+    if halt.is_never() {
+        return splitter.push(chunk, call);
+    }
     let each = |line: &[u8]| {
         call(line).map_err(Some)?;
         if halt.now() { Err(None) } else { Ok(()) }

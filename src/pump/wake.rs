@@ -100,6 +100,10 @@ pub(crate) struct Halt<'a> {
 impl Halt<'_> {
     pub(super) const NEVER: Halt<'static> = Halt { until: Deadline::NEVER, wake: None };
 
+    pub(super) fn is_never(&self) -> bool {
+        self.until.is_never() && self.wake.is_none()
+    }
+
     pub(super) fn now(&self) -> bool {
         self.until.passed() || self.wake.is_some_and(Wake::has_news)
     }

@@ -12,6 +12,7 @@ pub(crate) mod env;
 pub(crate) mod fds;
 pub(crate) mod handoff;
 pub(crate) mod launch;
+pub(crate) mod memory;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
 pub(crate) mod pidfd;
 pub(crate) mod poll;

@@ -4,7 +4,6 @@
 #![expect(unsafe_code, reason = "raw signal system calls on values of this stack")]
 
 use std::ffi::c_int;
-use std::io;
 
 /// The number of the last signal.
 #[cfg(target_os = "linux")]
@@ -139,7 +138,7 @@ pub(crate) fn sigpipe_is_deadly() -> bool {
 /// set SIGPIPE to be ignored, as Rust's runtime does.
 ///
 /// A success may have caused one too: a write that had moved some bytes when the last reader went away tells their number.
-pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
     if !sigpipe_is_deadly() {
         return write();
     }

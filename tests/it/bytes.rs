@@ -1,10 +1,12 @@
 //! Bytes get where they should, whoever is slow, full, gone or broken.
 
+mod ahead;
 mod broken_pipe;
 mod conduit;
 mod failing;
 mod flow;
 mod memory;
+mod nap;
 mod order;
 mod stuck;
 

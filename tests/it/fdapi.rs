@@ -1,6 +1,7 @@
 //! The descriptors' own functions: `pipewright::fd`.
 
 mod copy;
+mod copy_busy;
 mod ends;
 mod holders;
 mod jobserver;

@@ -93,10 +93,10 @@ fn a_callers_capacity_is_reused() {
 #[test]
 fn only_an_unlimited_capture_is_read_into_directly() {
     let mut capture = Capture::new(Limit::None);
-    capture.direct().unwrap().extend_from_slice(b"abc");
+    capture.direct(3).unwrap().extend_from_slice(b"abc");
     capture.push(b"def").unwrap();
     assert_eq!(capture.finish(), b"abcdef");
-    assert!(Capture::new(Limit::Head(3)).direct().is_none());
+    assert!(Capture::new(Limit::Head(3)).direct(3).is_none());
 }
 
 #[test]

@@ -182,6 +182,29 @@ fn no_byte_of_a_busy_tee_passes_through_this_process() {
     });
 }
 
+#[test]
+fn a_pipe_of_the_caller_s_is_grown_by_a_busy_tee() {
+    isolated_with(PATIENT, || {
+        if !cfg!(target_os = "linux") {
+            return skip("a pipe's capacity can only be asked for on Linux");
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        for (asked, wanted) in [(None, 256 << 10), (Some(128 << 10), 128 << 10)] {
+            let (mut reader, writer) = pipe::kernel().expect("a pipe");
+            asked.map(|asked| pipewright::fd::set_capacity(&writer, asked).expect("less than a MiB is anybody's"));
+            let tee = Redirect::tee([Redirect::fd(writer), Redirect::file(directory.path().join("file"))]);
+            let job = blocks(16 * MIB).stdout(tee).spawn().expect("it starts");
+            let mut half = vec![0; 8 * MIB];
+            reader.read_exact(&mut half).expect("half of it");
+            // The rest is more than the pipe holds: the tee is not over.
+            assert_eq!(pipewright::fd::capacity(&reader).expect("a pipe"), wanted);
+            reader.read_to_end(&mut half).expect("the rest");
+            assert_eq!(half.len(), 16 * MIB);
+            assert!(job.wait().expect("it ends").success());
+        }
+    });
+}
+
 /// The trace is of a run in which the kernel moved so many bytes, but for a few.
 fn assert_moved(log: &str, size: usize) {
     // The first bytes are read, until the pipe has proved busy.
