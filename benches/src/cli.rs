@@ -70,13 +70,20 @@ fn run(bench: &Bench, chosen: &[&'static Row], mut output: Option<File>) -> Resu
     let began = Instant::now();
     say(&table::preamble(bench))?;
     let mut summary = vec![table::SUMMARY.to_owned()];
+    let mut short = Vec::new();
     for row in chosen {
+        let since = Instant::now();
         let entries = bench.run(row);
         say(&table::detail(bench, row, &entries))?;
+        say(&format!("Took {:.0} s.", since.elapsed().as_secs_f64()))?;
         summary.push(table::summary_line(bench, row, &entries));
+        short.extend(table::short_line(bench, row, &entries));
     }
     say("\n## Summary\n\n÷: how many times better pipewright is.\n")?;
     say(&summary.join("\n"))?;
+    if !short.is_empty() {
+        say(&format!("\n{}", short.join("\n")))?;
+    }
     let seconds = began.elapsed().as_secs();
     say(&format!("\nTook {seconds} s; load average {} at the end.", machine::load()))
 }

@@ -97,7 +97,7 @@ impl Bench {
 
     /// The most threads at once, seen from outside in a run that is not timed.
     fn threads(&self, row: &Row, peer: &Peer) -> Option<u64> {
-        let mut command = self.command(row, peer, row.small_load())?;
+        let mut command = self.command(row, peer, row.watched_load())?;
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
         let status = format!("/proc/{}/status", child.id());
         let mut most = None;

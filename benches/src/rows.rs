@@ -19,7 +19,7 @@ pub enum Unit {
     MicrosEach,
     /// Half of the lines took no longer than this from the child's write to the reader.
     Delay,
-    /// Memory per job, in KiB.
+    /// Resident memory per job, in bytes.
     Memory,
 }
 
@@ -46,11 +46,18 @@ pub struct Row {
     pub goals: &'static [Goal],
     /// What 1.00 is.
     pub base: &'static str,
+    /// Why the row falls short of its goals, where it does.
+    pub why: &'static str,
 }
 
 const MIB: u64 = 1 << 20;
 /// Pieces, messages or live lines in a run under a tracer.
 const PIECES: u64 = 200;
+
+/// Children at once in such a run.
+const CHILDREN_TRACED: u64 = 100;
+/// Of the rows on one CPU.
+const SWITCHES: &str = "two threads on one CPU need at least one switch per write, and one by `sched_yield` takes some three times as long as a whole write between goroutines";
 
 const fn goal(against: &'static str, reach: f64, aim: f64) -> Goal {
     Goal { against, reach, aim: Some(aim) }
@@ -74,8 +81,19 @@ const ROW: Row = Row {
     check: check::ended,
     goals: &[],
     base: "std",
+    why: "",
 };
 const QUICK_CALL: Row = Row { ops: 300, warmups: 20, ..ROW };
+const OPTION: Row = Row {
+    size: 4096 * MIB,
+    ops: 60,
+    warmups: 5,
+    rounds: 2,
+    prepare: prepare::resident,
+    goals: &[at_least("std-plain", 1.0)],
+    base: "std-plain",
+    ..ROW
+};
 const BULK: Row = Row { unit: Unit::Throughput, size: 512 * MIB, ..ROW };
 const MEMORY: Row = Row { unit: Unit::Throughput, check: check::passed, base: "go", ..ROW };
 
@@ -109,6 +127,12 @@ pub const ROWS: &[Row] = &[
         base: "std-plain",
         ..ROW
     },
+    Row { name: "option-fd", title: "one option, 4 GiB resident: a descriptor mapped", ..OPTION },
+    Row { name: "option-group", title: "one option, 4 GiB resident: a process group", ..OPTION },
+    Row { name: "option-session", title: "one option, 4 GiB resident: a session", ..OPTION },
+    Row { name: "option-rlimit", title: "one option, 4 GiB resident: a resource limit", ..OPTION },
+    Row { name: "option-cwd", title: "one option, 4 GiB resident: a working directory", ..OPTION },
+    Row { name: "option-umask", title: "one option, 4 GiB resident: a umask", ..OPTION },
     Row {
         name: "many-fds",
         title: "start and wait with 19,900 descriptors open",
@@ -239,6 +263,7 @@ pub const ROWS: &[Row] = &[
         piece: 64,
         prepare: prepare::one_cpu,
         goals: &[goal("go", 0.3, 0.6)],
+        why: SWITCHES,
         ..MEMORY
     },
     Row {
@@ -248,6 +273,7 @@ pub const ROWS: &[Row] = &[
         piece: 4096,
         prepare: prepare::one_cpu,
         goals: &[goal("go", 0.3, 0.6)],
+        why: SWITCHES,
         ..MEMORY
     },
     Row {
@@ -267,6 +293,7 @@ pub const ROWS: &[Row] = &[
         prepare: prepare::one_cpu,
         check: check::counted,
         goals: &[goal("go", 0.3, 0.6)],
+        why: "a round trip is two switches of threads, which take some three times as long as those of goroutines",
         ..MEMORY
     },
     Row {
@@ -302,16 +329,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "stages-10", title: "cost of a stage, of 10", ops: 20, size: 10, ..STAGES },
     Row { name: "stages-100", title: "cost of a stage, of 100", ops: 2, size: 100, ..STAGES },
     Row { name: "stages-200", title: "cost of a stage, of 200", ops: 1, size: 200, ..STAGES },
-    Row {
-        name: "memory",
-        title: "memory per running job, captured, of 500",
-        unit: Unit::Memory,
-        size: 500,
-        rounds: 2,
-        prepare: prepare::many_files,
-        check: check::as_many,
-        ..ROW
-    },
+    Row { name: "memory", title: "memory per running job, stdout and stderr captured, of 1,000", ..RUNNING },
+    Row { name: "memory-bare", title: "memory per running job, nothing captured, of 1,000", ..RUNNING },
     Row {
         name: "plan",
         title: "a command of ten arguments built, cloned, planned",
@@ -327,6 +346,9 @@ const CHILDREN: Row =
     Row { unit: Unit::MicrosEach, rounds: 3, prepare: prepare::many_files, check: check::as_many, ..ROW };
 const STAGES: Row =
     Row { unit: Unit::MicrosEach, rounds: 3, prepare: prepare::many_files, check: check::as_many, ..ROW };
+
+const RUNNING: Row =
+    Row { unit: Unit::Memory, size: 1000, rounds: 2, prepare: prepare::many_files, check: check::as_many, ..ROW };
 
 pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
@@ -351,11 +373,18 @@ impl Row {
             Unit::Lines => self.size / 64,
             Unit::Delay => PIECES,
             _ if self.is_ping() => PIECES,
+            _ if self.is_per_child() => self.size.min(CHILDREN_TRACED),
             // What is resident or open is the same in every run that counts.
             Unit::Micros if self.name != "plan" => self.size / 256,
             _ => self.size,
         };
         Load { size, ops: 1, warmups: self.warmups.min(1) }
+    }
+
+    /// The work of a run whose threads are counted: less, but for the children that may be what the threads are for.
+    pub fn watched_load(&self) -> Load {
+        let small = self.small_load();
+        if self.is_per_child() { Load { size: self.size, ..small } } else { small }
     }
 
     /// What system calls are counted by, and how many of it that smaller work is.
@@ -366,9 +395,13 @@ impl Row {
             Unit::Lines => ("1,000 lines", self.small_load().size as f64 / 1e3),
             Unit::Delay => ("line", PIECES as f64),
             _ if self.is_ping() => ("round trip", PIECES as f64),
-            Unit::MicrosEach | Unit::Millis | Unit::Memory => ("child", self.size as f64),
             Unit::Micros => ("operation", 1.0),
+            _ => ("child", self.small_load().size as f64),
         }
+    }
+
+    fn is_per_child(&self) -> bool {
+        !self.is_ping() && matches!(self.unit, Unit::MicrosEach | Unit::Millis | Unit::Memory)
     }
 
     fn is_ping(&self) -> bool {

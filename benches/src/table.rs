@@ -40,6 +40,18 @@ pub fn summary_line(bench: &Bench, row: &Row, entries: &[Entry]) -> String {
     format!("| {} | {} | {figure} | {std} | {best} | {raw} | {reach} | {aim} | {reached} |", row.name, row.title)
 }
 
+/// Why a row falls short, if it does.
+pub fn short_line(bench: &Bench, row: &Row, entries: &[Entry]) -> Option<String> {
+    let medians = Medians::of(row, row.load(bench.quick), entries);
+    let ours = medians.get("pipewright")?;
+    let is_short = row
+        .goals
+        .iter()
+        .any(|goal| medians.against(row, goal.against).is_some_and(|that| ratio(row, ours, that) < goal.reach));
+    let why = if row.why.is_empty() { "not explained yet" } else { row.why };
+    is_short.then(|| format!("- `{}` falls short: {why}.", row.name))
+}
+
 /// All contenders of a row.
 pub fn detail(bench: &Bench, row: &Row, entries: &[Entry]) -> String {
     let load = row.load(bench.quick);
@@ -140,7 +152,7 @@ fn unit(unit: Unit) -> &'static str {
         Unit::Lines => "million lines/s",
         Unit::MicrosEach => "µs each",
         Unit::Delay => "µs",
-        Unit::Memory => "KiB each",
+        Unit::Memory => "bytes each",
     }
 }
 

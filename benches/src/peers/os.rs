@@ -59,9 +59,9 @@ pub fn delays(stream: impl Read) -> Result<Delays> {
     Ok(delays)
 }
 
-/// Memory of this process now, in KiB.
+/// Resident memory of this process now, in bytes.
 pub fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
 }

@@ -2,6 +2,8 @@
 
 use std::hint::black_box;
 use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use pipewright::fd::{self, PollSet};
 use pipewright::{Cmd, Job as Running, Output, Pipeline, Redirect, Resource};
@@ -16,6 +18,15 @@ pub fn job(row: &str) -> Option<Job> {
         "capture" => |task| capture(&command(task, &["hello"])),
         "three" => |task| pipeline(task, [&["nop"], &["nop"], &["nop"]]),
         "options" => options,
+        "option-fd" => |task| {
+            let fd = std::io::stderr().as_fd().try_clone_to_owned()?;
+            status(&command(task, &["nop"]).map_fd(fd, 3))
+        },
+        "option-group" => |task| status(&command(task, &["nop"]).process_group(0)),
+        "option-session" => |task| status(&command(task, &["nop"]).new_session(true)),
+        "option-rlimit" => |task| status(&command(task, &["nop"]).rlimit(Resource::Core, 64, 64)),
+        "option-cwd" => |task| status(&command(task, &["nop"]).current_dir("/")),
+        "option-umask" => |task| status(&command(task, &["nop"]).umask(0o027)),
         "pipeline" => |task| pipeline(task, [&["generate", &task.size_text()], &["cat"], &["sink", &task.size_text()]]),
         "bulk" => |task| capture(&command(task, &["generate", &task.size_text()])),
         "reuse" => reuse,
@@ -27,7 +38,8 @@ pub fn job(row: &str) -> Option<Job> {
         "tee" => |task| tee(task, None),
         "delay" => delay,
         "thousand" => thousand,
-        "memory" => memory,
+        "memory" => |task| memory(task, true),
+        "memory-bare" => |task| memory(task, false),
         "children-1" | "children-10" | "children-100" | "children-1000" | "children-2000" => children,
         "stages-1" | "stages-10" | "stages-100" | "stages-200" => stages,
         "plan" => plan,
@@ -65,24 +77,17 @@ fn outcome(output: Output) -> Outcome {
 }
 
 fn spawn(task: &Task) -> Result<Outcome> {
-    Outcome::codes([code(command(task, &["nop"]).status()?)])
+    status(&command(task, &["nop"]))
+}
+
+fn status(command: &Cmd) -> Result<Outcome> {
+    Outcome::codes([code(command.status()?)])
 }
 
 fn options(task: &Task) -> Result<Outcome> {
     let command = command(task, &["nop"]).new_session(true).umask(0o027).current_dir("/");
-    let command = command.rlimit(Resource::Core, 64, 64).map_fd(std::io::stderr().try_clone_to_owned()?, 3);
-    Outcome::codes([code(command.status()?)])
-}
-
-/// A copy of a descriptor of this process's.
-trait ToOwnedFd {
-    fn try_clone_to_owned(&self) -> std::io::Result<std::os::fd::OwnedFd>;
-}
-
-impl<F: std::os::fd::AsFd> ToOwnedFd for F {
-    fn try_clone_to_owned(&self) -> std::io::Result<std::os::fd::OwnedFd> {
-        self.as_fd().try_clone_to_owned()
-    }
+    let fd = std::io::stderr().as_fd().try_clone_to_owned()?;
+    status(&command.rlimit(Resource::Core, 64, 64).map_fd(fd, 3))
 }
 
 fn capture(command: &Cmd) -> Result<Outcome> {
@@ -197,12 +202,8 @@ fn thousand(task: &Task) -> Result<Outcome> {
 
 /// The same by jobs that capture: each has what it needs to move its bytes.
 fn jobs(task: &Task) -> Result<Outcome> {
-    finish(start(task, "500")?)
-}
-
-fn start(task: &Task, millis: &str) -> Result<Vec<Running>> {
-    let start = |_| Ok(command(task, &["sleep", millis]).stdout(Redirect::capture()).spawn()?);
-    (0..task.size).map(start).collect()
+    let start = |_| Ok(command(task, &["sleep", "500"]).stdout(Redirect::capture()).spawn()?);
+    finish((0..task.size).map(start).collect::<Result<_>>()?)
 }
 
 fn finish(jobs: Vec<Running>) -> Result<Outcome> {
@@ -215,12 +216,20 @@ fn finish(jobs: Vec<Running>) -> Result<Outcome> {
     Ok(all)
 }
 
-fn memory(task: &Task) -> Result<Outcome> {
+/// Jobs that run until a pipe which they all read has no writer.
+fn memory(task: &Task, captured: bool) -> Result<Outcome> {
+    let (held, hold) = std::io::pipe()?;
+    let held = Arc::new(OwnedFd::from(held));
     let before = resident()?;
-    let jobs = start(task, "1500")?;
-    let with = resident()?;
-    let all = finish(jobs)?;
-    Ok(Outcome { figure: Some((with - before) as f64 / task.size as f64), ..all })
+    let start = |_| {
+        let command = command(task, &["cat"]).stdin(Redirect::shared_fd(Arc::clone(&held)));
+        let capture = Redirect::capture;
+        Ok(if captured { command.stdout(capture()).stderr(capture()) } else { command }.spawn()?)
+    };
+    let jobs = (0..task.size).map(start).collect::<Result<Vec<_>>>()?;
+    let each = (resident()? as f64 - before as f64) / task.size as f64;
+    drop(hold);
+    Ok(Outcome { figure: Some(each), ..finish(jobs)? })
 }
 
 fn children(task: &Task) -> Result<Outcome> {

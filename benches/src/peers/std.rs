@@ -2,7 +2,8 @@
 
 use std::io::{Error, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use super::os::{check_lines, code, delays, resident, with_options};
@@ -24,8 +25,9 @@ pub fn job(row: &str) -> Option<Job> {
         "relay" => relay,
         "tee" => tee,
         "delay" => delay,
-        "thousand" => |task| thousand(task, "500", false),
-        "memory" => |task| thousand(task, "1500", true),
+        "thousand" => thousand,
+        "memory" => memory,
+        "memory-bare" => memory_bare,
         "children-1" | "children-10" | "children-100" | "children-1000" | "children-2000" => children,
         "stages-1" | "stages-10" | "stages-100" | "stages-200" => stages,
         _ => return memory::std_job(row),
@@ -34,7 +36,7 @@ pub fn job(row: &str) -> Option<Job> {
 
 /// The fast path, as a yardstick for what is done with options.
 pub fn plain_job(row: &str) -> Option<Job> {
-    (row == "options").then_some(spawn as Job)
+    (row == "options" || row.starts_with("option-")).then_some(spawn as Job)
 }
 
 fn command(task: &Task, args: &[&str]) -> Command {
@@ -141,28 +143,67 @@ fn tee(task: &Task) -> Result<Outcome> {
 }
 
 /// A thread for each, as there is no other way to read from many at once.
-fn thousand(task: &Task, millis: &str, memory: bool) -> Result<Outcome> {
-    let before = resident()?;
+fn thousand(task: &Task) -> Result<Outcome> {
     let program = &task.child;
-    let mut with = before;
     let results: Vec<std::io::Result<Output>> = thread::scope(|scope| {
-        let run = || Command::new(program).args(["sleep", millis]).stderr(Stdio::inherit()).output();
+        let run = || Command::new(program).args(["sleep", "500"]).stderr(Stdio::inherit()).output();
         let threads: Vec<_> = (0..task.size).map(|_| scope.spawn(run)).collect();
-        if memory {
-            // All of them run by then, and none has ended.
-            thread::sleep(Duration::from_millis(1000));
-            with = resident().unwrap_or(0);
-        }
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(Error::other("panicked")))).collect()
+        threads.into_iter().map(joined).collect()
     });
+    all_of(results)
+}
+
+fn joined(thread: ScopedJoinHandle<'_, std::io::Result<Output>>) -> std::io::Result<Output> {
+    thread.join().unwrap_or_else(|_| Err(Error::other("panicked")))
+}
+
+fn all_of(results: Vec<std::io::Result<Output>>) -> Result<Outcome> {
     let mut all = Outcome::default();
     for result in results {
         let one = result?;
         all.codes.push(code(one.status));
         all.stdout.extend(one.stdout);
     }
-    all.figure = memory.then_some((with - before) as f64 / task.size as f64);
     Ok(all)
+}
+
+/// Children that run until a pipe which they all read has no writer, each with a thread.
+fn memory(task: &Task) -> Result<Outcome> {
+    let (held, hold) = std::io::pipe()?;
+    let before = resident()?;
+    let (program, started) = (&task.child, AtomicU64::new(0));
+    let (results, with) = thread::scope(|scope| {
+        let run = || {
+            let held = held.try_clone();
+            let mut command = Command::new(program);
+            command.arg("cat").stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = held.and_then(|held| command.stdin(held).spawn());
+            // The command holds a descriptor.
+            drop(command);
+            started.fetch_add(1, Relaxed);
+            child?.wait_with_output()
+        };
+        let threads: Vec<_> = (0..task.size).map(|_| scope.spawn(run)).collect();
+        while started.load(Relaxed) < task.size {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let with = resident();
+        drop(hold);
+        (threads.into_iter().map(joined).collect(), with)
+    });
+    let figure = Some((with? as f64 - before as f64) / task.size as f64);
+    Ok(Outcome { figure, ..all_of(results)? })
+}
+
+/// The same, but for what nobody captures.
+fn memory_bare(task: &Task) -> Result<Outcome> {
+    let (held, hold) = std::io::pipe()?;
+    let before = resident()?;
+    let start = |_| command(task, &["cat"]).stdin(held.try_clone()?).spawn();
+    let children = (0..task.size).map(start).collect::<std::io::Result<Vec<_>>>()?;
+    let figure = Some((resident()? as f64 - before as f64) / task.size as f64);
+    drop(hold);
+    Ok(Outcome { figure, ..wait_all(children)? })
 }
 
 fn children(task: &Task) -> Result<Outcome> {

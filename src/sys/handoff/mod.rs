@@ -10,23 +10,40 @@
 //! | `CLAIMED` | that reader, when it has copied; bytes are left | `OFFERED` |
 //! | | when none are left, or `RETURN` asks for the rest | `IDLE` |
 //!
-//! Beside the phase the word holds who is closed (`R_CLOSED`, `W_CLOSED`: set for good), who sleeps (`R_ASLEEP`, `W_ASLEEP`), and `RETURN`.
+//! A reader that has to wait lends its slices as well, so that the next write is over without a switch of threads:
+//!
+//! | loan | who leaves it | to |
+//! |---|---|---|
+//! | `NONE` | the reader, with a loan written down, in the phase `IDLE`, unless a side is closed | `LENT` |
+//! | `LENT` | a writer that has something | `FILLING` |
+//! | | the reader that takes it back: a deadline, a closing, bytes in the ring | `NONE` |
+//! | `FILLING` | that writer, when it has copied | `FILLED` |
+//! | `FILLED` | the reader | `NONE` |
+//!
+//! Nothing is offered while a loan is `LENT`: it is filled first. An offer may come before the reader has seen that its loan is `FILLED`; the loan is
+//! then read first.
+//!
+//! Beside these the word holds who is closed (`R_CLOSED`, `W_CLOSED`: set for good), who sleeps (`R_ASLEEP`, `W_ASLEEP`), and `RETURN`.
 //!
 //! **Why the copy is sound.** The offer points to the writer's slices. It is written in `IDLE`, by who has the writers' turn, and used in `CLAIMED`, by who
 //! made it so; no two threads can. The writer goes back to its caller only after `IDLE`: it finds the phase there, or takes
 //! an `OFFERED` there itself, or, when that fails, asks for the rest and waits until the reader has copied. That wait has no deadline and needs
 //! none: between `CLAIMED` and the next phase the reader does nothing but copy, and runs no code of a caller's. A guard does the same if the writer should
-//! unwind. A closing changes no phase.
+//! unwind. A closing changes no phase. With the loan it is the same the other way round: it is written in `NONE` by who has the readers' turn, used in
+//! `FILLING` by who made it so, and the reader goes back to its caller only after `NONE`.
 //!
-//! **Why nothing is lost.** `taken` counts in the offer what was copied, and the writer reads it after `IDLE`. No offer is made once the writers' side
-//! is closed: the same compare-and-swap checks both. So a reader that finds `IDLE` and `W_CLOSED` has seen the last offer. With a ring it then takes the
-//! writers' turn for a moment: no write is half done then, and none that comes later will begin.
+//! **Why nothing is lost.** `taken` counts in the offer what was copied, and the writer reads it after `IDLE`; `filled` does it in the loan. No offer is
+//! made and no loan filled once the writers' side is closed: the same compare-and-swap checks both. So a reader that finds `IDLE` and `W_CLOSED`, and has
+//! taken back its loan, has seen the last bytes. With a ring it then takes the writers' turn for a moment: no write is half done then, and none that comes
+//! later will begin. A loan is filled only past a ring that is empty.
 
 #![expect(unsafe_code, reason = "slices that another thread lends, and a ring that two threads share")]
 
 mod cpu;
+mod loan;
 #[cfg(all(test, loom))]
 mod models;
+mod offer;
 mod park;
 mod ring;
 mod slices;
@@ -37,10 +54,11 @@ mod turn;
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
-use std::{ptr, slice};
 
 use crate::clock::Deadline;
-use park::{Patience, TimedOut, Word, gather, look_briefly};
+use loan::Loan;
+use offer::Offer;
+use park::{Patience, TimedOut, Word, empties_soon, gather, look_briefly};
 use ring::Ring;
 use slices::Slices;
 use sync::{Apart, AtomicU32, UnsafeCell, fence};
@@ -56,6 +74,10 @@ const R_CLOSED: u32 = 1 << 3;
 const W_CLOSED: u32 = 1 << 4;
 const R_ASLEEP: u32 = 1 << 5;
 const W_ASLEEP: u32 = 1 << 6;
+const LOAN: u32 = 0b11 << 7;
+const LENT: u32 = 0b01 << 7;
+const FILLING: u32 = 0b10 << 7;
+const FILLED: u32 = 0b11 << 7;
 
 /// A write from this size on is handed to a reader that is there, past an empty ring.
 const DIRECT: usize = if cfg!(all(test, loom)) {
@@ -102,10 +124,11 @@ pub(crate) struct Handoff {
     skips: (AtomicU32, AtomicU32),
 }
 
-/// The word and what it guards, in one cache line.
+/// The word and what it guards, close to each other.
 struct Meeting {
     word: Word,
     offer: UnsafeCell<Offer>,
+    loan: UnsafeCell<Loan>,
 }
 
 struct Queue {
@@ -113,20 +136,14 @@ struct Queue {
     patience: Patience,
 }
 
-/// What the writer lends.
-struct Offer {
-    first: *const [u8],
-    rest: (*const IoSlice<'static>, usize),
-    taken: usize,
-}
-
-// SAFETY: the pointers in the offer are used under the protocol above.
+// SAFETY: the pointers in the offer and in the loan are used under the protocol above.
 unsafe impl Send for Handoff {}
 // SAFETY: as above.
 unsafe impl Sync for Handoff {}
 
 /// What a reader finds.
 enum Found {
+    Filled(usize),
     Closed,
     Kept,
     Offered(u32),
@@ -136,11 +153,10 @@ enum Found {
 impl Handoff {
     /// With a capacity of 0 a write waits until it is read.
     pub(crate) fn new(capacity: usize) -> Self {
-        let empty = Slices::new(&[]);
-        let offer = Offer { first: empty.first, rest: (ptr::null(), 0), taken: 0 };
+        let (offer, loan) = (UnsafeCell::new(Offer::none()), UnsafeCell::new(Loan::none()));
         let queue = || Apart(Queue { turn: Turn::new(), patience: Patience::new() });
         Handoff {
-            meeting: Apart(Meeting { word: Word::new(), offer: UnsafeCell::new(offer) }),
+            meeting: Apart(Meeting { word: Word::new(), offer, loan }),
             readers: queue(),
             writers: queue(),
             ring: (capacity > 0).then(|| Ring::new(capacity)),
@@ -177,8 +193,8 @@ impl Handoff {
         let _turn = self.readers.turn.take(deadline)?;
         self.readers.patience.note();
         loop {
-            let patience = (&self.readers.patience, &self.writers.patience);
-            match self.meeting.word.wait(R_ASLEEP, patience, deadline, |state| self.find(state))? {
+            match self.await_writers(into, deadline)? {
+                Found::Filled(count) => return Ok(count),
                 Found::Closed => return Err(Stop::Closed),
                 Found::Kept => {
                     if let Some(ring) = &self.ring {
@@ -192,9 +208,8 @@ impl Handoff {
                     }
                 }
                 Found::Offered(state) => {
-                    let claimed = state & !PHASE | CLAIMED;
-                    if self.meeting.word.value.compare_exchange(state, claimed, Acquire, Relaxed).is_ok() {
-                        return Ok(self.accept(into));
+                    if let Some(count) = self.claim(state, into) {
+                        return Ok(count);
                     }
                 }
                 Found::Ended => {
@@ -211,6 +226,18 @@ impl Handoff {
         }
     }
 
+    /// Waits for something to read. Who waits for longer than a moment lends its slices meanwhile.
+    fn await_writers(&self, into: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<Found, TimedOut> {
+        let word = &self.meeting.word;
+        let patience = (&self.readers.patience, &self.writers.patience);
+        if let Some(found) = word.watch(patience, |state| self.find(state)) {
+            return Ok(found);
+        }
+        let check = |state| if state & LOAN == FILLED { Some(Found::Filled(0)) } else { self.find(state) };
+        let (found, filled) = self.lend(into, || word.rest(R_ASLEEP, patience, deadline, check));
+        if filled > 0 { Ok(Found::Filled(filled)) } else { found }
+    }
+
     fn find(&self, state: u32) -> Option<Found> {
         if state & R_CLOSED != 0 {
             Some(Found::Closed)
@@ -220,38 +247,6 @@ impl Handoff {
             Some(Found::Offered(state))
         } else {
             (state & W_CLOSED != 0).then_some(Found::Ended)
-        }
-    }
-
-    /// Copies what was claimed. Nothing in here panics.
-    fn accept(&self, into: &mut [IoSliceMut<'_>]) -> usize {
-        let (copied, is_over) = self.meeting.offer.with_mut(|offer| {
-            // SAFETY: the phase is `CLAIMED`, by this thread: nobody else uses the offer.
-            let offer = unsafe { &mut *offer };
-            // SAFETY: the writer lends its slices until the phase is `IDLE`.
-            let first = unsafe { &*offer.first };
-            // SAFETY: as above.
-            let rest = unsafe { slice::from_raw_parts(offer.rest.0, offer.rest.1) };
-            let mut left = Slices { first, rest };
-            let copied = left.copy_to(into);
-            offer.first = left.first;
-            offer.rest = (left.rest.as_ptr(), left.rest.len());
-            offer.taken += copied;
-            (copied, left.is_empty())
-        });
-        let word = &self.meeting.word.value;
-        let mut state = word.load(Relaxed);
-        loop {
-            let is_over = is_over || state & RETURN != 0;
-            let next = if is_over { state & !(PHASE | RETURN) | IDLE } else { state & !PHASE | OFFERED };
-            match word.compare_exchange_weak(state, next, AcqRel, Relaxed) {
-                Err(now) => state = now,
-                Ok(_) if is_over => {
-                    self.wake(state, W_ASLEEP);
-                    return copied;
-                }
-                Ok(_) => return copied,
-            }
         }
     }
 
@@ -267,7 +262,7 @@ impl Handoff {
         let _turn = self.writers.turn.take(deadline)?;
         self.writers.patience.note();
         let (written, stop) = match &self.ring {
-            None => self.offer(left, 0, |handoff| handoff.await_readers(deadline)),
+            None => self.pass(&mut left, deadline),
             Some(ring) => self.keep(ring, &mut left, deadline),
         };
         match stop {
@@ -276,66 +271,18 @@ impl Handoff {
         }
     }
 
-    /// Lends slices to readers while `wait` waits; how many bytes they took, and what they took not all for. For who has the
-    /// writers' turn.
-    fn offer(
-        &self,
-        left: Slices<'_>,
-        flags: u32,
-        wait: impl FnOnce(&Handoff) -> Option<Stop>,
-    ) -> (usize, Option<Stop>) {
-        self.meeting.offer.with_mut(|offer| {
-            let rest = (left.rest.as_ptr().cast(), left.rest.len());
-            // SAFETY: the phase is `IDLE` and the writers' turn ours: nobody else uses the offer.
-            unsafe { *offer = Offer { first: left.first, rest, taken: 0 } };
-        });
-        let word = &self.meeting.word.value;
-        let mut state = word.load(Relaxed);
+    /// Waits until readers have taken all. For who has the writers' turn.
+    fn pass(&self, left: &mut Slices<'_>, deadline: Deadline) -> (usize, Option<Stop>) {
+        let mut written = 0;
         loop {
-            if let Some(stop) = closed_to_writers(state) {
-                return (0, Some(stop));
+            written += self.fill(left);
+            if left.is_empty() {
+                return (written, None);
             }
-            match word.compare_exchange_weak(state, state | OFFERED | flags, AcqRel, Relaxed) {
-                Err(now) => state = now,
-                Ok(_) => break,
+            if let Some((taken, stop)) = self.offer(*left, 0, |handoff| handoff.await_readers(deadline)) {
+                return (written + taken, stop);
             }
         }
-        let lent = Lent(self);
-        self.wake(state, R_ASLEEP);
-        let stop = wait(self);
-        drop(lent);
-        // SAFETY: the phase is `IDLE` and the writers' turn ours.
-        let taken = self.meeting.offer.with(|offer| unsafe { (*offer).taken });
-        (taken, stop)
-    }
-
-    /// Waits for the phase `IDLE`.
-    fn await_readers(&self, deadline: Deadline) -> Option<Stop> {
-        let patience = (&self.writers.patience, &self.readers.patience);
-        let check = |state| if state & PHASE == IDLE { Some(None) } else { closed_to_writers(state).map(Some) };
-        self.meeting.word.wait(W_ASLEEP, patience, deadline, check).unwrap_or(Some(Stop::TimedOut))
-    }
-
-    /// Ends the phase `OFFERED`, and sees `CLAIMED` out.
-    fn take_back(&self) {
-        let word = &self.meeting.word.value;
-        let mut state = word.load(Acquire);
-        loop {
-            let next = match state & PHASE {
-                IDLE => return,
-                OFFERED => state & !(PHASE | RETURN) | IDLE,
-                _ => state | RETURN,
-            };
-            match word.compare_exchange_weak(state, next, AcqRel, Acquire) {
-                Err(now) => state = now,
-                Ok(_) if next & PHASE == IDLE => return,
-                Ok(_) => break,
-            }
-        }
-        let patience = (&self.writers.patience, &self.readers.patience);
-        let is_idle = |state| (state & PHASE == IDLE).then_some(());
-        // Without a deadline it cannot time out.
-        let _ = self.meeting.word.wait(W_ASLEEP, patience, Deadline::NEVER, is_idle);
     }
 
     /// Puts all into the ring, or into the hands of a reader that is there. For who has the writers' turn.
@@ -346,11 +293,13 @@ impl Handoff {
             if let Some(stop) = closed_to_writers(state) {
                 return (written, Some(stop));
             }
-            if left.has(DIRECT) && state & R_ASLEEP == 0 && ring.is_empty() {
-                let taken = self.hand_over(*left);
-                left.skip(taken);
+            if left.has(DIRECT) {
+                let taken = self.hand_over(ring, left);
                 written += taken;
-                if taken > 0 && !left.is_empty() {
+                if left.is_empty() {
+                    return (written, None);
+                }
+                if taken > 0 {
                     continue;
                 }
             }
@@ -369,27 +318,47 @@ impl Handoff {
         }
     }
 
-    /// Offers a big write for a moment: a reader that comes just then spares a copy.
-    fn hand_over(&self, left: Slices<'_>) -> usize {
+    /// Hands a big write to a reader that waits, or comes within a moment. That spares a copy, and the way through a ring that is
+    /// larger than a cache.
+    fn hand_over(&self, ring: &Ring, left: &mut Slices<'_>) -> usize {
+        let filled = if ring.is_empty() { self.fill(left) } else { 0 };
+        if filled > 0 {
+            return filled;
+        }
         let (skip, next) = &self.skips;
         let skips = skip.load(Relaxed);
         if skips > 0 {
             skip.store(skips - 1, Relaxed);
             return 0;
         }
-        let briefly = |handoff: &Handoff| {
-            let is_taken = || handoff.state() & PHASE != OFFERED;
-            look_briefly(&handoff.readers.patience, is_taken);
-            None
-        };
-        let (taken, _) = self.offer(left, RETURN, briefly);
-        if taken > 0 {
+        let taken = self.hand_over_soon(ring, left);
+        // One that reads little at a time is better served by the ring.
+        if taken >= DIRECT {
             next.store(1, Relaxed);
         } else {
             let skips = next.load(Relaxed);
             skip.store(skips, Relaxed);
             next.store((skips * 2).min(MOST_SKIPPED), Relaxed);
         }
+        taken
+    }
+
+    fn hand_over_soon(&self, ring: &Ring, left: &mut Slices<'_>) -> usize {
+        if !empties_soon(&self.readers.patience, || ring.len()) {
+            return 0;
+        }
+        let filled = self.fill(left);
+        if filled > 0 {
+            return filled;
+        }
+        let briefly = |handoff: &Handoff| {
+            look_briefly(&handoff.readers.patience, || handoff.state() & PHASE != OFFERED);
+            None
+        };
+        let Some((taken, _)) = self.offer(*left, RETURN, briefly) else {
+            return self.fill(left);
+        };
+        left.skip(taken);
         taken
     }
 
@@ -402,15 +371,6 @@ impl Handoff {
         if state & whom != 0 {
             self.meeting.word.wake(whom);
         }
-    }
-}
-
-/// Slices are lent until this is dropped.
-struct Lent<'h>(&'h Handoff);
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        self.0.take_back();
     }
 }
 

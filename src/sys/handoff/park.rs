@@ -34,9 +34,15 @@ const LEAST_YIELDS: u32 = if YIELDS < 2 { YIELDS } else { 2 };
 const GATHER_PAUSES: u32 = 40;
 /// So often and no more: a writer that drips must not hold back what there is. Some 40 us in all.
 const GATHERINGS: u32 = 8;
+/// As often as that a writer looks, some 5 us each, whether the reader gets on.
+const EMPTYINGS: u32 = 20;
 /// How often to give way to the other side on one processor, and then sleep once.
 const PER_SLEEP: u32 = 64;
-/// A sleep as short as this would better have been spent awake.
+/// The first of so many times is timed: a clock costs a twentieth of a switch of threads.
+const PER_TIMING: u32 = 8;
+/// How often to sleep at once after the processor that was given away came back late.
+const PER_SLOW: u32 = 32;
+/// A sleep as short as this would better have been spent awake, and giving way for longer asleep.
 const SHORT: Duration = Duration::from_micros(200);
 
 /// How long a side looks before it sleeps: halved by each long sleep, so that waiting for something slow costs next to nothing.
@@ -47,8 +53,10 @@ pub(super) struct Patience {
     yields: Guess,
     /// Where the side was last at work; the other side looks at it.
     cpu: Apart<Guess>,
-    /// How often it gave way to the other on its own processor.
+    /// How often it gave way to others.
     gave_way: Guess,
+    /// How often it is not to.
+    busy: Guess,
 }
 
 impl Patience {
@@ -58,6 +66,7 @@ impl Patience {
             yields: Guess::new(YIELDS),
             cpu: Apart(Guess::new(u32::MAX)),
             gave_way: Guess::new(0),
+            busy: Guess::new(0),
         }
     }
 
@@ -75,11 +84,24 @@ impl Patience {
         super::cpu::current().is_none_or(|here| self.cpu.load(Relaxed) != here)
     }
 
-    /// Now and then, yes: two threads that only give way stay on one processor, while one that is woken is put where there is room.
-    fn has_given_way_enough(&self) -> bool {
+    /// Whether to give way, and whether to time it; none to sleep at once. That is for a busy machine, where others would run first, and a thread that is
+    /// woken gets a processor sooner than one that gave it away. And now and then for two threads on one processor: if they only give way they stay there, while
+    /// one that is woken is put where there is room.
+    fn gives_way(&self, beside: bool) -> Option<bool> {
+        let busy = self.busy.load(Relaxed);
+        if busy > 0 {
+            self.busy.store(busy - 1, Relaxed);
+            return None;
+        }
         let count = self.gave_way.load(Relaxed).wrapping_add(1);
         self.gave_way.store(count, Relaxed);
-        count % PER_SLEEP == 0
+        (beside || count % PER_SLEEP != 0).then_some(count % PER_TIMING == 1)
+    }
+
+    /// The processor came back late.
+    fn gave_way_for_long(&self) {
+        self.busy.store(PER_SLOW, Relaxed);
+        self.gave_way.store(0, Relaxed);
     }
 
     fn worked(&self) {
@@ -119,16 +141,50 @@ impl Word {
     pub(super) fn wait<T>(
         &self,
         mark: u32,
+        patience: (&Patience, &Patience),
+        deadline: Deadline,
+        check: impl Fn(u32) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        match self.watch(patience, &check) {
+            Some(found) => Ok(found),
+            None => self.rest(mark, patience, deadline, check),
+        }
+    }
+
+    /// The first part of a wait: as long as the other side may be at it on another processor, and some 50 us at most.
+    pub(super) fn watch<T>(&self, (own, other): (&Patience, &Patience), check: impl Fn(u32) -> Option<T>) -> Option<T> {
+        let look = || check(self.value.load(Acquire));
+        let found = look();
+        if found.is_some() || !other.may_run_beside() {
+            return found;
+        }
+        for _ in 0..own.pauses.load(Relaxed) {
+            std::hint::spin_loop();
+            if let found @ Some(_) = look() {
+                own.worked();
+                return found;
+            }
+        }
+        None
+    }
+
+    /// The second: gives way, and then sleeps.
+    pub(super) fn rest<T>(
+        &self,
+        mark: u32,
         (own, other): (&Patience, &Patience),
         deadline: Deadline,
         check: impl Fn(u32) -> Option<T>,
     ) -> Result<T, TimedOut> {
-        if let Some(found) = check(self.value.load(Acquire)) {
+        let look = || check(self.value.load(Acquire));
+        if let Some(found) = look() {
             return Ok(found);
         }
-        if let Some(found) = look(own, other, deadline, || check(self.value.load(Acquire))) {
-            own.worked();
-            return Ok(found);
+        if let Some(is_timed) = own.gives_way(other.may_run_beside()) {
+            if let Some(found) = give_way(own, is_timed, deadline, look) {
+                own.worked();
+                return Ok(found);
+            }
         }
         let since = Instant::now();
         let result = self.sleep(mark, deadline, check);
@@ -163,24 +219,20 @@ impl Word {
     }
 }
 
-/// Looks for something for a while. The deadline is looked at where that costs little.
-fn look<T>(own: &Patience, other: &Patience, deadline: Deadline, find: impl Fn() -> Option<T>) -> Option<T> {
-    if other.may_run_beside() {
-        for _ in 0..own.pauses.load(Relaxed) {
-            std::hint::spin_loop();
-            if let found @ Some(_) = find() {
-                return found;
-            }
-        }
-    } else if own.has_given_way_enough() {
-        return None;
-    }
-    for _ in 0..own.yields.load(Relaxed) {
+/// Lets others run until there is something, for a while. The deadline is looked at where that costs little.
+fn give_way<T>(own: &Patience, is_timed: bool, deadline: Deadline, find: impl Fn() -> Option<T>) -> Option<T> {
+    for round in 0..own.yields.load(Relaxed) {
         if deadline.passed() {
             return None;
         }
+        let since = (is_timed && round == 0).then(Instant::now);
         std::thread::yield_now();
-        if let found @ Some(_) = find() {
+        let is_late = since.is_some_and(|since| since.elapsed() > SHORT);
+        if is_late {
+            own.gave_way_for_long();
+        }
+        let found = find();
+        if found.is_some() || is_late {
             return found;
         }
     }
@@ -197,6 +249,28 @@ pub(super) fn look_briefly(other: &Patience, find: impl Fn() -> bool) -> bool {
         std::hint::spin_loop();
         find()
     })
+}
+
+/// Waits while the other side takes what there is: `count` says how much that is. Whether nothing is left.
+pub(super) fn empties_soon(other: &Patience, count: impl Fn() -> usize) -> bool {
+    let mut seen = count();
+    if seen == 0 || PAUSES == 0 || !other.may_run_beside() {
+        return seen == 0;
+    }
+    for _ in 0..EMPTYINGS {
+        for _ in 0..PAUSES / 10 {
+            std::hint::spin_loop();
+            if count() == 0 {
+                return true;
+            }
+        }
+        let now = count();
+        if now == seen {
+            return false;
+        }
+        seen = now;
+    }
+    false
 }
 
 /// Lets small writes add up while the other side is at them: `count` says what there is.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{DIRECT, Handoff, Side, Stop};
+use super::{DIRECT, Handoff, LENT, LOAN, Side, Stop};
 use crate::clock::Deadline;
 
 const FEW: bool = cfg!(miri);
@@ -135,6 +135,53 @@ fn a_sleeper_is_woken() {
             reader.join().unwrap();
         });
     }
+}
+
+/// Waits until a reader lends its slices.
+fn await_loan(handoff: &Handoff) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while handoff.state() & LOAN != LENT {
+        assert!(Instant::now() < limit, "no reader lends");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_write_to_a_reader_that_waits_needs_no_time() {
+    for (capacity, count) in [(0, 1), (0, DIRECT), (7, DIRECT)] {
+        let handoff = Handoff::new(capacity);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut buffer = vec![0; DIRECT];
+                let read = read(&handoff, &mut buffer, Deadline::NEVER).unwrap();
+                buffer.truncate(read);
+                buffer
+            });
+            await_loan(&handoff);
+            assert_eq!(write(&handoff, &bytes(0, count), Deadline::at(Instant::now())), Ok(count));
+            assert_eq!(reader.join().unwrap(), bytes(0, count));
+        });
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_reader_that_waits_comes_after() {
+    let handoff = Handoff::new(0);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut buffer = [0; 4];
+            let mut all = Vec::new();
+            while let Ok(count) = read(&handoff, &mut buffer, Deadline::NEVER) {
+                all.extend_from_slice(&buffer[..count]);
+            }
+            all
+        });
+        await_loan(&handoff);
+        assert_eq!(write(&handoff, &bytes(0, 10), Deadline::NEVER), Ok(10));
+        await_loan(&handoff);
+        handoff.close(Side::Writer);
+        assert_eq!(reader.join().unwrap(), bytes(0, 10));
+    });
 }
 
 #[derive(Debug, Clone)]

@@ -84,6 +84,7 @@ fn the_bytes_come_in_order_whatever_the_sizes() {
             }
             assert_eq!(at, total);
             join(write);
+            progress();
         }
     });
 }
