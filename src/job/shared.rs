@@ -116,7 +116,7 @@ impl Shared {
     pub(super) fn watch(&self, watcher: Watcher, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
         let mut turn = self.turn();
         // Over, but for a moment.
-        while self.hub.is_closed() && matches!(*turn, Turn::Driven) {
+        while self.hub.is_ending() && matches!(*turn, Turn::Driven) {
             turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
         let output = match &*turn {

@@ -98,12 +98,18 @@ impl Drain {
 
     /// From now on its lines are [`heard`](Self::heard); those that a capture has whole are told at once. Bytes then come through this
     /// process, whatever they did before.
-    pub(super) fn listen(&mut self, each: impl FnMut(&[u8])) -> Result<(), FlowFailure> {
+    pub(super) fn listen(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), FlowFailure> {
         let so_far = self.sinks.iter().find_map(|sink| match sink {
             Sink::Capture(capture) => capture.whole(),
             _ => None,
         });
-        let ear = Ear::after(so_far.unwrap_or_default(), each);
+        let mut ear = Ear::after(so_far.unwrap_or_default(), &mut each);
+        if self.source.is_none() {
+            // Nothing comes any more.
+            ear.finish();
+            ear.heard().iter().for_each(|line| each(line));
+            return Ok(());
+        }
         if self.ear.is_some() {
             return Ok(());
         }

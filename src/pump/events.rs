@@ -120,6 +120,8 @@ struct State {
     calm: Vec<Watcher>,
     /// Those who have not heard of earlier lines.
     fresh: Vec<Watcher>,
+    /// The run has told its lines: who comes now hears of them when it is over.
+    lines_are_told: bool,
     closed: bool,
 }
 
@@ -198,8 +200,16 @@ impl Hub {
         self.is_watched.store(false, SeqCst);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state().closed
+    /// Whether the run has told its lines, and is over in a moment.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.state().lines_are_told
+    }
+
+    /// Those who came since the last call of [`fresh`](Self::fresh); there is none after this.
+    pub(super) fn last_fresh(&self) -> Vec<Watcher> {
+        let mut state = self.state();
+        state.lines_are_told = true;
+        std::mem::take(&mut state.fresh)
     }
 
     pub(super) fn is_watched(&self) -> bool {

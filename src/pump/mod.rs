@@ -255,6 +255,7 @@ impl Pump {
                 self.leaks.stream(flow.stream());
             }
         }
+        self.greet_last();
         self.see_to_the_rest();
         if !self.leaks.is_empty() {
             let Leaks { streams, processes, .. } = &self.leaks;

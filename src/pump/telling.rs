@@ -20,12 +20,22 @@ impl Pump {
     /// Tells those who came since the last call of the lines that were read before, as far as they are kept.
     pub(super) fn greet(&mut self) {
         let Some(hub) = self.hub.clone() else { return };
-        let fresh = hub.fresh();
+        self.tell_earlier_lines(&hub.fresh());
+    }
+
+    /// The same at the run's end, for the last time.
+    pub(super) fn greet_last(&mut self) {
+        if let Some(hub) = self.hub.clone() {
+            self.tell_earlier_lines(&hub.last_fresh());
+        }
+    }
+
+    fn tell_earlier_lines(&mut self, fresh: &[Watcher]) {
         if fresh.is_empty() {
             return;
         }
         for index in 0..self.flows.len() {
-            self.listen(index, &fresh);
+            self.listen(index, fresh);
         }
     }
 

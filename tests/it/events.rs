@@ -74,6 +74,19 @@ fn who_asks_when_the_run_is_over_hears_all_of_it() {
 }
 
 #[test]
+fn who_asks_while_the_run_comes_to_its_end_hears_all_of_it_too() {
+    isolated(|| {
+        for _ in 0..count(60, 3000) {
+            // Its own thread may be at any point by the time of the question.
+            let job = role("say").args(["1", "one\ntwo"]).stdout(Redirect::capture()).spawn().expect("it starts");
+            let heard = words(&job);
+            let lines: Vec<&String> = heard.iter().filter(|word| word.starts_with("line")).collect();
+            assert_eq!(lines, ["line Some(0) stdout one", "line Some(0) stdout two"], "{heard:?}");
+        }
+    });
+}
+
+#[test]
 fn lines_from_before_are_told_to_who_comes_in_the_middle() {
     isolated(|| {
         let cat = role("cat").stdin(Redirect::piped()).stdout(Redirect::capture());
