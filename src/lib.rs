@@ -183,6 +183,7 @@ mod stage;
 mod status;
 mod stdio;
 mod sys;
+pub mod testing;
 
 pub use cmd::settings::StatusPolicy;
 pub use cmd::which::which;

@@ -57,6 +57,7 @@ mod status;
 mod stolen;
 mod streams;
 mod support;
+mod testing;
 mod time;
 #[cfg(feature = "tracing")]
 mod tracing;

@@ -1,0 +1,6 @@
+//! For tests.
+
+mod capture;
+mod isolate;
+
+pub use capture::{Capture, Printed, Stderr, capture, capture_stderr, capture_stdout};
