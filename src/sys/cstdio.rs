@@ -16,24 +16,25 @@ unsafe extern "C" {
     static mut STDOUT: *mut libc::FILE;
 }
 
-/// Writes out what C's `printf` and its kin have kept back.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
+/// Writes out what C's `printf` and its kin have kept back. Of a stdout that is closed there is nothing to write out, as for Rust's own.
 pub(crate) fn flush_stdout() -> io::Result<()> {
-    // SAFETY: C's own variable, which is set before `main` and which nobody is to assign to.
-    let stdout = unsafe { STDOUT };
-    super::retry(|| {
-        // SAFETY: an open stream. Not `fflush(NULL)`: that waits for whoever is in a `getchar`.
-        super::check(unsafe { libc::fflush(stdout) })
-    })?;
-    Ok(())
+    match super::retry(flush) {
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(()),
+        result => result,
+    }
 }
 
-/// The same where the variable has no name that is known here: all streams.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
+fn flush() -> io::Result<()> {
+    // SAFETY: C's own variable, which is set before `main` and which nobody is to assign to.
+    let stdout = unsafe { STDOUT };
+    // SAFETY: an open stream. Not `fflush(NULL)`: that waits for whoever is in a `getchar`.
+    super::check(unsafe { libc::fflush(stdout) }).map(drop)
+}
+
+/// Where the variable has no name that is known here: all streams.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
-pub(crate) fn flush_stdout() -> io::Result<()> {
-    super::retry(|| {
-        // SAFETY: null stands for all streams.
-        super::check(unsafe { libc::fflush(std::ptr::null_mut()) })
-    })?;
-    Ok(())
+fn flush() -> io::Result<()> {
+    // SAFETY: null stands for all streams.
+    super::check(unsafe { libc::fflush(std::ptr::null_mut()) }).map(drop)
 }

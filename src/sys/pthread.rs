@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn a_panic_of_this_side_waits_for_the_other() {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
-        let mut done = false;
-        let mut work = || done = receiver.recv().is_err();
+        let (mut receiver, mut done) = (Some(receiver), false);
+        let mut work = || done = receiver.take().is_some_and(|receiver| receiver.recv().is_err());
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             beside(&mut work, move || {
                 let _sender = sender;

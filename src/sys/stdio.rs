@@ -1,6 +1,6 @@
 //! Replacing what this process has as 1 and 2.
 
-#![expect(unsafe_code, reason = "dup2 onto a number")]
+#![expect(unsafe_code, reason = "dup2 onto a number, and its close")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -17,4 +17,11 @@ pub(crate) fn replace(number: RawFd, fd: BorrowedFd<'_>) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Frees the number of a standard stream that [`replace`] took where it was free.
+pub(crate) fn close(number: RawFd) -> io::Result<()> {
+    debug_assert!((0..=2).contains(&number));
+    // SAFETY: as above. Not to be repeated: the number is free whatever this says.
+    super::check(unsafe { libc::close(number) }).map(drop)
 }

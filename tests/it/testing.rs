@@ -6,8 +6,6 @@ mod suite;
 
 use pipewright::testing::{Printed, capture_stdout};
 
-use crate::harness::skip;
-
 /// What C's own `printf` does, which keeps it back when stdout is no terminal.
 fn c_printf(text: &std::ffi::CStr) {
     // SAFETY: the text has no conversions, and a NUL at its end.

@@ -76,12 +76,16 @@ fn run_on_a_thread<T: Send>(
     f: impl FnOnce() -> T + Send,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
     let (patience, exclusive) = (worker.capture.patience, worker.exclusive);
-    // Before it is replaced.
-    let stderr = if worker.capture.stderr == Stderr::Inherit { None } else { Some(fds::dup_above(fds::stdio(2), 3)?) };
+    // Before it is replaced, if it will be. Where there is none, or no descriptor for a copy, the capture says nothing.
+    let stderr = match worker.capture.stderr {
+        Stderr::Inherit => None,
+        Stderr::Relay | Stderr::Capture | Stderr::Merge => fds::dup_above(fds::stdio(2), 3).ok(),
+    };
+    let inherits = worker.capture.stderr == Stderr::Inherit;
     let complain = |line: String| {
-        let to = stderr.as_ref().map_or(fds::stdio(2), AsFd::as_fd);
+        let to = stderr.as_ref().map(AsFd::as_fd).or(inherits.then(|| fds::stdio(2)));
         // There is nobody to tell that nobody could be told.
-        let _ = signals::without_sigpipe(|| stream::write_all(to, line.as_bytes()));
+        let _ = to.map(|to| signals::without_sigpipe(|| stream::write_all(to, line.as_bytes())));
     };
     let _turn = Turn::wait(patience, |holder| complain(waits_for_turn(holder)));
     let name = thread::current().name().map(String::from);

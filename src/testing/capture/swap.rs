@@ -1,20 +1,21 @@
 //! Putting a pipe in a standard stream's place, and the stream back.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::run::Writer;
 use crate::fd::diverted::{self, Real};
-use crate::sys::{cstdio, fds, stdio};
+use crate::sys::fds::{self, Stdio};
+use crate::sys::{cstdio, stdio};
 
 /// The streams that are replaced.
 pub(super) struct Swapped(Vec<Saved>);
 
 struct Saved {
     number: RawFd,
-    real: Arc<OwnedFd>,
+    /// `None`: the number was free.
+    real: Option<Arc<OwnedFd>>,
     /// Whether this is what other threads' children get meanwhile.
     announced: bool,
 }
@@ -50,35 +51,32 @@ impl Swapped {
                 if announced {
                     *slot(real, number) = None;
                 }
-                stdio::replace(number, saved.as_fd())
+                match saved {
+                    Some(saved) => stdio::replace(number, saved.as_fd()),
+                    None => stdio::close(number),
+                }
             })
         })
     }
 }
 
 fn replace((number, writer): &Writer, exclusive: bool, real: &mut Real) -> io::Result<Saved> {
-    let saved = Arc::new(save(*number)?);
-    stdio::replace(*number, writer.as_fd())?;
-    let slot = slot(real, *number);
+    let number = *number;
+    let is_open = fds::stdio_state(number) != Stdio::Closed;
+    let saved = is_open.then(|| fds::dup_above(fds::stdio(number), 3)).transpose()?.map(Arc::new);
+    stdio::replace(number, writer.as_fd())?;
+    let slot = slot(real, number);
     // Inside of another capture, the real one is that one's.
     let announced = exclusive && slot.is_none();
     if announced {
-        *slot = Some(Arc::clone(&saved));
+        slot.clone_from(&saved);
     }
-    Ok(Saved { number: *number, real: saved, announced })
+    Ok(Saved { number, real: saved, announced })
 }
 
 fn slot(real: &mut Real, number: RawFd) -> &mut Option<Arc<OwnedFd>> {
     let [stdout, stderr] = real;
     if number == 1 { stdout } else { stderr }
-}
-
-/// A copy to put back; of a stream that is closed, `/dev/null`.
-fn save(number: RawFd) -> io::Result<OwnedFd> {
-    if fds::stdio_state(number) != Stdio::Closed {
-        return fds::dup_above(fds::stdio(number), 3);
-    }
-    fds::clear_of_stdio(OpenOptions::new().read(true).write(true).open("/dev/null")?.into())
 }
 
 fn flush() -> io::Result<()> {
