@@ -1,6 +1,7 @@
 //! What the library has for tests.
 
 mod captures;
+mod isolated;
 mod matrix;
 mod suite;
 
