@@ -1,7 +1,9 @@
 //! What the library has for tests.
 
+mod asserts;
 mod captures;
 mod isolated;
+mod leaks;
 mod matrix;
 mod suite;
 

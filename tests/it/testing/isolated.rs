@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use pipewright::Redirect;
 use pipewright::testing::{NotATest, capture_stdout, isolate, rerun};
 
-use crate::harness::{fixture, isolated, threads};
-use crate::support::{kill_stranger, within};
+use crate::harness::{isolated, threads};
+use crate::support::{kill_stranger, role, within};
 
 #[test]
 fn the_body_runs_once_and_alone() {
@@ -132,9 +133,9 @@ mod victims {
     #[ignore = "leaves a process, for a test that ends it"]
     fn leaves_a_process() {
         isolate(|| {
-            let left =
-                Command::new(fixture()).args(["sleep", "60000"]).stdin(Stdio::null()).spawn().expect("it starts");
-            println!("left: {}", left.id());
+            let left = role("sleep").arg("60000").stdin(Redirect::null()).spawn().expect("it starts");
+            println!("left: {}", left.pids()[0]);
+            left.detach();
         });
     }
 }
