@@ -1,4 +1,4 @@
-//! For tests.
+#![doc = include_str!("guide.md")]
 
 mod assert;
 mod capture;

@@ -227,7 +227,8 @@ impl Capture {
 ///
 /// The closure's thread holds the lock of [`std::io::stdout`], which keeps the output of others out. **A closure that waits for a
 /// thread that prints waits for ever**: after 5 s a line on stderr says so. [`Capture::shared_stdout`], [`isolate`](crate::testing::isolate)
-/// and a runner with a process for each test are the ways out. [The guide](crate::testing) has the rest.
+/// and a runner with a process for each test are the ways out. So they are for a closure whose *threads* run commands of this library: what
+/// another thread starts keeps the real stdout. [The guide](crate::testing) has the rest.
 ///
 /// # Panics
 /// With the panic of `f`, after what was captured has been printed. When the capture cannot be set up: see [`Capture::try_run`].
