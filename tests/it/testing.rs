@@ -5,6 +5,7 @@ mod captures;
 mod isolated;
 mod leaks;
 mod matrix;
+mod nextest;
 mod suite;
 
 use pipewright::testing::{Printed, capture_stdout};
