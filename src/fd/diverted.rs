@@ -5,17 +5,13 @@
 
 use std::cell::Cell;
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The real stdout and stderr, as far as they are replaced at this moment.
 pub(crate) type Real = [Option<Arc<OwnedFd>>; 2];
 
-/// Whether there ever was a capture: without one, nothing here costs more than this look.
-///
-/// A child that is being started when the first capture begins is not waited for.
-static EVER: AtomicBool = AtomicBool::new(false);
-
+/// Read while a child is being started: two atomic operations on the way to a system call that costs ten thousand of them. To do without
+/// until there is a first capture would be to miss who is starting a child when it begins.
 static REAL: RwLock<Real> = RwLock::new([None, None]);
 
 thread_local! {
@@ -24,7 +20,6 @@ thread_local! {
 
 /// Makes the streams be replaced and put back: `f` runs when no child is being started.
 pub(crate) fn exchange<T>(f: impl FnOnce(&mut Real) -> T) -> T {
-    EVER.store(true, Relaxed);
     f(&mut REAL.write().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -43,8 +38,7 @@ pub(crate) fn is_inside() -> bool {
 pub(crate) struct Streams(Option<RwLockReadGuard<'static, Real>>);
 
 pub(crate) fn streams() -> Streams {
-    let others = EVER.load(Relaxed) && !is_inside();
-    Streams(others.then(|| REAL.read().unwrap_or_else(PoisonError::into_inner)))
+    Streams((!is_inside()).then(|| REAL.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
 impl Streams {
