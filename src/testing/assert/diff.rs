@@ -124,7 +124,7 @@ mod tests {
         assert_diff("a b c", "a x c", "  a/- b/+ x/  c");
         assert_diff("a b c", "a c", "  a/- b/  c");
         assert_diff("a c", "a b c", "  a/+ b/  c");
-        assert_diff("a b c a b b a", "c b a b a c", "- a/+ c/  b/- c/  a/  b/- b/  a/+ c");
+        assert_diff("a b c a b b a", "c b a b a c", "- a/- b/  c/- a/  b/+ a/  b/  a/+ c");
         assert_diff("1 2 3 4 5 6 7 8 9", "1 2 3 4 x 6 7 8 9", "  …/  2/  3/  4/- 5/+ x/  6/  7/  8");
     }
 
