@@ -253,6 +253,7 @@ impl Starting<'_> {
             }
             spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
         })?;
+        drop(streams);
         launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
         let process = Process::new(launched, began);
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
