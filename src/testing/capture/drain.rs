@@ -55,11 +55,11 @@ impl Stream {
     }
 }
 
-/// Reads all streams until `done` can be read. When nothing at all happens for `patience`, `complain` is called, once.
+/// Reads all streams until `done` can be read. When nothing at all happens for `patience`, if there is any, `complain` is called, once.
 pub(super) fn until_done(
     streams: &mut [Stream],
     done: &PipeReader,
-    patience: Duration,
+    patience: Option<Duration>,
     complain: impl FnOnce(),
 ) -> io::Result<()> {
     let mut set = PollSet::default();
@@ -70,7 +70,7 @@ pub(super) fn until_done(
         for stream in &*streams {
             set.push(stream.from.as_fd(), Interest::Readable);
         }
-        let limit = if complain.is_some() { Deadline::after(patience) } else { Deadline::NEVER };
+        let limit = Deadline::after_opt(patience.filter(|_| complain.is_some()));
         if set.wait(limit)? == 0 {
             if let Some(complain) = complain.take() {
                 complain();

@@ -76,16 +76,12 @@ fn run_on_a_thread<T: Send>(
     f: impl FnOnce() -> T + Send,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
     let (patience, exclusive) = (worker.capture.patience, worker.exclusive);
-    // Before it is replaced, if it will be. Where there is none, or no descriptor for a copy, the capture says nothing.
-    let stderr = match worker.capture.stderr {
-        Stderr::Inherit => None,
-        Stderr::Relay | Stderr::Capture | Stderr::Merge => fds::dup_above(fds::stdio(2), 3).ok(),
-    };
-    let inherits = worker.capture.stderr == Stderr::Inherit;
     let complain = |line: String| {
-        let to = stderr.as_ref().map(AsFd::as_fd).or(inherits.then(|| fds::stdio(2)));
+        // Not into anybody's capture.
+        let streams = diverted::streams();
+        let to = streams.real(2).map_or(fds::stdio(2), AsFd::as_fd);
         // There is nobody to tell that nobody could be told.
-        let _ = to.map(|to| signals::without_sigpipe(|| stream::write_all(to, line.as_bytes())));
+        let _ = signals::without_sigpipe(|| stream::write_all(to, line.as_bytes()));
     };
     let _turn = Turn::wait(patience, |holder| complain(waits_for_turn(holder)));
     let name = thread::current().name().map(String::from);
@@ -102,12 +98,7 @@ fn run_on_a_thread<T: Send>(
     let streams = pthread::beside(&mut bare, || {
         let quiet = || complain(waits_for_closure());
         // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
-        until_done(&mut streams, done, patience, || {
-            if exclusive {
-                quiet()
-            }
-        })
-        .map(|()| streams)
+        until_done(&mut streams, done, exclusive.then_some(patience), quiet).map(|()| streams)
     })?;
     let result = performed?.ok_or_else(|| io::Error::other("the thread of the capture did not run"))?;
     Ok((result, streams?))
@@ -121,8 +112,7 @@ fn run_here<T>(
     f: impl FnOnce() -> T,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
     thread::scope(|scope| {
-        let patience = worker.capture.patience;
-        let read = move || until_done(&mut streams, done, patience, || ()).map(|()| streams);
+        let read = move || until_done(&mut streams, done, None, || ()).map(|()| streams);
         let reader = thread::Builder::new().name("pipewright-test".into()).spawn_scoped(scope, read)?;
         let result = worker.perform(f);
         let streams = reader.join().map_err(|_| io::Error::other("the reader of the capture panicked"))??;
