@@ -1,6 +1,6 @@
 //! What a piece of code leaves open or running.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -223,7 +223,7 @@ pub fn assert_no_leaks<T>(f: impl FnOnce() -> T) -> T {
 struct Look {
     fds: BTreeSet<OpenFd>,
     children: BTreeSet<ChildProcess>,
-    threads: BTreeSet<(i32, String)>,
+    threads: BTreeMap<i32, String>,
 }
 
 impl Look {
@@ -233,7 +233,7 @@ impl Look {
             result => result?.0,
         };
         let threads = match threads() {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => BTreeSet::new(),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => BTreeMap::new(),
             result => result?,
         };
         Ok(Look { fds: FdSnapshot::take()?.0, children, threads })
@@ -244,17 +244,17 @@ impl Look {
         Look {
             fds: self.fds.into_iter().filter(|fd| !before.fds.contains(fd)).collect(),
             children: self.children.into_iter().filter(|child| !was(child)).collect(),
-            threads: self.threads.into_iter().filter(|thread| !before.threads.contains(thread)).collect(),
+            threads: self.threads.into_iter().filter(|(id, _)| !before.threads.contains_key(id)).collect(),
         }
     }
 
-    /// Of a child, the newer look counts: it may have ended since, or have become another program.
+    /// The newer look counts: a child may have ended since, or have become another program, and a thread gives itself its name.
     fn and(self, now: &Look) -> Look {
         let was = |child: &&ChildProcess| self.children.iter().any(|other| other.pid == child.pid);
         Look {
             fds: self.fds.into_iter().filter(|fd| now.fds.contains(fd)).collect(),
             children: now.children.iter().filter(was).cloned().collect(),
-            threads: self.threads.into_iter().filter(|thread| now.threads.contains(thread)).collect(),
+            threads: self.threads.into_keys().filter_map(|id| Some((id, now.threads.get(&id)?.clone()))).collect(),
         }
     }
 
@@ -274,7 +274,7 @@ impl fmt::Display for Look {
 }
 
 /// The threads of this process by their ids, but for the one that stays.
-fn threads() -> io::Result<BTreeSet<(i32, String)>> {
+fn threads() -> io::Result<BTreeMap<i32, String>> {
     linux_only()?;
     let ids = numbers_in("/proc/self/task")?.into_iter();
     let named = ids.filter_map(|id| Some((id, stat(&format!("/proc/self/task/{id}"))?.name)));
