@@ -355,7 +355,9 @@ pub(crate) fn exec(plan: &Plan) -> Error {
     };
     match prepare() {
         // The files stay open until the copies are made from them.
-        Ok((prepared, _files, _streams)) => spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0)),
+        Ok((prepared, _files, _streams)) => {
+            spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0))
+        }
         Err(error) => error,
     }
 }
