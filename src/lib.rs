@@ -152,6 +152,15 @@
 //! **Below all that**, [`fd`] has what a pipe can be asked and told by descriptor, moves bytes without copying them, and takes part in
 //! make's [jobserver](fd::Jobserver).
 //!
+//! **For tests** there is [`testing`]: what code prints, as bytes, also under plain `cargo test`; a process for a test; leaks, named;
+//! [assertions](testing::Assert) on a run.
+//!
+//! ```
+//! use pipewright::{Cmd, testing::capture_stdout};
+//! assert_eq!(capture_stdout(|| println!("text")).stdout, "text\n");
+//! Cmd::sh("echo oops >&2; exit 3").assert().code(3).stderr("oops\n");
+//! ```
+//!
 //! # What it does not do
 //!
 //! - End what it cannot see: without [`contain`](Cmd::contain), a process whose parent has ended (a double fork) and that holds no stream of
@@ -183,6 +192,7 @@ mod stage;
 mod status;
 mod stdio;
 mod sys;
+pub mod testing;
 
 pub use cmd::settings::StatusPolicy;
 pub use cmd::which::which;

@@ -1,6 +1,7 @@
 //! What a finished run leaves.
 
 use std::borrow::Cow;
+use std::process::ExitStatus;
 use std::str::Utf8Error;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::fd::Holder;
 use crate::process::Usage;
 use crate::pump::{Captured, LeakedProcess};
-use crate::status::Status;
+use crate::status::{Status, StatusUnknown};
 use crate::stdio::Stream;
 
 /// What a finished run leaves: how it ended, stage by stage, and what was captured.
@@ -195,5 +196,44 @@ impl Output {
     /// ```
     pub fn stderr_lossy(&self) -> Cow<'_, str> {
         self.stderr.to_string_lossy()
+    }
+}
+
+/// For outputs that were made by std's commands: without stages, since it knows of none.
+///
+/// ```
+/// use pipewright::Output;
+/// let std = std::process::Command::new("echo").arg("text").output()?;
+/// assert_eq!(Output::from(std).stdout, "text\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Output {
+        Output {
+            status: Status::from(output.status),
+            stdout: Captured::from_bytes(output.stdout),
+            stderr: Captured::from_bytes(output.stderr),
+            stages: Vec::new(),
+            fds: Vec::new(),
+            leaked: None,
+            stdin_taken: None,
+        }
+    }
+}
+
+/// For what takes std's type, as `assert_cmd`: the status and the two streams, empty where they were not captured. An unknown
+/// status is an error.
+///
+/// ```
+/// let out = pipewright::cmd!("echo", "text").output()?;
+/// assert_eq!(std::process::Output::try_from(out)?.stdout, b"text\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<Output> for std::process::Output {
+    type Error = StatusUnknown;
+
+    fn try_from(output: Output) -> Result<Self, StatusUnknown> {
+        let status = ExitStatus::try_from(output.status)?;
+        Ok(std::process::Output { status, stdout: output.stdout.into_vec(), stderr: output.stderr.into_vec() })
     }
 }

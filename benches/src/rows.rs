@@ -108,6 +108,13 @@ pub const ROWS: &[Row] = &[
         ..QUICK_CALL
     },
     Row {
+        name: "capture-test",
+        title: "capture this process's own `println!`",
+        check: check::greeting,
+        base: "raw",
+        ..QUICK_CALL
+    },
+    Row {
         name: "three",
         title: "three tiny stages",
         ops: 150,

@@ -1,7 +1,7 @@
 //! The one error type of the library.
 
 mod kind;
-mod render;
+pub(crate) mod render;
 
 use std::error::Error as StdError;
 use std::ffi::{OsStr, OsString};

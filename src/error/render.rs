@@ -152,7 +152,7 @@ pub(super) fn stderr_tail(text: &[u8], secrets: &[Vec<u8>]) -> (String, bool) {
 
 /// What is to be shown of `text`, from `start` on, with every occurrence of a secret replaced: the longest first, so that one secret
 /// inside another leaves no rest. A secret that begins before `start` and reaches beyond is replaced, too.
-pub(super) fn hide(text: &[u8], start: usize, secrets: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn hide(text: &[u8], start: usize, secrets: &[Vec<u8>]) -> Vec<u8> {
     let mut secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).filter(|secret| !secret.is_empty()).collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut out = Vec::with_capacity(text.len() - start);

@@ -19,6 +19,7 @@
 
 mod bad;
 mod copy;
+pub(crate) mod diverted;
 mod holders;
 pub(crate) mod jobserver;
 mod map;

@@ -70,7 +70,7 @@ impl Closures {
                 (None, Some(pipe)) => Source::Pipe(pipe),
                 (None, None) => return Err(io::Error::other("a closure's input was not made")),
             },
-            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, |fd| Source::foreign(Fd::Stdio(fd))),
+            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, Source::foreign),
             place => files.shared(place).map_or(Source::Empty, |fd| Source::foreign(Fd::Shared(fd))),
         })
     }

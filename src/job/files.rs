@@ -2,16 +2,18 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::fd::diverted::{self, Streams};
 use crate::fd::table::{ChildTable, Refused};
 use crate::one_shot::OneShot;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
+use crate::pump::outlet::Fd;
 use crate::stdio::Stream;
 use crate::sys::fds::{self, Stdio};
 
@@ -55,8 +57,19 @@ impl Files {
         Ok(files)
     }
 
-    /// Enters a place in a child's table, under the child's number.
-    pub(super) fn enter(&self, place: &Place, number: RawFd, table: &mut ChildTable) -> Result<(), Refused> {
+    /// Enters a place in a child's table, under the child's number. It is right as long as `streams` lives.
+    pub(super) fn enter(
+        &self,
+        place: &Place,
+        number: RawFd,
+        streams: &Streams,
+        table: &mut ChildTable,
+    ) -> Result<(), Refused> {
+        if let Place::Inherit(own) = place {
+            if let Some(real) = streams.real(*own) {
+                return table.insert(real.as_raw_fd(), number);
+            }
+        }
         let own = match place {
             Place::Inherit(own) => Some((*own, self.own(*own))),
             _ => None,
@@ -172,7 +185,10 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
     Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
 }
 
-/// This process's own stream, as a sink.
-pub(super) fn own_stream(number: i32) -> Option<BorrowedFd<'static>> {
-    (fds::stdio_state(number) != Stdio::Closed).then(|| fds::stdio(number))
+/// This process's own stream, for the calling thread.
+pub(super) fn own_stream(number: i32) -> Option<Fd> {
+    if let Some(real) = diverted::streams().real(number) {
+        return Some(Fd::Shared(Arc::clone(real)));
+    }
+    (fds::stdio_state(number) != Stdio::Closed).then(|| Fd::Stdio(fds::stdio(number)))
 }

@@ -22,6 +22,7 @@ use crate::clock::Deadline;
 use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
+use crate::fd::diverted::{self, Streams};
 use crate::fd::jobserver;
 use crate::fd::table::{ChildTable, Refused};
 use crate::pipe::{self, budget};
@@ -242,7 +243,8 @@ impl Starting<'_> {
     ) -> Result<Process, Error> {
         let mut attributes = spec.attributes.clone();
         let leads = self.container.is_some_and(|container| container.place(&mut attributes));
-        let map = self.fd_map(index, files)?;
+        let streams = diverted::streams();
+        let map = self.fd_map(index, files, &streams)?;
         let own = self.ends.numbers();
         let prepared = Prepared::new(image, attributes, map, spec.inherit_fds, &own);
         let mut launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
@@ -251,6 +253,7 @@ impl Starting<'_> {
             }
             spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
         })?;
+        drop(streams);
         launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
         let process = Process::new(launched, began);
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
@@ -291,7 +294,7 @@ impl Starting<'_> {
         if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
     }
 
-    fn fd_map(&self, index: usize, files: &Files) -> Result<ChildTable, Error> {
+    fn fd_map(&self, index: usize, files: &Files, streams: &Streams) -> Result<ChildTable, Error> {
         let mut map = ChildTable::new();
         for wire in &self.plan.stages[index].wires {
             let number = wire.stream.number();
@@ -300,7 +303,7 @@ impl Starting<'_> {
                     Some(end) => map.insert(end.as_raw_fd(), number),
                     None => Err(Refused),
                 },
-                place => files.enter(place, number, &mut map),
+                place => files.enter(place, number, streams, &mut map),
             };
             if entered.is_err() {
                 // Cannot be: every place was opened, and the plan has each number once.
@@ -337,21 +340,24 @@ impl Run {
 
 /// Becomes the one program of a plan without pipes; what kept it from it.
 pub(crate) fn exec(plan: &Plan) -> Error {
-    let prepare = || -> Result<(Prepared, Files), Error> {
+    let prepare = || -> Result<(Prepared, Files, Streams), Error> {
         let mut images = images(plan)?;
         check::check(plan)?;
         let files = Files::open(plan)?;
         let mut map = ChildTable::new();
+        let streams = diverted::streams();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
             // A plan without pipes, which has each number once.
-            let _ = files.enter(&wire.place, wire.stream.number(), &mut map);
+            let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
-        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files))
+        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files, streams))
     };
     match prepare() {
         // The files stay open until the copies are made from them.
-        Ok((prepared, _files)) => spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0)),
+        Ok((prepared, _files, _streams)) => {
+            spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0))
+        }
         Err(error) => error,
     }
 }

@@ -54,9 +54,9 @@ impl Outlet {
         Outlet::of(Fd::Shared(fd))
     }
 
-    /// This process's own stdout or stderr, by its number: never through `std::io::stdout()`.
-    pub(crate) fn stdio(fd: BorrowedFd<'static>) -> Outlet {
-        Outlet::of(Fd::Stdio(fd))
+    /// This process's own stdout or stderr, by its descriptor: never through `std::io::stdout()`.
+    pub(crate) fn stdio(fd: Fd) -> Outlet {
+        Outlet::of(fd)
     }
 
     fn of(to: Fd) -> Outlet {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::capture::Capture;
 use super::helper::panic_text;
 use super::lines::LineSplitter;
-use super::outlet::{Outlet, OutletKind};
+use super::outlet::{Fd, Outlet, OutletKind};
 use super::wake::Halt;
 use super::{BoxError, FlowError, Lent};
 
@@ -204,8 +204,8 @@ impl FdSink {
         FdSink { to: Outlet::shared(fd), taken: usize::MAX }
     }
 
-    /// This process's own stdout or stderr, by its number: never through `std::io::stdout()`.
-    pub(crate) fn stdio(fd: BorrowedFd<'static>) -> FdSink {
+    /// This process's own stdout or stderr, by its descriptor: never through `std::io::stdout()`.
+    pub(crate) fn stdio(fd: Fd) -> FdSink {
         FdSink { to: Outlet::stdio(fd), taken: usize::MAX }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod child;
 #[cfg(target_os = "linux")]
 mod clone;
 mod close;
+pub(crate) mod cstdio;
 pub(crate) mod env;
 pub(crate) mod fds;
 pub(crate) mod handoff;
@@ -17,12 +18,14 @@ pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod poll;
 mod probed;
+pub(crate) mod pthread;
 pub(crate) mod report;
 pub(crate) mod signals;
 #[cfg_attr(not(target_os = "linux"), path = "splice_none.rs")]
 pub(crate) mod splice;
 #[cfg(target_os = "linux")]
 mod stack;
+pub(crate) mod stdio;
 pub(crate) mod stream;
 #[cfg(target_os = "linux")]
 mod unshare;

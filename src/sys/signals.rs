@@ -127,6 +127,13 @@ impl Drop for AllBlocked {
     }
 }
 
+/// Asks for a KILL when the thread that started this process ends (`PR_SET_PDEATHSIG`); where that is not to be had, asks for nothing.
+pub(crate) fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    // It fails for a number that is no signal's.
+    let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
+}
+
 const SIGPIPE_BIT: u64 = 1 << (libc::SIGPIPE - 1);
 
 /// Whether a write to a pipe without readers would end this process.

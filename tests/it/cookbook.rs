@@ -5,6 +5,7 @@ mod memory;
 mod stages;
 mod streams;
 mod table;
+mod testing;
 mod web;
 mod wiring;
 

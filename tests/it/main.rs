@@ -27,6 +27,7 @@
 //! | many runs on one thread | the unit tests of `job` |
 //! | the pipe in memory | `memory`; the unit tests of `pipe::memory` |
 //! | what other libraries' suites check, and where those libraries fail | `conformance` |
+//! | captures are exact beside tests that print; isolation; leaks; assertions | `testing` |
 //! | each example runs, and leaves nothing behind | `cookbook`, `examples` |
 //! | layers, file lengths, examples in the documentation | `layers`, `docs` |
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
@@ -57,6 +58,7 @@ mod status;
 mod stolen;
 mod streams;
 mod support;
+mod testing;
 mod time;
 #[cfg(feature = "tracing")]
 mod tracing;

@@ -16,6 +16,10 @@ pub fn job(row: &str) -> Option<Job> {
     Some(match row {
         "spawn" | "many-fds" => spawn,
         "capture" => |task| capture(&command(task, &["hello"])),
+        "capture-test" => |_| {
+            let said = pipewright::testing::capture_stdout(|| println!("hello"));
+            Outcome::captured(0, said.stdout.into_vec())
+        },
         "three" => |task| pipeline(task, [&["nop"], &["nop"], &["nop"]]),
         "options" => options,
         "option-fd" => |task| {

@@ -1,7 +1,7 @@
 //! Plain system calls written for the one job: the limit of what a library can do.
 
-use std::io::ErrorKind;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{ErrorKind, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub fn job(row: &str) -> Option<Job> {
         "many-fds" => |task| run(task, Child { args: &["nop"], share_files: true, ..Child::default() }),
         "options" => |task| run(task, Child { args: &["nop"], options: true, ..Child::default() }),
         "capture" => |task| capture(task, &["hello"], SMALL, Vec::new()),
+        "capture-test" => |_| capture_own(),
         "three" => |task| pipeline(task, [&["nop"], &["nop"], &["nop"]], SMALL),
         "pipeline" => |task| {
             let size = task.size_text();
@@ -70,6 +71,29 @@ fn capture(task: &Task, args: &[&str], capacity: i32, mut into: Vec<u8>) -> Resu
     let (pid, reader) = source(task, args, capacity)?;
     read_to_end(&reader, &mut into, if capacity == SMALL { 4 * KIB } else { 64 * KIB })?;
     Outcome::captured(wait(pid)?, into)
+}
+
+/// This process's own stdout, replaced and put back: for what fits into a pipe, where nobody else prints and no test harness is in
+/// the way.
+fn capture_own() -> Result<Outcome> {
+    let (reader, writer) = pipe(SMALL)?;
+    let saved = std::io::stdout().as_fd().try_clone_to_owned()?;
+    replace_stdout(&writer)?;
+    println!("hello");
+    std::io::stdout().flush()?;
+    replace_stdout(&saved)?;
+    drop(writer);
+    let mut into = Vec::new();
+    read_to_end(&reader, &mut into, 4 * KIB)?;
+    Outcome::captured(0, into)
+}
+
+fn replace_stdout(by: &OwnedFd) -> Result<()> {
+    // SAFETY: stdout belongs to the process as a whole; nobody owns its number.
+    if unsafe { libc::dup2(by.as_raw_fd(), 1) } == -1 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    Ok(())
 }
 
 fn pipeline(task: &Task, stages: [&[&str]; 3], capacity: i32) -> Result<Outcome> {

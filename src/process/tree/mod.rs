@@ -45,7 +45,7 @@ mod freeze;
 mod member;
 #[cfg(test)]
 mod model;
-mod stat;
+pub(crate) mod stat;
 mod system;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,11 @@
 /// A process, or a thread of one, as its `stat` file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
-    pub(super) pid: i32,
+    pub(crate) pid: i32,
     /// Of at most 15 bytes.
-    pub(super) name: String,
+    pub(crate) name: String,
     state: u8,
-    pub(super) parent: i32,
+    pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) session: i32,
     threads: u32,
@@ -17,7 +17,7 @@ pub(crate) struct Stat {
 
 impl Stat {
     /// `None` where this is not such a line.
-    pub(super) fn parse(line: &[u8]) -> Option<Stat> {
+    pub(crate) fn parse(line: &[u8]) -> Option<Stat> {
         // The name may hold anything, parentheses and spaces too.
         let open = line.iter().position(|&byte| byte == b'(')?;
         let close = line.iter().rposition(|&byte| byte == b')')?;
@@ -35,7 +35,7 @@ impl Stat {
     }
 
     /// A zombie, whose parent has not waited for it. One whose first thread alone has ended goes on.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.is_over() && self.threads <= 1
     }
 

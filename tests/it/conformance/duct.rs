@@ -355,8 +355,8 @@ fn variables_set_removed_and_cleared() {
     isolated(|| {
         let helper = Cmd::new(fixture());
         let has = |cmd: Cmd, entry: &str| environment(&cmd).iter().any(|found| found.starts_with(entry));
-        assert!(has(helper.clone(), "PIPEWRIGHT_TEST_BODY="));
-        assert!(!has(helper.clone().env_remove("PIPEWRIGHT_TEST_BODY"), "PIPEWRIGHT_TEST_BODY="));
+        assert!(has(helper.clone(), "PIPEWRIGHT_ISOLATED_TEST="));
+        assert!(!has(helper.clone().env_remove("PIPEWRIGHT_ISOLATED_TEST"), "PIPEWRIGHT_ISOLATED_TEST="));
         assert!(has(helper.clone().env("A", "1").env("A", "2"), "A=2"));
         assert_eq!(environment(&helper.clone().env("A", "1").env_clear()), [""; 0]);
         // Names differ by case.

@@ -269,7 +269,7 @@ fn a_variable_holds_its_last_value_set_singly_or_in_bulk() {
 #[test]
 fn the_parents_variables_are_inherited_overridden_removed() {
     isolated(|| {
-        const KEY: &str = "PIPEWRIGHT_TEST_BODY";
+        const KEY: &str = "PIPEWRIGHT_ISOLATED_TEST";
         let own = std::env::var(KEY).unwrap();
         let value = |cmd: Cmd| -> Option<String> {
             environment(cmd).iter().find_map(|entry| entry.strip_prefix(KEY)?.strip_prefix('=').map(String::from))

@@ -1,9 +1,8 @@
 //! A process of its own for each test body.
 //!
-//! The test re-executes its own binary for its one name. So the body is alone in its process, and
-//! its fds, children, threads and signals can be compared exactly while other tests run beside it.
+//! The test program is started again for the one test, as `testing::isolate` does it; here with a watchdog and an end check. So the
+//! body is alone in its process, and its fds, children, threads and signals can be compared exactly while other tests run beside it.
 
-use std::any::type_name;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -14,13 +13,12 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use pipewright::Cmd;
+use pipewright::testing::rerun;
 
 use super::check::Snapshot;
 use super::proc;
 use super::watchdog::{self, End};
-
-/// Names the test whose body this process is there to run.
-const BODY: &str = "PIPEWRIGHT_TEST_BODY";
 
 /// How long a body may go without output or [`progress`].
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,16 +43,15 @@ impl Default for Options {
 
 /// Runs the body of the calling test in a process of its own, with the check at its end.
 ///
-/// To be called as the test's one statement with a closure written there: the closure's type is
-/// what tells the test's name.
+/// To be called as the test's one statement, on the test's own thread, whose name is the test's.
 #[track_caller]
-pub(crate) fn isolated<F: FnOnce()>(body: F) {
+pub(crate) fn isolated(body: impl FnOnce()) {
     isolated_with(Options::default(), body);
 }
 
 /// [`isolated`] with other limits.
 #[track_caller]
-pub(crate) fn isolated_with<F: FnOnce()>(options: Options, body: F) {
+pub(crate) fn isolated_with(options: Options, body: impl FnOnce()) {
     if let Err(report) = try_isolated(options, body) {
         panic!("{report}");
     }
@@ -62,17 +59,17 @@ pub(crate) fn isolated_with<F: FnOnce()>(options: Options, body: F) {
 
 /// [`isolated`] for tests of the harness: in the test's own process a failure is returned as its
 /// report. In the body's process a failure still panics.
-pub(crate) fn try_isolated<F: FnOnce()>(options: Options, body: F) -> Result<(), String> {
-    let name = name_of::<F>();
-    if std::env::var(BODY).is_ok_and(|wanted| wanted == name) {
+pub(crate) fn try_isolated(options: Options, body: impl FnOnce()) -> Result<(), String> {
+    let Some(test) = rerun().expect("the test's own thread") else {
         run_body(&options, body);
         return Ok(());
-    }
-    let run = watchdog::supervise(start(name), options.patience);
+    };
+    let name = test_name();
+    let run = watchdog::supervise(start(test), options.patience);
     let verdict = match run.end {
         // A name that fits no test is a success of zero tests.
         End::Exited(status) if status.success() && run.output.contains("1 passed") => {
-            relay_skips(name, &run.output);
+            relay_skips(&name, &run.output);
             return Ok(());
         }
         End::Exited(status) => format!("ended with {status}"),
@@ -81,26 +78,17 @@ pub(crate) fn try_isolated<F: FnOnce()>(options: Options, body: F) -> Result<(),
     Err(format!("the body of {name} {verdict}\n--- its output ---\n{}\n--- end ---", run.output))
 }
 
-/// `it::module::test::{{closure}}` is the closure of `module::test`.
-fn name_of<F>() -> &'static str {
-    let path = type_name::<F>();
-    let path = path.split_once("::").map_or(path, |(_crate, rest)| rest);
-    path.split("::{{closure}}").next().unwrap_or(path)
-}
-
 /// The name of the running test.
 pub(super) fn test_name() -> String {
     let thread = std::thread::current();
-    std::env::var(BODY).unwrap_or_else(|_| thread.name().unwrap_or("a test").to_string())
+    std::env::var("PIPEWRIGHT_ISOLATED_TEST").unwrap_or_else(|_| thread.name().unwrap_or("a test").to_string())
 }
 
 /// Starts the process of the body, in a group of its own so that it can be ended whole. Both its
 /// outputs go into one pipe, so that they stay in order.
-fn start(name: &str) -> watchdog::Body {
+fn start(test: Cmd) -> watchdog::Body {
     let (reader, writer) = os_pipe::pipe().expect("a pipe for the output");
-    let child = Command::new(std::env::current_exe().expect("the path of the test binary"))
-        .args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
-        .env(BODY, name)
+    let child = Command::from(test)
         .stdin(Stdio::null())
         .stdout(writer.try_clone().expect("a second writer for the output"))
         .stderr(writer)

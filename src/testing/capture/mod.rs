@@ -1,0 +1,279 @@
+//! What a closure prints, as bytes.
+
+mod drain;
+mod run;
+mod swap;
+mod turn;
+
+use std::borrow::Cow;
+use std::io;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+use crate::pump::Captured;
+
+/// What a closure returned, and what was captured while it ran.
+///
+/// ```
+/// use pipewright::testing::capture_stdout;
+/// let said = capture_stdout(|| {
+///     println!("the answer");
+///     42
+/// });
+/// assert_eq!((said.value, said.text()), (42, "the answer\n".into()));
+/// assert!(!said.stderr.is_captured());
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Printed<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// What went to stdout; with [`Stderr::Merge`], what went to either.
+    pub stdout: Captured,
+    /// What went to stderr, with [`Stderr::Capture`]; not captured otherwise.
+    pub stderr: Captured,
+}
+
+impl<T> Printed<T> {
+    /// What was captured of stdout as text, with U+FFFD for what is not UTF-8; that of stderr when it alone was captured.
+    ///
+    /// ```
+    /// use pipewright::testing::{capture_stderr, capture_stdout};
+    /// assert_eq!(capture_stdout(|| print!("out")).text(), "out");
+    /// assert_eq!(capture_stderr(|| eprint!("err")).text(), "err");
+    /// ```
+    pub fn text(&self) -> Cow<'_, str> {
+        if self.stdout.is_captured() { self.stdout.to_string_lossy() } else { self.stderr.to_string_lossy() }
+    }
+}
+
+/// What becomes of stderr while a closure is captured.
+///
+/// ```
+/// use pipewright::testing::{Capture, Stderr};
+/// let said = Capture::new().stderr(Stderr::Merge).run(|| {
+///     print!("1 ");
+///     eprint!("2 ");
+///     print!("3");
+/// });
+/// assert_eq!(said.stdout, "2 1 3");
+/// ```
+///
+/// The 2 comes first there, because Rust keeps an unfinished line of stdout back; so would a pipe see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Stderr {
+    /// It stays what it is: the process's own, past the test harness.
+    #[default]
+    Inherit,
+    /// It is captured, and printed by `eprint!` on the calling thread when the closure has ended: so the harness shows it when the
+    /// test fails, and does not otherwise.
+    Relay,
+    /// It is captured apart from stdout.
+    Capture,
+    /// It goes where stdout goes, in the order of the writes.
+    Merge,
+}
+
+/// How to capture: the settings of [`capture_stdout`], [`capture_stderr`] and [`capture`].
+///
+/// ```
+/// use pipewright::testing::{Capture, Stderr};
+/// let said = Capture::new().stderr(Stderr::Capture).limit(4).run(|| {
+///     println!("0123456789");
+///     eprintln!("no");
+/// });
+/// assert_eq!((&*said.stdout, said.stdout.omitted()), (&b"0123"[..], 7));
+/// assert_eq!(said.stderr, "no\n");
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "nothing is captured before `run`"]
+pub struct Capture {
+    stdout: bool,
+    stderr: Stderr,
+    limit: usize,
+    shared_stdout: bool,
+    patience: Duration,
+}
+
+impl Capture {
+    /// Stdout is captured, stderr is not, and there is no limit.
+    ///
+    /// ```
+    /// assert_eq!(pipewright::testing::Capture::new().run(|| print!("text")).stdout, "text");
+    /// ```
+    #[expect(clippy::new_without_default, reason = "as with a command, there is nothing that a default would say")]
+    pub fn new() -> Capture {
+        Capture {
+            stdout: true,
+            stderr: Stderr::default(),
+            limit: usize::MAX,
+            shared_stdout: false,
+            patience: Duration::from_secs(5),
+        }
+    }
+
+    /// What becomes of stderr.
+    ///
+    /// ```
+    /// use pipewright::testing::{Capture, Stderr};
+    /// let said = Capture::new().stderr(Stderr::Capture).run(|| eprint!("text"));
+    /// assert_eq!((&*said.stdout, &*said.stderr), (&b""[..], &b"text"[..]));
+    /// ```
+    pub fn stderr(mut self, how: Stderr) -> Capture {
+        self.stderr = how;
+        self
+    }
+
+    /// Keeps the first `bytes` of each stream. The rest is read and left out; [`Captured::omitted`] counts it.
+    ///
+    /// ```
+    /// let said = pipewright::testing::Capture::new().limit(2).run(|| print!("text"));
+    /// assert_eq!((&*said.stdout, said.stdout.omitted()), (&b"te"[..], 2));
+    /// ```
+    pub fn limit(mut self, bytes: usize) -> Capture {
+        self.limit = bytes;
+        self
+    }
+
+    /// Whether other threads may print meanwhile: those that the closure starts, and with them all others of the process. Needed when the
+    /// closure waits for a thread that prints, because otherwise that thread waits for the capture to end.
+    ///
+    /// What anybody prints is then captured, the harness's own lines about other tests included, and what any thread starts; in a
+    /// process with one test, that is nobody else's.
+    ///
+    /// ```
+    /// let said = pipewright::testing::Capture::new().shared_stdout(true).run(|| {
+    ///     std::thread::spawn(|| println!("text")).join().unwrap();
+    /// });
+    /// assert!(said.text().contains("text\n"));
+    /// ```
+    pub fn shared_stdout(mut self, yes: bool) -> Capture {
+        self.shared_stdout = yes;
+        self
+    }
+
+    /// After how much time without a sign of life a line on stderr says what may be the matter; 5 s unless set.
+    ///
+    /// Nothing is ended then: the line names the ways out.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let said = pipewright::testing::Capture::new().patience(Duration::from_secs(60)).run(|| print!("text"));
+    /// assert_eq!(said.stdout, "text");
+    /// ```
+    pub fn patience(mut self, time: Duration) -> Capture {
+        self.patience = time;
+        self
+    }
+
+    /// Runs `f` and captures what is written to the streams until it returns. See [`capture_stdout`].
+    ///
+    /// # Panics
+    /// With the panic of `f`, after what was captured has been printed. When the capture cannot be set up: see
+    /// [`try_run`](Capture::try_run).
+    ///
+    /// ```
+    /// let name = String::from("borrowed");
+    /// let said = pipewright::testing::Capture::new().run(|| println!("{name}"));
+    /// assert_eq!(said.stdout, "borrowed\n");
+    /// ```
+    #[track_caller]
+    pub fn run<T: Send>(self, f: impl FnOnce() -> T + Send) -> Printed<T> {
+        match self.try_run(f) {
+            Ok(printed) => printed,
+            Err(error) => panic!("cannot capture what a closure prints: {error}"),
+        }
+    }
+
+    /// As [`run`](Capture::run), with an error where a capture cannot be set up.
+    ///
+    /// # Errors
+    /// When there are no descriptors for the pipes or no thread for the closure, or what had been printed before could not be flushed.
+    ///
+    /// # Panics
+    /// With the panic of `f`, after what was captured has been printed.
+    ///
+    /// ```
+    /// let said = pipewright::testing::Capture::new().try_run(|| print!("text"))?;
+    /// assert_eq!(said.stdout, "text");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn try_run<T: Send>(self, f: impl FnOnce() -> T + Send) -> io::Result<Printed<T>> {
+        let left = run::run(&self, f)?;
+        let (stdout, stderr) = (left.stdout, left.stderr);
+        let relayed = self.stderr == Stderr::Relay;
+        // By the macros, on this thread: the harness shows it with the failed test, and not at all with another.
+        if left.result.is_err() {
+            print!("{}", stdout.to_string_lossy());
+        }
+        if left.result.is_err() || relayed {
+            eprint!("{}", stderr.to_string_lossy());
+        }
+        let stderr = if relayed { Captured::not_captured() } else { stderr };
+        match left.result {
+            Ok(value) => Ok(Printed { value, stdout, stderr }),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// Runs `f` and captures all that it writes to stdout: by `print!`, by system calls on descriptor 1, by C's stdio, by child processes.
+///
+/// Works in a plain `cargo test`, beside other tests that print, and under any other harness. `f` runs on another thread of the same name,
+/// while this one reads: more output than a pipe holds is no problem. It may borrow, return a value, panic and capture again. Captures
+/// take turns: there is one at a time in a process. Blocks until `f` returns, and not longer: output that a process in the background
+/// writes later is lost to it, and that process gets SIGPIPE.
+///
+/// The closure's thread holds the lock of [`std::io::stdout`], which keeps the output of others out. **A closure that waits for a
+/// thread that prints waits for ever**: after 5 s a line on stderr says so. [`Capture::shared_stdout`], [`isolate`](crate::testing::isolate)
+/// and a runner with a process for each test are the ways out. So they are for a closure whose *threads* run commands of this library: what
+/// another thread starts keeps the real stdout. [The guide](crate::testing) has the rest.
+///
+/// # Panics
+/// With the panic of `f`, after what was captured has been printed. When the capture cannot be set up: see [`Capture::try_run`].
+///
+/// ```
+/// use pipewright::{cmd, testing::capture_stdout};
+/// let said = capture_stdout(|| {
+///     println!("from here");
+///     cmd!("echo", "from a child").run().unwrap();
+/// });
+/// assert_eq!(said.stdout, "from here\nfrom a child\n");
+/// ```
+#[track_caller]
+pub fn capture_stdout<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
+    Capture::new().run(f)
+}
+
+/// As [`capture_stdout`], of stderr; stdout stays what it is, but for the harness, which sees nothing of it.
+///
+/// # Panics
+/// As [`capture_stdout`].
+///
+/// ```
+/// let said = pipewright::testing::capture_stderr(|| eprintln!("warning"));
+/// assert_eq!(said.stderr, "warning\n");
+/// assert!(!said.stdout.is_captured());
+/// ```
+#[track_caller]
+pub fn capture_stderr<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
+    Capture { stdout: false, stderr: Stderr::Capture, ..Capture::new() }.run(f)
+}
+
+/// As [`capture_stdout`], of both streams, each apart. In one, in the order of the writes: [`Stderr::Merge`].
+///
+/// # Panics
+/// As [`capture_stdout`].
+///
+/// ```
+/// let said = pipewright::testing::capture(|| {
+///     println!("result");
+///     eprintln!("warning");
+/// });
+/// assert_eq!((said.text(), &*said.stderr), ("result\n".into(), &b"warning\n"[..]));
+/// ```
+#[track_caller]
+pub fn capture<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
+    Capture::new().stderr(Stderr::Capture).run(f)
+}

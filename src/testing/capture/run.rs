@@ -1,0 +1,174 @@
+//! How a capture is done.
+//!
+//! The closure runs on a thread of std's that was started from a bare one: such a thread has nothing of the test harness's own capture,
+//! so what it prints arrives at descriptor 1. It holds the lock of `std::io::stdout` meanwhile, because the harness's main thread
+//! prints through that. The caller reads the pipe until the closure's thread says that it is done: the pipe's end may be long in
+//! coming, when a process in the background has it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use super::drain::{Stream, until_done};
+use super::swap::Swapped;
+use super::turn::{Turn, own_name};
+use super::{Capture, Stderr};
+use crate::fd::diverted;
+use crate::pipe::{self, PipeReader, PipeWriter};
+use crate::pump::Captured;
+use crate::sys::{fds, pthread, signals, stream};
+use crate::testing::isolate;
+
+/// What a closure left: its value or its panic, and what was captured.
+pub(super) struct Left<T> {
+    pub(super) result: thread::Result<T>,
+    pub(super) stdout: Captured,
+    pub(super) stderr: Captured,
+}
+
+/// The number of a stream, and the end of a pipe that takes its place.
+pub(super) type Writer = (RawFd, Arc<OwnedFd>);
+
+/// Runs `f` with the streams captured.
+pub(super) fn run<T: Send>(capture: &Capture, f: impl FnOnce() -> T + Send) -> io::Result<Left<T>> {
+    let (numbers, streams, writers) = pipes(capture)?;
+    let (done, signal) = pipe::kernel()?;
+    let exclusive = !capture.shared_stdout && !isolate::one_test_per_process();
+    // Our own writers stay open until the end: without any, poll would report an end over and over.
+    let worker = Worker { signal: Signal(signal), capture, exclusive, writers: &writers };
+    let (result, streams) = if diverted::is_inside() {
+        run_here(worker, streams, &done, f)?
+    } else {
+        run_on_a_thread(worker, streams, &done, f)?
+    };
+    let mut left = Left { result, stdout: Captured::not_captured(), stderr: Captured::not_captured() };
+    for (number, stream) in numbers.into_iter().zip(streams) {
+        let place = if number == 1 { &mut left.stdout } else { &mut left.stderr };
+        *place = stream.into_captured();
+    }
+    Ok(left)
+}
+
+/// The streams to read, with their numbers, and what takes whose place.
+fn pipes(capture: &Capture) -> io::Result<(Vec<RawFd>, Vec<Stream>, Vec<Writer>)> {
+    let (mut numbers, mut streams, mut writers) = (Vec::new(), Vec::new(), Vec::<Writer>::new());
+    let merged = capture.stdout && capture.stderr == Stderr::Merge;
+    let wanted = [(1, capture.stdout), (2, capture.stderr != Stderr::Inherit && !merged)];
+    for (number, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+        let (reader, writer) = pipe::kernel()?;
+        numbers.push(number);
+        streams.push(Stream::new(reader, capture.limit));
+        writers.push((number, Arc::new(writer.into())));
+        if merged {
+            writers.push((2, Arc::clone(&writers[0].1)));
+        }
+    }
+    Ok((numbers, streams, writers))
+}
+
+/// On a thread without the harness's capture, in turn with other captures.
+fn run_on_a_thread<T: Send>(
+    worker: Worker<'_>,
+    mut streams: Vec<Stream>,
+    done: &PipeReader,
+    f: impl FnOnce() -> T + Send,
+) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
+    let (patience, exclusive) = (worker.capture.patience, worker.exclusive);
+    let complain = |line: String| {
+        // Not into anybody's capture.
+        let streams = diverted::streams();
+        let to = streams.real(2).map_or(fds::stdio(2), AsFd::as_fd);
+        // There is nobody to tell that nobody could be told.
+        let _ = signals::without_sigpipe(|| stream::write_all(to, line.as_bytes()));
+    };
+    let _turn = Turn::wait(patience, |holder| complain(waits_for_turn(holder)));
+    let name = thread::current().name().map(String::from);
+    let mut task = Some((worker, f));
+    let mut performed = Ok(None);
+    let mut bare = || {
+        let Some((worker, f)) = task.take() else { return };
+        performed = thread::scope(|scope| {
+            let builder = name.iter().fold(thread::Builder::new(), |builder, name| builder.name(name.clone()));
+            let thread = builder.spawn_scoped(scope, || worker.perform(f))?;
+            thread.join().unwrap_or_else(|panic| Ok(Err(panic))).map(Some)
+        });
+    };
+    let streams = pthread::beside(&mut bare, || {
+        let quiet = || complain(waits_for_closure());
+        // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
+        until_done(&mut streams, done, exclusive.then_some(patience), quiet).map(|()| streams)
+    })?;
+    let result = performed?.ok_or_else(|| io::Error::other("the thread of the capture did not run"))?;
+    Ok((result, streams?))
+}
+
+/// Inside of another capture: this thread has what it takes already. Another one reads.
+fn run_here<T>(
+    worker: Worker<'_>,
+    mut streams: Vec<Stream>,
+    done: &PipeReader,
+    f: impl FnOnce() -> T,
+) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
+    thread::scope(|scope| {
+        let read = move || until_done(&mut streams, done, None, || ()).map(|()| streams);
+        let reader = thread::Builder::new().name("pipewright-test".into()).spawn_scoped(scope, read)?;
+        let result = worker.perform(f);
+        let streams = reader.join().map_err(|_| io::Error::other("the reader of the capture panicked"))??;
+        Ok((result?, streams))
+    })
+}
+
+/// What the closure's thread needs.
+struct Worker<'a> {
+    signal: Signal,
+    capture: &'a Capture,
+    exclusive: bool,
+    writers: &'a [Writer],
+}
+
+impl Worker<'_> {
+    /// Runs `f` on this thread, with the streams replaced.
+    fn perform<T>(self, f: impl FnOnce() -> T) -> io::Result<thread::Result<T>> {
+        // In the order of their taking: the signal goes off last.
+        let _signal = self.signal;
+        let _stdout = (self.exclusive && self.capture.stdout).then(|| io::stdout().lock());
+        let _stderr = (self.exclusive && self.capture.stderr != Stderr::Inherit).then(|| io::stderr().lock());
+        let swapped = Swapped::begin(self.writers, self.exclusive)?;
+        let before = diverted::set_inside(true);
+        let result = catch_unwind(AssertUnwindSafe(f));
+        diverted::set_inside(before);
+        swapped.end()?;
+        Ok(result)
+    }
+}
+
+/// Says that the closure's thread is done, however it came to that.
+struct Signal(PipeWriter);
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        // The other side is there until it has seen this; if it is not, it has seen an error.
+        let _ = signals::without_sigpipe(|| stream::write(self.0.as_fd(), b"!"));
+    }
+}
+
+const WAYS_OUT: &str = "Ways out: Capture::new().shared_stdout(true); pipewright::testing::isolate; a runner with a process for \
+                        each test, as cargo-nextest";
+
+fn waits_for_closure() -> String {
+    let name = own_name();
+    format!(
+        "pipewright: the capture of `{name}` goes on without a word of its closure. Does the closure wait for a thread that prints \
+         (print!, println!, io::stdout)? That thread waits for the lock of stdout, which the capture holds. {WAYS_OUT}.\n"
+    )
+}
+
+fn waits_for_turn(holder: &str) -> String {
+    let name = own_name();
+    format!(
+        "pipewright: `{name}` waits for the capture of `{holder}` to end, of which there is one at a time in a process. Is this one \
+         on a thread that the closure of that one waits for? {WAYS_OUT}.\n"
+    )
+}
