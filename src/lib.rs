@@ -146,6 +146,16 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
+//! **In tests**, [`testing`] captures what code prints, by itself, from C or by children, under plain `cargo test`; runs a test in a process of its
+//! own; finds what leaks; and asserts on what a run came to.
+//!
+//! ```
+//! use pipewright::{Cmd, testing};
+//! let printed = testing::capture_stdout(|| Cmd::sh("echo from a child").run().is_ok());
+//! assert_eq!(printed.text(), "from a child\n");
+//! Cmd::sh("echo no >&2; exit 3").assert().code(3).stderr("no\n");
+//! ```
+//!
 //! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
 //! line for a shell.
 //!
