@@ -169,6 +169,7 @@ mod cmd;
 mod error;
 mod failure;
 pub mod fd;
+pub mod forward;
 mod job;
 mod one_shot;
 mod output;

@@ -173,6 +173,16 @@ impl Container {
         }
     }
 
+    /// Continues whoever is in its groups.
+    pub(crate) fn go_on(&self) {
+        if let How::Group | How::Session = self.how {
+            for leader in self.leaders().iter() {
+                // ESRCH: empty.
+                let _ = leader.signal_group(libc::SIGCONT);
+            }
+        }
+    }
+
     /// Whether it is proven that nobody is in any more, after waiting for it.
     fn is_empty(&self, until: Deadline) -> bool {
         match &self.how {
@@ -215,6 +225,17 @@ pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, b
         container.fill(tree, budget);
     }
     tree.ask(signal, budget);
+}
+
+/// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
+/// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
+pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
+    let signal = if in_session && signal == libc::SIGTSTP { libc::SIGSTOP } else { signal };
+    if let Some(container) = container {
+        container.fill(tree, budget);
+    }
+    tree.tell(signal, budget);
 }
 
 /// What a kill came to.
