@@ -55,8 +55,8 @@ fn survives() -> bool {
 /// sigaction(2), and one thread waits for what they say. A signal that this process ignores stays ignored, as under nohup(1). Handlers that are
 /// there already are called as before. A second call shares the handlers of the first. Does not block.
 ///
-/// The verb of a run that a signal ends does not come back if this process dies of it; otherwise its error is
-/// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted). System calls of yours that a handler interrupts are restarted where signal(7)
+/// The error of a run that a signal ends is [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted). Where this process dies of the
+/// signal, no other run that asks begins, and the verb of the last one does not come back. System calls of yours that a handler interrupts are restarted where signal(7)
 /// says so.
 ///
 /// # Errors

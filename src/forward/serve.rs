@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::handlers::Delivery;
 use super::{RECEIVED, survives};
 use crate::clock::Deadline;
-use crate::job::forwarded;
+use crate::job::forwarded::{self, Passed, Told};
 use crate::process::pauses;
 use crate::pump::wake::Interrupt;
 use crate::sys::actions;
@@ -83,28 +83,33 @@ fn said_by(info: &libc::siginfo_t) -> Interrupt {
 fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
     let signal = interrupt.signal;
     RECEIVED.store(signal, SeqCst);
-    if ending.is_some() {
-        // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
-        if matches!(signal, libc::SIGINT | libc::SIGQUIT) {
-            forwarded::kill(interrupt);
-            forwarded::kill_from_here();
+    // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
+    let kills = matches!(signal, libc::SIGINT | libc::SIGQUIT);
+    match forwarded::interrupt(interrupt, !survives(), kills) {
+        // Those that were there have ended just now.
+        Passed::ToNobody if ending.is_some() => {}
+        Passed::ToNobody if survives() => {}
+        Passed::ToNobody => actions::die_of(signal),
+        Passed::ToEnd(grace) => {
+            let until = Deadline::after(grace.saturating_add(PATIENCE));
+            // The first signal is what this process dies of.
+            let signal = ending.as_ref().map_or(signal, |ending| ending.signal);
+            *ending = Some(Ending { signal, until });
         }
-        return;
+        Passed::Again => {}
     }
-    match forwarded::interrupt(interrupt, !survives()) {
-        Some(grace) => *ending = Some(Ending { signal, until: Deadline::after(grace.saturating_add(PATIENCE)) }),
-        None if survives() => {}
-        None => actions::die_of(signal),
+    if kills {
+        forwarded::kill_from_here(Told::ToEndAtOnce);
     }
 }
 
 /// What comes after the ending, once it is over.
 fn see_to(ending: Ending) -> Option<Ending> {
-    if !forwarded::are_over() {
+    if !forwarded::have_ended() {
         if !ending.until.passed() {
             return Some(ending);
         }
-        forwarded::kill_from_here();
+        forwarded::kill_from_here(Told::ToEnd);
     }
     if !survives() {
         actions::die_of(ending.signal);

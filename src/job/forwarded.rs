@@ -37,8 +37,17 @@ struct Entry {
     waker: Waker,
     /// What its plan takes.
     grace: Duration,
+    told: Told,
     processes: Vec<Process>,
     container: Option<Arc<Container>>,
+}
+
+/// How far a run is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    Nothing,
+    ToEnd,
+    ToEndAtOnce,
 }
 
 static RUNS: Mutex<Runs> = Mutex::new(Runs { live: Vec::new(), next: 0, dying_of: None, bell: None });
@@ -62,7 +71,7 @@ impl Forwarded {
         }
         let id = runs.next;
         runs.next += 1;
-        runs.live.push(Entry { id, waker, grace, processes: Vec::new(), container: None });
+        runs.live.push(Entry { id, waker, grace, told: Told::Nothing, processes: Vec::new(), container: None });
         Ok(Forwarded { id })
     }
 
@@ -96,27 +105,44 @@ impl Drop for Forwarded {
     }
 }
 
-/// Ends the runs, by this signal first, and has no other begin if this process is then to die of it. The longest that their plans take;
-/// `None` where there is no run.
-pub(crate) fn interrupt(interrupt: Interrupt, dies: bool) -> Option<Duration> {
+/// What became of a signal that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// There is no run.
+    ToNobody,
+    /// The longest that the plans of those take that are ended by it.
+    ToEnd(Duration),
+    /// They are being ended already.
+    Again,
+}
+
+/// Ends the runs, by this signal first, and has no other begin if this process is then to die of it; `kills`: those that are being ended
+/// are killed.
+pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed {
     let mut runs = runs();
-    runs.dying_of = dies.then_some(interrupt.signal);
-    for entry in &runs.live {
-        entry.waker.order(Order::Interrupt(interrupt));
+    if dies {
+        runs.dying_of.get_or_insert(interrupt.signal);
     }
-    runs.live.iter().map(|entry| entry.grace).max()
+    let mut passed = if runs.live.is_empty() { Passed::ToNobody } else { Passed::Again };
+    for entry in &mut runs.live {
+        if entry.told == Told::Nothing {
+            entry.told = Told::ToEnd;
+            entry.waker.order(Order::Interrupt(interrupt));
+            passed = match passed {
+                Passed::ToEnd(grace) => Passed::ToEnd(grace.max(entry.grace)),
+                Passed::ToNobody | Passed::Again => Passed::ToEnd(entry.grace),
+            };
+        } else if kills {
+            entry.told = Told::ToEndAtOnce;
+            entry.waker.order(Order::Kill(interrupt));
+        }
+    }
+    passed
 }
 
-/// Ends the runs at once.
-pub(crate) fn kill(interrupt: Interrupt) {
-    for entry in &runs().live {
-        entry.waker.order(Order::Kill(interrupt));
-    }
-}
-
-/// Kills what is left of the runs from here.
-pub(crate) fn kill_from_here() {
-    for (processes, container) in members() {
+/// Kills from here what is left of the runs that have been told so much.
+pub(crate) fn kill_from_here(told: Told) {
+    for (processes, container) in members(told) {
         // What refuses has another user, and lives on.
         let _ = contain::kill(&mut Tree::of(&processes), container.as_deref(), Deadline::after(WALK));
     }
@@ -124,15 +150,16 @@ pub(crate) fn kill_from_here() {
 
 /// Sends them a signal that ends nothing.
 pub(crate) fn tell(interrupt: Interrupt) {
-    for (processes, container) in members() {
+    for (processes, container) in members(Told::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));
         contain::tell(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
     }
 }
 
-pub(crate) fn are_over() -> bool {
-    runs().live.is_empty()
+/// Whether all that were to end have.
+pub(crate) fn have_ended() -> bool {
+    runs().live.iter().all(|entry| entry.told == Told::Nothing)
 }
 
 /// This process lives on after all.
@@ -147,8 +174,10 @@ pub(crate) fn set_bell(bell: Option<UnixStream>) {
 }
 
 /// Without the lock: finding processes takes its time.
-fn members() -> Vec<(Vec<Process>, Option<Arc<Container>>)> {
-    runs().live.iter().map(|entry| (entry.processes.clone(), entry.container.clone())).collect()
+fn members(told: Told) -> Vec<(Vec<Process>, Option<Arc<Container>>)> {
+    let runs = runs();
+    let those = runs.live.iter().filter(|entry| entry.told >= told);
+    those.map(|entry| (entry.processes.clone(), entry.container.clone())).collect()
 }
 
 fn runs() -> MutexGuard<'static, Runs> {
