@@ -36,7 +36,8 @@ use cgroup::Cgroup;
 #[non_exhaustive]
 pub enum Containment {
     /// One process group for the run (`setpgid(2)`), which its first process leads. A kill then reaches also what lost its parent,
-    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, and one that reads the terminal is stopped.
+    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, but by [`forward`](crate::forward), and
+    /// one that reads the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), but in the [`foreground`](crate::Cmd::foreground).
     Group,
     /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
     /// Linux; elsewhere the session's first group.
