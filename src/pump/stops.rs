@@ -111,3 +111,42 @@ impl Pump {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::pump::{OnLeak, Timing};
+
+    #[test]
+    fn every_time_of_a_run_moves_by_a_pause_and_by_no_pause_twice() {
+        let hour = Deadline::after(Duration::from_secs(3600));
+        let timing = |paused| Timing {
+            deadline: hour,
+            paused,
+            steps: Default::default(),
+            eof_grace: None,
+            on_leak: OnLeak::Allow,
+        };
+        let mut pump = Pump::new(Vec::new(), timing(Some(pauses::spent())), None, None, None);
+        let mut other = Pump::new(Vec::new(), timing(None), None, None, None);
+        let (end, before) = (Instant::now(), pauses::spent());
+        pump.last_end = Some(end);
+        pump.phase = Phase::Terminating(0, hour);
+        let pause = pauses::begin();
+        std::thread::sleep(Duration::from_millis(2));
+        // Already while it is thought to go on.
+        pump.give_back_pauses();
+        assert_ne!(pump.timing.deadline, hour);
+        drop(pause);
+        pump.give_back_pauses();
+        pump.give_back_pauses();
+        other.give_back_pauses();
+        let by = pauses::spent() - before;
+        assert!(by >= Duration::from_millis(2));
+        assert_eq!((pump.timing.deadline, pump.phase), (hour.later_by(by), Phase::Terminating(0, hour.later_by(by))));
+        assert_eq!(pump.last_end, Some(end + by));
+        assert_eq!(other.timing.deadline, hour, "it did not ask");
+    }
+}
