@@ -9,7 +9,8 @@ use super::{Told, in_part, is_stopped, part, say_pids, wait_for_state};
 use crate::harness::*;
 use crate::support::*;
 
-const TIMEOUT: Duration = Duration::from_millis(600);
+/// Long enough for the stop to come before it passes.
+const TIMEOUT: Duration = Duration::from_millis(1500);
 
 #[test]
 fn a_stop_stops_the_run_and_its_time() {
@@ -25,22 +26,20 @@ fn a_stop_stops_the_run_and_its_time() {
             println!("took {}", start.elapsed().as_millis());
             return;
         }
-        // From the stop seen to the continue: that much later it ends, and more.
-        for pause in [Duration::ZERO, TIMEOUT * 2] {
-            let mut told = Told::by(in_part("run"));
-            let child = told.pids_after("run ");
-            told.send(Signal::SIGTSTP);
-            wait_for_state(&[child[0], told.pid()], is_stopped);
-            let start = Instant::now();
-            while start.elapsed() < pause {
-                assert!(is_stopped(process_state(told.pid())));
-                std::thread::yield_now();
-            }
-            let stopped = start.elapsed();
-            told.send(Signal::SIGCONT);
-            let took = Duration::from_millis(told.after("took ").parse().expect("a number"));
-            assert!(took + Duration::from_millis(1) >= TIMEOUT + stopped, "{took:?} with {stopped:?} stopped");
-            assert!(told.job.wait().expect("a status").success());
+        let mut told = Told::by(in_part("run"));
+        let child = told.pids_after("run ");
+        told.send(Signal::SIGTSTP);
+        wait_for_state(&[child[0], told.pid()], is_stopped);
+        // From the stop seen to the continue: that much later it ends, or more.
+        let start = Instant::now();
+        while start.elapsed() < TIMEOUT {
+            assert!(is_stopped(process_state(told.pid())));
+            std::thread::yield_now();
         }
+        let stopped = start.elapsed();
+        told.send(Signal::SIGCONT);
+        let took = Duration::from_millis(told.after("took ").parse().expect("a number"));
+        assert!(took + Duration::from_millis(1) >= TIMEOUT + stopped, "{took:?} with {stopped:?} stopped");
+        assert!(told.job.wait().expect("a status").success());
     });
 }

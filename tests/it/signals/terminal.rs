@@ -36,7 +36,7 @@ fn have_terminal() -> bool {
 }
 
 #[test]
-fn ctrl_c_reaches_a_run_in_a_group_of_its_own() {
+fn ctrl_c_and_a_hangup_reach_a_run_in_a_group_of_its_own() {
     isolated(|| {
         if part("run") {
             let _forwarding = forward::signals().expect("it is installed");
@@ -50,7 +50,14 @@ fn ctrl_c_reaches_a_run_in_a_group_of_its_own() {
         let pids = told.pids_after("run ");
         press(&keyboard, "\x03");
         assert_eq!(within(LONG, || told.job.wait()).expect("a status").signal(), Some(Signal::SIGINT as i32));
-        assert_eq!(pids.iter().map(|&pid| process_state(pid)).collect::<Vec<_>>(), [None]);
+        assert_eq!(process_state(pids[0]), None);
+
+        let pty = openpty(None, None).expect("a terminal");
+        let mut told = Told::by(in_part("run").controlling_tty(true).stdin(Redirect::fd(pty.slave)));
+        let pids = told.pids_after("run ");
+        drop(pty.master);
+        assert_eq!(within(LONG, || told.job.wait()).expect("a status").signal(), Some(Signal::SIGHUP as i32));
+        assert_eq!(process_state(pids[0]), None);
     });
 }
 
