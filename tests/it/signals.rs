@@ -8,8 +8,7 @@ mod terminal;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use pipewright::{Cmd, Job, Redirect};
 
 use crate::harness::*;
@@ -44,7 +43,8 @@ impl Told {
     }
 
     fn send(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid()), signal).expect("it is there");
+        // To this one process; that it has ended is no error.
+        self.job.processes()[0].send_signal(signal as i32).expect("it may be sent");
     }
 
     /// The rest of the next line that holds this mark.
