@@ -5,7 +5,7 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use pipewright::{Cmd, Containment, Redirect, cmd, forward};
+use pipewright::{Cmd, Containment, Redirect, forward};
 
 /// A build, say: it cleans up when it is interrupted, and has started something that does not listen.
 const WORK: &str = r#"
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(program) => Cmd::new(program).args(args),
         None => Cmd::sh(WORK),
     };
-    let run = (work | cmd!("cat"))
+    let run = work
         .stdin(Redirect::null())
         .contain(Containment::Group) // A terminal's Ctrl-C would not reach it by itself.
         .forward_signals(true)
