@@ -36,6 +36,11 @@ impl Deadline {
         }
     }
 
+    /// Put off; what the clock cannot say is "never".
+    pub(crate) fn later_by(self, span: Duration) -> Deadline {
+        Deadline(self.0.and_then(|moment| moment.checked_add(span)))
+    }
+
     /// How long from now; zero once passed, `None` for never.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|moment| moment.saturating_duration_since(Instant::now()))
@@ -55,6 +60,15 @@ mod tests {
         assert!(Deadline::after(Duration::MAX).is_never());
         assert!(!Deadline::after(Duration::ZERO).is_never());
         assert!(Deadline::after(Duration::ZERO).passed());
+    }
+
+    #[test]
+    fn what_is_put_off_comes_so_much_later() {
+        let start = Instant::now();
+        let span = Duration::from_secs(3);
+        assert_eq!(Deadline::at(start).later_by(span), Deadline::at(start + span));
+        assert!(Deadline::at(start).later_by(Duration::MAX).is_never());
+        assert!(Deadline::NEVER.later_by(span).is_never());
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Step {
     Session,
     /// `setpgid`: the process group.
     ProcessGroup,
+    /// `tcsetpgrp`: taking the terminal.
+    Foreground,
     /// `dup2`: putting a descriptor under its number.
     Dup,
     /// Making stdin the controlling terminal.
@@ -55,7 +57,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 19] = [
+    const ALL: [Step; 20] = [
         Step::Pipe,
         Step::Open,
         Step::Thread,
@@ -63,6 +65,7 @@ impl Step {
         Step::Cgroup,
         Step::Session,
         Step::ProcessGroup,
+        Step::Foreground,
         Step::Dup,
         Step::ControllingTty,
         Step::Nice,
@@ -96,6 +99,7 @@ impl Step {
             Step::Cgroup => "cgroup",
             Step::Session => "setsid",
             Step::ProcessGroup => "setpgid",
+            Step::Foreground => "tcsetpgrp",
             Step::Dup => "dup",
             Step::ControllingTty => "controlling tty",
             Step::Nice => "nice",

@@ -156,6 +156,15 @@
 //! Cmd::sh("echo no >&2; exit 3").assert().code(3).stderr("no\n");
 //! ```
 //!
+//! **Signals to this process** reach the runs that [ask for it](Cmd::forward_signals), from [`forward::signals`] on: Ctrl-C and `kill` end
+//! them, then this process. A run in the [`foreground`](Cmd::foreground) has the terminal.
+//!
+//! ```no_run
+//! let _forwarding = pipewright::forward::signals()?;
+//! pipewright::cmd!("make", "-j8").forward_signals(true).run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
 //! line for a shell.
 //!
@@ -176,7 +185,7 @@
 //! - End what it cannot see: without [`contain`](Cmd::contain), a process whose parent has ended (a double fork) and that holds no stream of
 //!   the run; [`KillReport`] says what was reached. Elsewhere than on Linux, what the processes that it started have started in turn.
 //! - Run on anything but Unix. Linux is tested; macOS and FreeBSD are type-checked and untested.
-//! - Async, terminals, shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
+//! - Async, terminals of its own (a pty), shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -188,6 +197,7 @@ mod cmd;
 mod error;
 mod failure;
 pub mod fd;
+pub mod forward;
 mod job;
 mod one_shot;
 mod output;

@@ -2,6 +2,7 @@
 
 mod args;
 mod attrs;
+pub(crate) mod cancel;
 mod env;
 mod exec;
 mod fds;
@@ -25,10 +26,10 @@ use crate::spawn::{Attributes, EnvChange};
 use settings::Settings;
 
 pub use attrs::Resource;
+pub use cancel::CancelHandle;
 pub(crate) use env::env_methods;
 #[doc(hidden)]
 pub use macros::{Arg, ArgSingle};
-pub use settings::CancelHandle;
 pub(crate) use show::{command_line, linked_line};
 
 /// A command to run: program, arguments, environment, redirections, attributes.

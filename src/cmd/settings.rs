@@ -1,13 +1,14 @@
 //! What concerns a run as a whole: times, limits, the status policy.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::cancel::CancelHandle;
 use crate::clock::Deadline;
 use crate::process::contain::Containment;
+use crate::process::pauses;
 use crate::pump::events::Watcher;
-use crate::pump::wake::{Order, Waker};
 use crate::pump::{Limit, OnLeak, Steps, Timing};
 
 /// Which stages' statuses count.
@@ -53,6 +54,10 @@ pub(crate) struct Settings {
     /// Whether a subscriber is told the command line.
     #[cfg(feature = "tracing")]
     pub(crate) trace_command: bool,
+    /// Signals to this process reach the run.
+    pub(crate) forward_signals: bool,
+    /// The run has the terminal.
+    pub(crate) foreground: bool,
     pub(crate) cancel: OnceLock<CancelHandle>,
 }
 
@@ -95,8 +100,15 @@ impl Settings {
         name(!self.watchers.0.is_empty(), "on_event");
         #[cfg(feature = "tracing")]
         name(self.trace_command, "trace_command");
+        name(self.forward_signals, "forward_signals");
+        name(self.foreground, "foreground");
         name(self.cancel.get().is_some(), "cancel_handle");
         names
+    }
+
+    /// What the processes are put into: one that has the terminal has a group.
+    pub(crate) fn container(&self) -> Option<&Containment> {
+        self.contain.as_ref().or(self.foreground.then_some(&Containment::Group))
     }
 
     /// How long streams are waited for that strangers hold.
@@ -109,6 +121,7 @@ impl Settings {
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             deadline: Deadline::after_opt(self.timeout),
+            paused: (self.forward_signals || self.foreground).then(pauses::spent),
             steps: match &self.steps {
                 Some(steps) => Arc::clone(steps),
                 None => Arc::new([(libc::SIGTERM, self.grace.unwrap_or(GRACE))]),
@@ -116,94 +129,6 @@ impl Settings {
             eof_grace: self.eof_grace(),
             on_leak: self.on_leak.unwrap_or_default(),
         }
-    }
-}
-
-/// Ends runs from another thread: those in progress of the builder it was taken from, and any later one before it starts.
-///
-/// Taken by [`Cmd::cancel_handle`](crate::Cmd::cancel_handle). The processes are asked to end (TERM), and killed after the
-/// builder's `grace`; the verb returns [`Cancelled`](crate::ErrorKind::Cancelled) with what was captured.
-///
-/// A cancel is for good: to run the same thing again, build it anew. Dropping a handle does nothing.
-///
-/// ```
-/// use pipewright::{cmd, ErrorKind};
-/// let endless = cmd!("sleep", "60");
-/// let cancel = endless.cancel_handle();
-/// std::thread::spawn(move || cancel.cancel());
-/// assert_eq!(endless.run().unwrap_err().kind(), ErrorKind::Cancelled);
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct CancelHandle(Arc<Mutex<Cancel>>);
-
-#[derive(Debug, Default)]
-struct Cancel {
-    cancelled: bool,
-    wakers: Vec<(u64, Waker)>,
-    next: u64,
-}
-
-impl CancelHandle {
-    /// Ends the runs. Does not wait for them. For good: a later run of the builder fails at once.
-    ///
-    /// A second call does nothing.
-    ///
-    /// ```
-    /// use pipewright::{cmd, ErrorKind};
-    /// let cmd = cmd!("true");
-    /// cmd.cancel_handle().cancel();
-    /// assert_eq!(cmd.run().unwrap_err().kind(), ErrorKind::Cancelled);
-    /// ```
-    pub fn cancel(&self) {
-        let mut cancel = self.lock();
-        cancel.cancelled = true;
-        for (_, waker) in &cancel.wakers {
-            waker.order(Order::Cancel);
-        }
-    }
-
-    /// Whether [`cancel`](Self::cancel) was called.
-    ///
-    /// Does not say whether the runs have ended.
-    ///
-    /// ```
-    /// let cancel = pipewright::cmd!("true").cancel_handle();
-    /// cancel.cancel();
-    /// assert!(cancel.is_cancelled());
-    /// ```
-    pub fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
-    }
-
-    /// Has `waker` woken by a cancel, as long as what is returned lives. One that came before wakes at once.
-    pub(crate) fn register(&self, waker: Waker) -> Registration {
-        let mut cancel = self.lock();
-        if cancel.cancelled {
-            waker.order(Order::Cancel);
-        }
-        let id = cancel.next;
-        cancel.next += 1;
-        cancel.wakers.push((id, waker));
-        drop(cancel);
-        Registration { handle: self.clone(), id }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cancel> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A run's place with its cancel handle.
-#[derive(Debug)]
-pub(crate) struct Registration {
-    handle: CancelHandle,
-    id: u64,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let id = self.id;
-        self.handle.lock().wakers.retain(|(other, _)| *other != id);
     }
 }
 
@@ -286,6 +211,39 @@ macro_rules! settings_methods {
             /// ```
             pub fn contain(mut self, how: crate::process::contain::Containment) -> $builder {
                 self.settings.contain = Some(how);
+                self
+            }
+
+            /// Whether a signal that tells this process to end, stop or go on reaches the run too: with
+            /// [`forward::signals`](crate::forward::signals), which says how. Without that it does nothing.
+            ///
+            /// ```
+            /// use pipewright::{cmd, forward};
+            /// let _forwarding = forward::signals()?;
+            /// assert_eq!(cmd!("echo", "done").forward_signals(true).read()?, "done");
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            pub fn forward_signals(mut self, forward: bool) -> $builder {
+                self.settings.forward_signals = forward;
+                self
+            }
+
+            /// Whether the run has this process's terminal while it runs: for an editor, a pager, a shell, with `run`, `status` and `spawn`. Its
+            /// processes are in a group of their own, which Ctrl-C and Ctrl-Z then go to alone; the terminal is taken back when the run is
+            /// over. Where Ctrl-Z stops them, this process's group stops too, and goes on with them; timeouts have so much
+            /// longer. See tcsetpgrp(3).
+            ///
+            /// Without a terminal, or while this process is in the background itself, there is nothing to hand over, and that is no error. Any
+            /// other [`contain`](Self::contain) than a group is a [`Conflict`](crate::ErrorKind::Conflict).
+            ///
+            /// ```
+            /// let edited = pipewright::cmd!("true", "notes.txt").foreground(true).run()?; // `vi`, or what EDITOR says
+            /// assert!(edited.status.success());
+            /// # Ok::<(), pipewright::Error>(())
+            /// ```
+            #[doc(alias = "tcsetpgrp")]
+            pub fn foreground(mut self, foreground: bool) -> $builder {
+                self.settings.foreground = foreground;
                 self
             }
 

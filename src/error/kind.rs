@@ -45,6 +45,11 @@ pub enum ErrorKind {
     Timeout,
     /// A [`CancelHandle`](crate::CancelHandle) was used.
     Cancelled,
+    /// This process was sent a signal that [`forward`](crate::forward) passes on to the run, to end it.
+    Interrupted,
+    /// A stage was stopped for using the terminal from the background;
+    /// [`foreground`](crate::Cmd::foreground) hands it over.
+    Stopped,
     /// Processes were left behind, which [`OnLeak::Fail`](crate::OnLeak::Fail) makes an error.
     Leaked,
     /// More output than [`Limit::Fail`](crate::Limit::Fail) allows.
@@ -66,8 +71,8 @@ impl ErrorKind {
         match self {
             InvalidInput | AlreadyUsed | ProgramNotFound | RelativePath | NotExecutable | NoShebang
             | InterpreterNotFound | CurrentDir | TooLong | TextBusy | Redirect | Spawn => true,
-            Conflict | Status | StatusStolen | Timeout | Cancelled | Leaked | LimitExceeded | Callback | Panic | Io
-            | NotUtf8 => false,
+            Conflict | Status | StatusStolen | Timeout | Cancelled | Interrupted | Stopped | Leaked | LimitExceeded
+            | Callback | Panic | Io | NotUtf8 => false,
         }
     }
 }

@@ -6,6 +6,7 @@ mod dropped;
 mod events;
 mod files;
 mod flows;
+pub(crate) mod forwarded;
 mod kill;
 #[cfg(test)]
 mod many_tests;

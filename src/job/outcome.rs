@@ -10,7 +10,7 @@ use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
-use crate::status::Status;
+use crate::status::{Status, signal_name};
 use crate::stdio::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
@@ -231,6 +231,8 @@ pub(super) fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize
 fn kind_of(cut: Cut) -> ErrorKind {
     match cut {
         Cut::TimedOut => ErrorKind::Timeout,
+        Cut::Interrupted(_) => ErrorKind::Interrupted,
+        Cut::Stopped { .. } => ErrorKind::Stopped,
         Cut::Cancelled | Cut::Aborted => ErrorKind::Cancelled,
     }
 }
@@ -239,6 +241,8 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
+        Cut::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
+        Cut::Stopped { stage, signal } => return stopped(plan, stage, signal),
         Cut::Aborted => "was dropped while it ran".to_owned(),
     };
     let kind = kind_of(cut);
@@ -275,6 +279,17 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
         1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
         count => Error::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
+}
+
+/// Of the one stage: the others had no part in it.
+fn stopped(plan: &Plan, stage: usize, signal: i32) -> Error {
+    let does = if signal == libc::SIGTTIN { "reads" } else { "changes" };
+    let help = match plan.settings.foreground {
+        true => "and this process is in the background itself",
+        false => "`foreground(true)` hands it over",
+    };
+    let what = format!("was stopped by {}: it {does} the terminal from the background; {help}", signal_name(signal));
+    Error::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
 }
 
 /// One stage, as the policy looks at it.

@@ -4,15 +4,17 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::forwarded::Forwarded;
 use super::outcome::{self, Ended};
 use super::start::{Drive, Wants, start};
 use crate::clock::Deadline;
-use crate::cmd::settings::Registration;
+use crate::cmd::cancel::Registration;
 use crate::error::{Error, ErrorKind};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::process::terminal::Terminal;
 use crate::pump::events::{EventKind, Hub};
 use crate::pump::function::Function;
 use crate::pump::helper::Leash;
@@ -39,6 +41,10 @@ pub(crate) struct Run {
     /// Pipe memory, given back when the run is over.
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,
+    /// Taken back when the run is over.
+    pub(super) _terminal: Option<Arc<Terminal>>,
+    /// Last: it leaves when the processes are gone, and may not come back.
+    pub(super) _forwarded: Option<Forwarded>,
 }
 
 /// Our ends of piped streams, until somebody takes them.

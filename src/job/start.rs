@@ -16,6 +16,7 @@ use super::check;
 use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
+use super::forwarded::Forwarded;
 use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use crate::clock::Deadline;
@@ -28,11 +29,12 @@ use crate::fd::table::{ChildTable, Refused};
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
-use crate::process::contain::Container;
+use crate::process::contain::{Container, Containment};
+use crate::process::terminal::{self, Terminal};
 use crate::pump::events::{EventKind, Hub};
 use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
-use crate::pump::{Pump, Runner, Timing};
+use crate::pump::{Pump, Runner, Stops, Timing};
 use crate::spawn::{self, Image, ImageSpec, Prepared};
 use crate::stage::Task;
 use crate::sys::fds;
@@ -78,17 +80,21 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let mut files = Files::open(&plan)?;
     let cancel = plan.settings.cancel.get();
     let has_closures = plan.commands().count() < plan.stages.len();
-    let (wake, waker) = match wants.wake || cancel.is_some() || has_closures {
+    let forwards = plan.settings.forward_signals;
+    let (wake, waker) = match wants.wake || cancel.is_some() || has_closures || forwards {
         true => Wake::new()
             .map(|(wake, waker)| (Some(wake), Some(waker)))
             .map_err(|error| run_setup_error(Step::Pipe, error))?,
         false => (None, None),
     };
     let stop = has_closures.then(Stop::new).transpose().map_err(|error| run_setup_error(Step::Pipe, error))?;
-    let container = plan.settings.contain.as_ref().map(Container::new).transpose();
+    let terminal = terminal_to_lend(&plan)?;
+    let container = plan.settings.container().map(Container::new).transpose();
     let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
+    let forwarded =
+        waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
 
     let watchers = &plan.settings.watchers.0;
     #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
@@ -106,6 +112,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         grants: Vec::new(),
         closures: Closures::new(stop.clone(), waker.clone()),
         container: container.as_deref(),
+        terminal: terminal.as_deref(),
         plan: &plan,
         timing: timing.clone(),
         drive,
@@ -152,8 +159,16 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         hub: hub.clone(),
         _grants: grants,
         _registration: registration,
+        _terminal: terminal.clone(),
+        _forwarded: forwarded,
     };
     run.pump.tell_to(hub.clone());
+    if let Some(forwarded) = &run._forwarded {
+        forwarded.started(&run.processes, run.container.as_ref());
+    }
+    if terminal.is_some() || may_be_stopped(&plan) {
+        run.pump.look_out(Stops::at(terminal));
+    }
     // From here on, an early return drops the run, which ends what was started.
     let scope = wants.scope.take();
     if let Err(error) = flows::build(&mut run, ends, &mut files, drive, wants) {
@@ -186,6 +201,21 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
     Ok(images)
 }
 
+fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Error> {
+    if !plan.settings.foreground {
+        return Ok(None);
+    }
+    let terminal = Terminal::to_lend().map_err(|error| run_setup_error(Step::Foreground, error))?;
+    Ok(terminal.map(Arc::new))
+}
+
+/// Whether a stage may be stopped for using the terminal: it has a group of its own, which is in the background.
+fn may_be_stopped(plan: &Plan) -> bool {
+    let contained = matches!(plan.settings.container(), Some(Containment::Group));
+    let grouped = contained || plan.commands().any(|(_, spec)| spec.attributes.process_group.is_some());
+    grouped && terminal::is_there()
+}
+
 struct Starting<'a> {
     ends: Ends,
     runners: Vec<Runner>,
@@ -193,6 +223,7 @@ struct Starting<'a> {
     grants: Vec<budget::Grant>,
     closures: Closures,
     container: Option<&'a Container>,
+    terminal: Option<&'a Terminal>,
     plan: &'a Plan,
     timing: Timing,
     drive: Drive,
@@ -245,6 +276,7 @@ impl Starting<'_> {
         let leads = self.container.is_some_and(|container| container.place(&mut attributes));
         let streams = diverted::streams();
         let map = self.fd_map(index, files, &streams)?;
+        attributes.foreground = leads && self.terminal.is_some();
         let own = self.ends.numbers();
         let prepared = Prepared::new(image, attributes, map, spec.inherit_fds, &own);
         let mut launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
@@ -259,6 +291,9 @@ impl Starting<'_> {
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
         if let (true, Some(container)) = (leads, self.container) {
             container.is_led_by(&process);
+            if let Some(terminal) = self.terminal {
+                terminal.was_taken_by(&process);
+            }
         }
         Ok(process)
     }

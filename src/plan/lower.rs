@@ -19,11 +19,19 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let Chains { stages: chained, pipes } = chains;
     let mut lowering =
         Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
-    if let Some(contain) = &pipeline.settings.contain {
+    if let (true, Some(contain @ (Containment::Session | Containment::Cgroup(_)))) =
+        (pipeline.settings.foreground, &pipeline.settings.contain)
+    {
+        let what =
+            format!("the run has the terminal (`foreground`), which takes a group, but its `contain` is {contain:?}");
+        return Err(Error::new(ErrorKind::Conflict, what));
+    }
+    if let Some(contain) = pipeline.settings.container() {
         for (index, stage) in chained.iter().enumerate() {
             let set = stage.stage.command().and_then(|spec| at_odds(&spec.attributes, contain));
             if let Some(set) = set {
-                let what = format!("sets {set}, but the run's `contain` ({contain:?}) decides about that");
+                let by = if pipeline.settings.contain.is_some() { "contain" } else { "foreground" };
+                let what = format!("sets {set}, but the run's `{by}` ({contain:?}) decides about that");
                 return Err(lowering.conflict(index, what));
             }
         }

@@ -1,7 +1,9 @@
 //! One running child: wait for it, signal it, know what it used.
 
 pub(crate) mod contain;
+pub(crate) mod pauses;
 mod reaper;
+pub(crate) mod terminal;
 pub(crate) mod tree;
 mod watch;
 
@@ -353,6 +355,19 @@ impl Process {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
         wait::kill(-self.0.pid, signal)
+    }
+
+    /// The signal that has stopped the process, if it is stopped; a look that takes nothing away. Who has ended, or is not known any more, is
+    /// not stopped. Nobody is told of a stop: it is asked for.
+    pub(crate) fn stopped_by(&self) -> Option<i32> {
+        let state = self.state();
+        let child = match (&self.0.watch, *state) {
+            (_, State::Kept(_) | State::Ended(_)) => return None,
+            (Watch::Pidfd(fd), State::Running) => wait::Child::Pidfd(fd.as_fd()),
+            // Under the lock: as long as it is not reaped, the number is the child's.
+            (Watch::Thread { .. }, State::Running) => wait::Child::Pid(self.0.pid),
+        };
+        wait::stopped_by(child).unwrap_or(None)
     }
 
     /// The end of a process that the system reported, without saying how it ended.

@@ -31,8 +31,9 @@ impl Descendants {
     }
 
     /// Asks them to end, and what they have started; then those who hold one of the run's pipes and are nobody's descendants any more:
-    /// these are returned, with the place of the pipe.
-    pub(super) fn ask(&mut self, signal: i32, pipes: &[BorrowedFd<'_>]) -> Vec<(usize, Holder)> {
+    /// these are returned, with the place of the pipe. A group that is spared gets nothing.
+    pub(super) fn ask(&mut self, signal: i32, spared: Option<i32>, pipes: &[BorrowedFd<'_>]) -> Vec<(usize, Holder)> {
+        self.tree.spare(spared);
         contain::ask(&mut self.tree, self.container.as_deref(), signal, Deadline::after(BUDGET));
         let known = self.tree.len();
         let strangers = self.take_in_holders(pipes);

@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::descendants::Descendants;
 use super::events::EventKind;
 use super::runner::{Runner, StageRun};
-use super::{Cut, Flow, OnLeak, Phase, Pump};
+use super::wake::Interrupt;
+use super::{Cut, Flow, OnLeak, Phase, Pump, Steps};
 use crate::clock::Deadline;
 use crate::process::Process;
 use crate::stdio::Stream;
 use crate::sys::poll::Interest;
+use crate::sys::terminal;
 
 /// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
 /// a drop, which has spent 20 of its 50 ms on the walk.
@@ -25,6 +27,13 @@ impl Pump {
     pub(crate) fn time_is_up(&mut self) {
         if self.done() {
             // Over in time after all: the last event and the deadline came in one look.
+            return;
+        }
+        self.give_back_pauses();
+        if self.phase == Phase::Running {
+            self.look_for_stops();
+        }
+        if !self.deadline().passed() {
             return;
         }
         match self.phase {
@@ -99,6 +108,30 @@ impl Pump {
         }
     }
 
+    /// This process was sent a signal that is passed on: it takes the place of the plan's first.
+    pub(super) fn interrupt(&mut self, interrupt: Interrupt) {
+        let Interrupt { signal, by_terminal } = interrupt;
+        if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
+            let replaced =
+                |(step, &(planned, wait)): (usize, &(i32, _))| (if step == 0 { signal } else { planned }, wait);
+            self.timing.steps = self.timing.steps.iter().enumerate().map(replaced).collect();
+            self.spared = by_terminal.then(terminal::own_group);
+            self.begin_end(Cut::Interrupted(signal));
+        }
+    }
+
+    /// The rest of the plan is left out.
+    pub(super) fn kill(&mut self, interrupt: Interrupt) {
+        match self.phase {
+            Phase::Running | Phase::Closing(_) => {
+                self.timing.steps = Steps::default();
+                self.begin_end(Cut::Interrupted(interrupt.signal));
+            }
+            Phase::Terminating(..) => self.go_on(self.timing.steps.len()),
+            Phase::Killing(_) | Phase::Over => {}
+        }
+    }
+
     /// Asks the processes and what they have started to end. Closures beside them have the same time: the processes' ends bring theirs,
     /// and what a process says last still gets through. Where there are only closures, they are stopped at once.
     fn terminate(&mut self) {
@@ -134,7 +167,7 @@ impl Pump {
             let awaited = |flow: &&Flow| self.cut.is_some() && flow.is_awaited();
             let (streams, pipes) = sources(self.flows.iter().filter(awaited));
             let strangers = match next {
-                Some((signal, _)) => descendants.ask(signal, &pipes),
+                Some((signal, _)) => descendants.ask(signal, self.spared.take(), &pipes),
                 None => descendants.kill(&pipes),
             };
             self.leaks.ended(&streams, strangers);

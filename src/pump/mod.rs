@@ -25,6 +25,7 @@ mod runner;
 mod shortcuts;
 mod sink;
 pub(crate) mod stop;
+mod stops;
 mod telling;
 mod timing;
 pub(crate) mod wake;
@@ -56,6 +57,7 @@ pub(crate) use runner::Runner;
 use runner::StageRun;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
 use stop::Stop;
+pub(crate) use stops::Stops;
 pub(crate) use timing::{Cut, Steps, Timing};
 use wake::{Halt, Order, Wake};
 
@@ -114,6 +116,9 @@ pub(crate) struct Pump {
     leaks: Leaks,
     /// There while the run is being ended.
     descendants: Option<Descendants>,
+    stops: Stops,
+    /// The group that has the first signal already.
+    spared: Option<i32>,
 }
 
 /// What a finished run leaves.
@@ -158,6 +163,8 @@ impl Pump {
             failure: None,
             leaks: Leaks::default(),
             descendants: None,
+            stops: Stops::none(),
+            spared: None,
         }
     }
 
@@ -173,6 +180,11 @@ impl Pump {
 
     pub(crate) fn is_to_be_left(&self) -> bool {
         self.leaves_off && self.hub.as_ref().is_some_and(|hub| hub.has_news())
+    }
+
+    /// Has stops looked for.
+    pub(crate) fn look_out(&mut self, stops: Stops) {
+        self.stops = stops;
     }
 
     /// Everything to wait for.
@@ -196,7 +208,7 @@ impl Pump {
     /// When [`time_is_up`](Self::time_is_up) wants to be called, if nothing else happens.
     pub(crate) fn deadline(&self) -> Deadline {
         match self.phase {
-            Phase::Running => self.timing.deadline.earlier(self.leak_deadline()),
+            Phase::Running => self.timing.deadline.earlier(self.leak_deadline()).earlier(self.next_look()),
             Phase::Closing(until) => self.timing.deadline.earlier(until),
             Phase::Terminating(_, until) | Phase::Killing(until) => until,
             Phase::Over => Deadline::NEVER,
@@ -299,6 +311,8 @@ impl Pump {
         match order {
             Some(Order::Abort) => self.abort(),
             Some(Order::Killed) => self.was_killed(),
+            Some(Order::Kill(interrupt)) => self.kill(interrupt),
+            Some(Order::Interrupt(interrupt)) => self.interrupt(interrupt),
             Some(Order::Cancel) => self.begin_end(Cut::Cancelled),
             None => {}
         }

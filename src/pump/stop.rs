@@ -5,19 +5,20 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Cut;
 use crate::clock::Deadline;
 use crate::pipe;
 use crate::pipe::Breaker;
+use crate::status::signal_name;
 use crate::sys::poll::{Interest, PollSet};
 
 /// Shared by the run and the ends of its closures.
 pub(crate) struct Stop {
-    /// Why the run is being ended, as the number of a `Cut`; 0 as long as it is not.
-    why: AtomicU8,
+    /// Why the run is being ended, once it is.
+    why: OnceLock<Cut>,
     pulled: AtomicBool,
     /// Hangs up when it is pulled.
     line: OwnedFd,
@@ -29,7 +30,7 @@ impl Stop {
     pub(crate) fn new() -> io::Result<Arc<Stop>> {
         let (line, cord) = pipe::kernel()?;
         Ok(Arc::new(Stop {
-            why: AtomicU8::new(0),
+            why: OnceLock::new(),
             pulled: AtomicBool::new(false),
             line: line.into(),
             cord: Mutex::new(Some(cord.into())),
@@ -45,7 +46,7 @@ impl Stop {
     /// Tells that the run is being ended: what closures do still works, but an end of their input or a broken pipe is from then on
     /// no news of the other stages'. The first reason stays.
     pub(crate) fn announce(&self, cut: Cut) {
-        let _ = self.why.compare_exchange(0, cut as u8, SeqCst, SeqCst);
+        let _ = self.why.set(cut);
     }
 
     /// Stops everybody, for good. The reason is there before anybody wakes.
@@ -61,7 +62,7 @@ impl Stop {
 
     /// Why the run is being ended, if it is.
     pub(crate) fn why(&self) -> Option<Cut> {
-        [Cut::TimedOut, Cut::Cancelled, Cut::Aborted].into_iter().find(|cut| *cut as u8 == self.why.load(SeqCst))
+        self.why.get().copied()
     }
 
     /// The error of whoever reads or writes after the stop.
@@ -88,6 +89,7 @@ fn said(cut: Cut) -> io::Error {
     match cut {
         Cut::TimedOut => io::Error::new(io::ErrorKind::TimedOut, "the run's time is up"),
         Cut::Cancelled => io::Error::other("the run was cancelled"),
-        Cut::Aborted => io::Error::other("the run was ended"),
+        Cut::Interrupted(signal) => io::Error::other(format!("the run was interrupted by {}", signal_name(signal))),
+        Cut::Stopped { .. } | Cut::Aborted => io::Error::other("the run was ended"),
     }
 }

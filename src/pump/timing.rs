@@ -8,10 +8,16 @@ use crate::clock::Deadline;
 
 /// Why a run ended other than by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Cut {
-    TimedOut = 1,
+    TimedOut,
     Cancelled,
+    /// This process was told to end, by this signal, and passes that on.
+    Interrupted(i32),
+    /// A stage was stopped by this signal, for using the terminal from the background.
+    Stopped {
+        stage: usize,
+        signal: i32,
+    },
     /// Dropped, or killed by its own handle's drop.
     Aborted,
 }
@@ -23,6 +29,8 @@ pub(crate) type Steps = Arc<[(i32, Duration)]>;
 #[derive(Debug, Clone)]
 pub(crate) struct Timing {
     pub(crate) deadline: Deadline,
+    /// What this process had spent stopped, when its times were given back that time; `None`: they run on.
+    pub(crate) paused: Option<Duration>,
     /// What the processes get before they are killed: a signal, and the time after it, in turn.
     pub(crate) steps: Steps,
     /// From the last process's end to giving up on streams that somebody else holds; `None`: as long as it takes.

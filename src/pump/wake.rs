@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{fmt, io};
 
 use super::Flow;
@@ -14,11 +14,35 @@ use crate::sys::{fds, stream};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Ask the processes to end, and kill them after the grace.
-    Cancel = 1,
+    Cancel,
+    /// The same, beginning with a signal that this process was sent.
+    Interrupt(Interrupt),
+    /// The same without any more time.
+    Kill(Interrupt),
     /// The processes were killed: wait for nobody else.
-    Killed = 2,
+    Killed,
     /// Kill, close, finish.
-    Abort = 3,
+    Abort,
+}
+
+/// A signal to this process that is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interrupt {
+    pub(crate) signal: i32,
+    /// The terminal sent it, to this process's whole group: who is in that has it already.
+    pub(crate) by_terminal: bool,
+}
+
+impl Order {
+    /// A higher one goes further.
+    fn rank(self) -> u8 {
+        match self {
+            Order::Cancel | Order::Interrupt(_) => 1,
+            Order::Kill(_) => 2,
+            Order::Killed => 3,
+            Order::Abort => 4,
+        }
+    }
 }
 
 /// The run's side.
@@ -41,6 +65,8 @@ struct Orders {
     highest: AtomicU8,
     /// The highest that the run has seen.
     seen: AtomicU8,
+    /// There before its rank is.
+    interrupt: OnceLock<Interrupt>,
     /// Streams that the run is to see to from now on.
     flows: Mutex<Vec<Flow>>,
     bell: OwnedFd,
@@ -54,6 +80,7 @@ impl Wake {
         let orders = Arc::new(Orders {
             highest: AtomicU8::new(0),
             seen: AtomicU8::new(0),
+            interrupt: OnceLock::new(),
             flows: Mutex::default(),
             bell: bell.into(),
         });
@@ -82,9 +109,13 @@ impl Wake {
         self.orders.seen.store(highest, SeqCst);
         match highest {
             0 => None,
-            1 => Some(Order::Cancel),
-            2 => Some(Order::Killed),
-            _ => Some(Order::Abort),
+            4.. => Some(Order::Abort),
+            3 => Some(Order::Killed),
+            rank => Some(match self.orders.interrupt.get() {
+                Some(interrupt) if rank == 2 => Order::Kill(*interrupt),
+                Some(interrupt) => Order::Interrupt(*interrupt),
+                None => Order::Cancel,
+            }),
         }
     }
 }
@@ -111,7 +142,11 @@ impl Halt<'_> {
 
 impl Waker {
     pub(crate) fn order(&self, order: Order) {
-        self.0.highest.fetch_max(order as u8, SeqCst);
+        if let Order::Interrupt(interrupt) | Order::Kill(interrupt) = order {
+            // The first one stays.
+            let _ = self.0.interrupt.set(interrupt);
+        }
+        self.0.highest.fetch_max(order.rank(), SeqCst);
         self.ring();
     }
 

@@ -45,7 +45,9 @@ impl Task {
 /// Why the closure gave up: for a stop or a broken pipe, as its own ends saw it, or for a reason of its own.
 fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Stop) -> FunctionEnd {
     match stop.why() {
-        Some(Cut::TimedOut | Cut::Cancelled) => return FunctionEnd::Stopped(libc::SIGTERM),
+        Some(Cut::TimedOut | Cut::Cancelled | Cut::Interrupted(_) | Cut::Stopped { .. }) => {
+            return FunctionEnd::Stopped(libc::SIGTERM);
+        }
         Some(Cut::Aborted) => return FunctionEnd::Stopped(libc::SIGKILL),
         None => {}
     }

@@ -52,6 +52,8 @@ pub(crate) struct Attributes {
     pub(crate) cgroup: Option<RawFd>,
     pub(crate) new_session: bool,
     pub(crate) process_group: Option<i32>,
+    /// Takes the controlling terminal for its group, which it leads.
+    pub(crate) foreground: bool,
     pub(crate) controlling_tty: bool,
     pub(crate) nice: Option<i32>,
     pub(crate) rlimits: Vec<RlimitSpec>,
@@ -196,6 +198,9 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
         // SAFETY: no memory involved.
         step(Step::ProcessGroup, 0, unsafe { libc::setpgid(0, group) })?;
     }
+    if attributes.foreground {
+        take_terminal()?;
+    }
     for op in plan.fd_ops {
         apply(op, plan.temps)?;
     }
@@ -237,6 +242,20 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     if attributes.kill_on_parent_death {
         die_with_parent(plan.parent)?;
     }
+    Ok(())
+}
+
+/// From the background, which takes SIGTTOU to be blocked: every signal is.
+fn take_terminal() -> Result<(), Failure> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: a NUL-terminated string.
+    let terminal = step(Step::Foreground, 0, unsafe { libc::open(c"/dev/tty".as_ptr(), flags) })?;
+    // SAFETY: no memory involved.
+    let group: libc::pid_t = unsafe { libc::getpid() };
+    // SAFETY: TIOCSPGRP takes a number of this stack.
+    step(Step::Foreground, 0, unsafe { libc::ioctl(terminal, libc::TIOCSPGRP as _, &raw const group) })?;
+    // SAFETY: nobody else has it.
+    unsafe { libc::close(terminal) };
     Ok(())
 }
 

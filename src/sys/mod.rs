@@ -3,6 +3,7 @@
 //! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
 //! runs between clone and exec, under rules of its own.
 
+pub(crate) mod actions;
 pub(crate) mod carray;
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
@@ -27,6 +28,7 @@ pub(crate) mod splice;
 mod stack;
 pub(crate) mod stdio;
 pub(crate) mod stream;
+pub(crate) mod terminal;
 #[cfg(target_os = "linux")]
 mod unshare;
 pub(crate) mod wait;

@@ -154,6 +154,31 @@ pub(crate) fn wait_without_reaping(pid: i32) -> io::Result<()> {
     .map(drop)
 }
 
+/// The signal that has stopped the child, if it is stopped. Takes nothing away (WNOWAIT): the next look sees the same, until it goes on.
+pub(crate) fn stopped_by(child: Child<'_>) -> io::Result<Option<i32>> {
+    let (kind, id) = match child {
+        #[cfg(target_os = "linux")]
+        Child::Pidfd(fd) => (libc::P_PIDFD, libc::id_t::try_from(fd.as_raw_fd()).unwrap_or(0)),
+        #[cfg(not(target_os = "linux"))]
+        Child::Pidfd(fd) => return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
+        Child::Pid(pid) => (libc::P_PID, libc::id_t::try_from(pid).unwrap_or(0)),
+    };
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+    super::retry(|| {
+        // SAFETY: the structure lives on this stack; nothing is reaped.
+        super::check(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) })
+    })?;
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the call fills the fields of a child's siginfo; zero means that it is not stopped.
+    if unsafe { info.si_pid() } == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as above.
+    Ok(Some(unsafe { info.si_status() }))
+}
+
 /// Whether the process is a child of ours that has not been reaped.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_child(pidfd: BorrowedFd<'_>) -> bool {

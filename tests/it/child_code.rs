@@ -19,6 +19,7 @@ const ALLOWED: &[&str] = &[
     "execve",
     "fcntl",
     "geteuid",
+    "getpid",
     "getppid",
     "getrlimit",
     "ioctl",

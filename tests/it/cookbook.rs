@@ -2,6 +2,7 @@
 
 mod builds;
 mod memory;
+mod signals;
 mod stages;
 mod streams;
 mod table;

@@ -278,3 +278,24 @@ fn a_dropped_job_is_told_of_on_stderr_where_that_is_asked_for() {
         assert_eq!(seen_to, "");
     });
 }
+
+#[test]
+fn a_stop_and_its_end_are_told_and_are_no_end() {
+    isolated(|| {
+        // Driven by whoever asks, and by a thread that was at it before anybody asked.
+        for timeout in [None, Some(Duration::from_secs(60))] {
+            let cat = role("cat").stdin(Redirect::piped()).stdout(Redirect::null());
+            let cat = timeout.into_iter().fold(cat, |cat, timeout| cat.timeout(timeout));
+            let job = cat.spawn().expect("it starts");
+            let mut events = job.events().map(|event| word(&event.kind));
+            assert!(events.next().expect("it began").starts_with("started 0"));
+            let cat = &job.processes()[0];
+            cat.send_signal(libc::SIGSTOP).expect("it is there");
+            assert_eq!(events.next().expect("more"), format!("stopped 0 Some({})", libc::SIGSTOP));
+            cat.send_signal(libc::SIGCONT).expect("it is there");
+            assert_eq!(events.next().expect("more"), "stopped 0 None");
+            drop(job.take_stdin());
+            assert_eq!(events.collect::<Vec<_>>(), ["exited 0: exited with code 0".to_owned(), good_end()]);
+        }
+    });
+}

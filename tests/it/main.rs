@@ -21,6 +21,7 @@
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
 //! | what processes have started ends with the run | `trees`; the unit tests of `process::tree` |
+//! | signals passed on, the terminal lent and taken back, stops and continues | `signals` |
 //! | statuses and policies | `status` |
 //! | secrets | `secrets` |
 //! | Rust code as a stage: its places, ends, failures, bounds | `closures` |
@@ -54,6 +55,7 @@ mod plan;
 mod random;
 mod readme;
 mod secrets;
+mod signals;
 mod status;
 mod stolen;
 mod streams;

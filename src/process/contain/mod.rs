@@ -36,7 +36,8 @@ use cgroup::Cgroup;
 #[non_exhaustive]
 pub enum Containment {
     /// One process group for the run (`setpgid(2)`), which its first process leads. A kill then reaches also what lost its parent,
-    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, and one that reads the terminal is stopped.
+    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, but by [`forward`](crate::forward), and
+    /// one that reads the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), but in the [`foreground`](crate::Cmd::foreground).
     Group,
     /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
     /// Linux; elsewhere the session's first group.
@@ -173,6 +174,16 @@ impl Container {
         }
     }
 
+    /// Continues whoever is in its groups.
+    pub(crate) fn go_on(&self) {
+        if let How::Group | How::Session = self.how {
+            for leader in self.leaders().iter() {
+                // ESRCH: empty.
+                let _ = leader.signal_group(libc::SIGCONT);
+            }
+        }
+    }
+
     /// Whether it is proven that nobody is in any more, after waiting for it.
     fn is_empty(&self, until: Deadline) -> bool {
         match &self.how {
@@ -215,6 +226,17 @@ pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, b
         container.fill(tree, budget);
     }
     tree.ask(signal, budget);
+}
+
+/// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
+/// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
+pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
+    let signal = if in_session && signal == libc::SIGTSTP { libc::SIGSTOP } else { signal };
+    if let Some(container) = container {
+        container.fill(tree, budget);
+    }
+    tree.tell(signal, budget);
 }
 
 /// What a kill came to.

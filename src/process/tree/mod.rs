@@ -76,6 +76,8 @@ pub(crate) struct Tree<S: System = Proc> {
     zombies: HashSet<(i32, u64)>,
     /// How often a child was met that was not known before, whether or not it was still there to be taken in.
     moved: usize,
+    /// The process group that is asked nothing.
+    spared: Option<i32>,
     gap: Option<Gap>,
 }
 
@@ -240,7 +242,7 @@ impl<S: System> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
         let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
-        Tree { system, members, by_pid, hidden, zombies, moved: 0, gap: None }
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, spared: None, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
@@ -264,6 +266,9 @@ impl<S: System> Tree<S> {
     fn signal_from(&mut self, first: usize, signal: i32) -> Vec<Survivor> {
         let mut refused = Vec::new();
         for index in first..self.members.len() {
+            if self.is_spared(index) {
+                continue;
+            }
             if let Err(error) = self.send(index, signal) {
                 refused.push(self.survivor(index, error.to_string()));
             }
@@ -290,6 +295,23 @@ impl<S: System> Tree<S> {
                 return;
             }
         }
+    }
+
+    /// From now on, who is in this process group is asked nothing, because it has been told already; killed it is as the others.
+    pub(crate) fn spare(&mut self, group: Option<i32>) {
+        self.spared = group;
+    }
+
+    fn is_spared(&self, index: usize) -> bool {
+        let in_group = |group| self.system.stat(self.members[index].pid).is_ok_and(|stat| stat.group == group);
+        self.spared.is_some_and(in_group)
+    }
+
+    /// Sends one signal to all that is there, parents first, and no other. Does not wait.
+    pub(crate) fn tell(&mut self, signal: i32, budget: Deadline) {
+        self.look(budget);
+        // Who refuses has a user of its own, and is not ours to stop.
+        let _ = self.signal_from(0, signal);
     }
 
     fn survivor(&self, index: usize, why: String) -> Survivor {

@@ -1,0 +1,104 @@
+//! The handlers and the thread: installed, and removed without a trace.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+
+use signal_hook::iterator::Handle;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+
+use super::serve::{ends, serve};
+use super::survives;
+use crate::job::forwarded;
+use crate::sys::actions::{self, Action};
+use crate::sys::fds;
+
+/// The signals' delivery, with what their handlers were told of them.
+pub(super) type Delivery = SignalDelivery<UnixStream, WithRawSiginfo>;
+
+pub(super) const SIGNALS: [i32; 6] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGCONT];
+
+pub(super) struct Handlers {
+    working: Option<Working>,
+    /// signal-hook installs its handler for a signal once, for good. Taken out of the way, it is kept to be put back.
+    aside: Vec<Action>,
+}
+
+struct Working {
+    handle: Handle,
+    thread: JoinHandle<Delivery>,
+    /// What the signals did before.
+    before: Vec<Action>,
+}
+
+impl Handlers {
+    pub(super) const NONE: Handlers = Handlers { working: None, aside: Vec::new() };
+
+    pub(super) fn install(&mut self) -> io::Result<()> {
+        let before: Vec<Action> = SIGNALS.map(Action::of).into_iter().filter(|action| !action.is_ignore()).collect();
+        let (read, write) = UnixStream::pair()?;
+        let (read, write) = (clear_of_stdio(read)?, clear_of_stdio(write)?);
+        let bell = clear_of_stdio(write.try_clone()?)?;
+        bell.set_nonblocking(true)?;
+        let signals = before.iter().map(Action::signal);
+        let delivery = match SignalDelivery::with_pipe(read, write, WithRawSiginfo, signals) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                self.put_back(&before);
+                return Err(error);
+            }
+        };
+        let handle = delivery.handle();
+        for hooked in self.aside.drain(..) {
+            if Action::of(hooked.signal()).is_default()
+                && before.iter().any(|action| action.signal() == hooked.signal())
+            {
+                hooked.put_back();
+            }
+        }
+        forwarded::set_bell(Some(bell));
+        match thread::Builder::new().name("pipewright-signals".into()).spawn(move || serve(delivery)) {
+            Ok(thread) => {
+                self.working = Some(Working { handle, thread, before });
+                Ok(())
+            }
+            Err(error) => {
+                forwarded::set_bell(None);
+                self.put_back(&before);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self) {
+        let Some(Working { handle, thread, before }) = self.working.take() else { return };
+        handle.close();
+        // It does not panic; where it did, nobody knows what was left to do.
+        let delivery = thread.join();
+        self.put_back(&before);
+        // What came in between was meant for whoever is there now.
+        let late = delivery.into_iter().flat_map(|mut delivery| delivery.pending()).map(|info| info.si_signo);
+        match late.filter(|&signal| ends(signal)).last() {
+            Some(signal) if !survives() => actions::die_of(signal),
+            _ => {}
+        }
+    }
+
+    /// What others have installed since stays.
+    fn put_back(&mut self, before: &[Action]) {
+        for action in before.iter().filter(|action| action.is_default()) {
+            let now = Action::of(action.signal());
+            if !now.is_default() {
+                action.put_back();
+                self.aside.push(now);
+            }
+        }
+    }
+}
+
+fn clear_of_stdio(stream: UnixStream) -> io::Result<UnixStream> {
+    fds::clear_of_stdio(OwnedFd::from(stream)).map(UnixStream::from)
+}

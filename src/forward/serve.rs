@@ -1,0 +1,135 @@
+//! The thread that does what the signals say.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use super::handlers::Delivery;
+use super::{RECEIVED, survives};
+use crate::clock::Deadline;
+use crate::job::forwarded::{self, Passed, Told};
+use crate::process::pauses;
+use crate::pump::wake::Interrupt;
+use crate::sys::actions;
+use crate::sys::poll::{Interest, wait_for};
+
+/// How long the drivers of runs may take beyond the runs' plans; they may be in the caller's code.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two tries where the system refuses to wait.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Runs are being ended.
+struct Ending {
+    signal: i32,
+    until: Deadline,
+}
+
+/// Until the delivery is closed, which is given back.
+pub(super) fn serve(mut delivery: Delivery) -> Delivery {
+    let mut ending: Option<Ending> = None;
+    let mut news: Vec<libc::siginfo_t> = Vec::new();
+    loop {
+        if news.is_empty() {
+            let until = ending.as_ref().map_or(Deadline::NEVER, |ending| ending.until);
+            if wait_for(delivery.get_read().as_fd(), Interest::Readable, until).is_err() {
+                std::thread::sleep(AGAIN);
+            }
+            news.extend(delivery.pending());
+        }
+        let batch = std::mem::take(&mut news);
+        for info in &batch {
+            if ends(info.si_signo) {
+                end(&mut ending, said_by(info));
+            }
+        }
+        let goes_on = batch.iter().any(|info| info.si_signo == libc::SIGCONT);
+        match batch.iter().find(|info| info.si_signo == libc::SIGTSTP) {
+            // Of a stop and its end nothing is left but the end.
+            Some(info) if !goes_on => {
+                let before = pauses::spent();
+                stop(said_by(info), &mut delivery, &mut news);
+                if let Some(ending) = &mut ending {
+                    ending.until = ending.until.later_by(pauses::spent().saturating_sub(before));
+                }
+            }
+            Some(_) => go_on(),
+            None if goes_on => go_on(),
+            None => {}
+        }
+        ending = ending.and_then(see_to);
+        if ending.is_none() && news.is_empty() && delivery.handle().is_closed() {
+            // Before the other end of it is closed.
+            forwarded::set_bell(None);
+            return delivery;
+        }
+    }
+}
+
+pub(super) fn ends(signal: i32) -> bool {
+    matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT)
+}
+
+/// The keyboard's signals go to the whole foreground group; a hangup goes to the leader of the session alone.
+fn said_by(info: &libc::siginfo_t) -> Interrupt {
+    let is_keyboards = matches!(info.si_signo, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
+    #[cfg(target_os = "linux")]
+    let by_kernel = info.si_code == libc::SI_KERNEL;
+    #[cfg(not(target_os = "linux"))]
+    let by_kernel = false;
+    Interrupt { signal: info.si_signo, by_terminal: is_keyboards && by_kernel }
+}
+
+fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
+    let signal = interrupt.signal;
+    RECEIVED.store(signal, SeqCst);
+    // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
+    let kills = matches!(signal, libc::SIGINT | libc::SIGQUIT);
+    match forwarded::interrupt(interrupt, !survives(), kills) {
+        // Those that were there have ended just now.
+        Passed::ToNobody if ending.is_some() => {}
+        Passed::ToNobody if survives() => {}
+        Passed::ToNobody => actions::die_of(signal),
+        Passed::ToEnd(grace) => {
+            let until = Deadline::after(grace.saturating_add(PATIENCE));
+            // The first signal is what this process dies of.
+            let signal = ending.as_ref().map_or(signal, |ending| ending.signal);
+            *ending = Some(Ending { signal, until });
+        }
+        Passed::Again => {}
+    }
+    if kills {
+        forwarded::kill_from_here(Told::ToEndAtOnce);
+    }
+}
+
+/// What comes after the ending, once it is over.
+fn see_to(ending: Ending) -> Option<Ending> {
+    if !forwarded::have_ended() {
+        if !ending.until.passed() {
+            return Some(ending);
+        }
+        forwarded::kill_from_here(Told::ToEnd);
+    }
+    if !survives() {
+        actions::die_of(ending.signal);
+    }
+    forwarded::live_on();
+    None
+}
+
+/// Stops the runs, then this process; it returns when that is over. What came meanwhile is added to the news.
+fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
+    let pause = pauses::begin();
+    forwarded::tell(interrupt);
+    actions::stop(|| {
+        news.extend(delivery.pending());
+        news.iter().any(|info| info.si_signo == libc::SIGCONT)
+    });
+    drop(pause);
+    go_on();
+}
+
+fn go_on() {
+    forwarded::tell(Interrupt { signal: libc::SIGCONT, by_terminal: false });
+}
