@@ -3,7 +3,7 @@
 /// A process, or a thread of one, as its `stat` file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
-    pub(super) pid: i32,
+    pub(crate) pid: i32,
     /// Of at most 15 bytes.
     pub(super) name: String,
     state: u8,

@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use pipewright::{Cmd, Error, Limit, Pipeline, Redirect, StatusPolicy};
+use pipewright::{Cmd, Error, Limit, OnLeak, Output, Pipeline, Redirect, StatusPolicy};
 
 use super::helper;
 use super::texts::Texts;
 use crate::harness::*;
-use crate::support::timed_out;
+use crate::support::{kill_stranger, timed_out};
 
 #[test]
 fn a_bad_status_comes_with_the_last_of_stderr() {
@@ -135,6 +135,32 @@ fn the_callers_own_failures_are_told_with_their_cause() {
             }
         }
         texts.check("writer-error", lines().stdout(Redirect::to_writer(Full)).run());
+        texts.finish();
+    });
+}
+
+#[test]
+fn who_is_left_behind_is_named() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let mut check = |name: &str, result: Result<Output, Error>| {
+            let error = result.expect_err("somebody is left");
+            let pid = error.output().expect("what there was").stdout_lossy().trim().to_owned();
+            texts.check_with(name, &error, &[(pid.clone(), "PID")]);
+            kill_stranger(&pid);
+        };
+        let hold = || helper("fork-and-hold").arg("30000").on_leak(OnLeak::Fail);
+        check("left-behind", hold().output());
+        check("left-behind-with-stdout", hold().stderr(Redirect::null()).output());
+        let pipeline = helper("fork-and-hold").arg("30000").stderr(Redirect::null()) | helper("cat");
+        // `cat` waits for whoever holds its input, so it is left, too, in its way.
+        let (error, time) = timed_out(
+            |time| pipeline.clone().timeout(time).output().unwrap_err(),
+            |error| error.output().is_some_and(|output| output.stdout.ends_with(b"\n")),
+        );
+        let pid = error.output().expect("what there was").stdout_lossy().trim().to_owned();
+        texts.check_with("left-between-stages", &error, &[(format!("{time:?}"), "TIME"), (pid.clone(), "PID")]);
+        kill_stranger(&pid);
         texts.finish();
     });
 }
