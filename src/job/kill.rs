@@ -34,7 +34,7 @@ pub struct KillReport {
     /// The processes that could not be killed.
     pub survivors: Vec<Survivor>,
     /// Whether it is proven that nothing of the run is left. Only with [`Means::Cgroup`], once nobody is in it any more: out of everything
-    /// else a process can get unseen.
+    /// else a process can get unseen. (Out of a cgroup, who has the right to write to another one.)
     pub complete: bool,
     /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
     pub fell_back: Option<String>,
@@ -261,6 +261,9 @@ impl Job {
         }
         self.wait_for_processes(patience)?;
         self.shared.was_killed();
+        if let (Some(container), true) = (&self.container, report.survivors.is_empty()) {
+            report.complete |= container.is_empty(patience);
+        }
         Ok(report)
     }
 

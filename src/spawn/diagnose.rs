@@ -45,8 +45,8 @@ pub(crate) enum Cause {
     #[error("{} is open for writing", .0.display())]
     TextBusy(PathBuf),
     #[error(
-        "this thread differs from the one that starts children which die with this process, in its {} (that one is as the thread \
-         was that asked for the first of them)",
+        "this thread is unlike the one that starts such children, which is as the first thread was that asked for one; they differ \
+         in: {}",
         thread_state::names(*.0)
     )]
     UnlikeThread(i32),

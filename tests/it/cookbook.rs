@@ -5,6 +5,7 @@ mod memory;
 mod stages;
 mod streams;
 mod table;
+mod trees;
 mod web;
 mod wiring;
 
@@ -39,7 +40,7 @@ fn bury_the_killed() {
     let start = Instant::now();
     loop {
         match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::Signaled(pid, Signal::SIGKILL, _)) => {
+            Ok(WaitStatus::Signaled(pid, Signal::SIGKILL | Signal::SIGTERM, _)) => {
                 waitid(Id::Pid(pid), WaitPidFlag::WEXITED).expect("it has ended");
             }
             Ok(WaitStatus::StillAlive) if start.elapsed() < Duration::from_secs(1) => std::thread::yield_now(),

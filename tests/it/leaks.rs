@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 use pipewright::{Cmd, Containment, ErrorKind, OnLeak, Output, Redirect, Stream, cmd};
 
 use crate::cgroups::Cgroup;
@@ -125,5 +129,19 @@ fn a_child_of_another_run_is_not_ended_for_holding_the_pipe() {
         let out = leaky().on_leak(OnLeak::Kill).output().expect("a success");
         assert_gone(&[said(&out)]);
         assert_eq!(other.try_wait().expect("no error"), None);
+    });
+}
+
+#[test]
+fn an_orphan_that_this_process_was_given_is_ended_too() {
+    isolated(|| {
+        // As the first process of a container is given all of them.
+        prctl::set_child_subreaper(true).expect("can ask for orphans");
+        let cmd = Cmd::sh("\"$1\" hang 2> /dev/null & echo $!").args(["sh", fixture()]);
+        let out = cmd.on_leak(OnLeak::Kill).output().expect("a success");
+        let leak = out.leaked.as_ref().expect("a leak");
+        assert!(leak.processes.iter().all(|process| process.killed), "{leak:?}");
+        let status = waitpid(Pid::from_raw(leak.processes[0].pid as i32), None).expect("ours by now");
+        assert!(matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)), "{status:?}");
     });
 }

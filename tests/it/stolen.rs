@@ -100,7 +100,9 @@ fn live_with_it_in_a_container() {
             assert_eq!(read_line(job.take_stdout().expect("piped")), "ready");
             let report = job.kill().expect("a report");
             assert!(report.survivors.is_empty(), "{report:?}");
-            assert!(job.wait().map_or_else(|error| error.kind() == ErrorKind::StatusStolen, |status| !status.success()));
+            assert!(
+                job.wait().map_or_else(|error| error.kind() == ErrorKind::StatusStolen, |status| !status.success())
+            );
             progress();
         }
     }

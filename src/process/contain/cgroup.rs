@@ -18,8 +18,9 @@ pub(super) struct Cgroup {
     procs: File,
     /// Open on `cgroup.kill`, so that a kill takes no descriptor.
     kill: File,
-    /// Whether it was let go of: somebody else may have one of this path by now.
+    /// Whether it was let go of: somebody else may have one of this path by now. And whether it was removed then.
     is_over: AtomicBool,
+    is_removed: AtomicBool,
 }
 
 /// Between two looks whether it is empty.
@@ -33,7 +34,9 @@ impl Cgroup {
     pub(super) fn new(directory: &Path) -> io::Result<Cgroup> {
         let path = fresh(&std::path::absolute(directory)?)?;
         match entrance(&path) {
-            Ok((procs, kill)) => Ok(Cgroup { path, procs, kill, is_over: AtomicBool::new(false) }),
+            Ok((procs, kill)) => {
+                Ok(Cgroup { path, procs, kill, is_over: AtomicBool::new(false), is_removed: AtomicBool::new(false) })
+            }
             Err(error) => {
                 leave(path);
                 Err(error)
@@ -82,7 +85,7 @@ impl Cgroup {
     pub(super) fn wait_until_empty(&self, until: Deadline) -> bool {
         loop {
             if self.is_over() {
-                return false;
+                return self.is_removed.load(Relaxed);
             }
             match fs::read_to_string(self.path.join("cgroup.events")) {
                 Ok(text) if text.lines().any(|line| line == "populated 0") => return true,
@@ -97,7 +100,7 @@ impl Cgroup {
     /// Removes it, and those inside, as far as they are empty; what is not, when the next one is made or removed.
     pub(super) fn remove(&self) {
         if !self.is_over.swap(true, Relaxed) {
-            leave(self.path.clone());
+            self.is_removed.store(leave(self.path.clone()), Relaxed);
         }
     }
 
@@ -161,13 +164,14 @@ fn left() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes one of ours, and what else is left, the latest first: a directory after what is in it.
-fn leave(path: PathBuf) {
+/// Removes one of ours, and what else is left, the latest first: a directory after what is in it. Whether it is gone.
+fn leave(path: PathBuf) -> bool {
     let mut left = left();
-    left.push(path);
+    left.push(path.clone());
     let mut kept: Vec<PathBuf> = left.drain(..).rev().filter(|path| !is_removed(path)).collect();
     kept.reverse();
     *left = kept;
+    !left.contains(&path)
 }
 
 /// Whether it is gone now.

@@ -39,7 +39,8 @@ use sentinel::Sentinel;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Containment {
-    /// One process group for the run (`setpgid(2)`), which its first process leads. A kill then reaches also what lost its parent,
+    /// One process group for the run (`setpgid(2)`), which its first process leads, or who waits beside the run for the end of this process (see
+    /// [`kill_on_parent_death`](crate::Cmd::kill_on_parent_death)). A kill then reaches also what lost its parent,
     /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, and one that reads the terminal is stopped.
     Group,
     /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
@@ -224,7 +225,7 @@ impl Container {
     }
 
     /// Whether it is proven that nobody is in any more, after waiting for it.
-    fn is_empty(&self, until: Deadline) -> bool {
+    pub(crate) fn is_empty(&self, until: Deadline) -> bool {
         match &self.how {
             How::Cgroup(cgroup) => self.fell_back.get().is_none() && cgroup.wait_until_empty(until),
             How::Group | How::Session | How::Nothing => false,

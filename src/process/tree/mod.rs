@@ -169,11 +169,12 @@ impl Tree {
         })
     }
 
-    /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process: that may
-    /// have it from a fork, until it has a program of its own.
+    /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process without a
+    /// program of its own: that may have it from the fork. (One with a program is an orphan that this process was given.)
     pub(crate) fn take_in_heir(&mut self, pid: u32, has_it: impl FnOnce() -> bool) -> bool {
         let own = self.system.own();
-        i32::try_from(pid).is_ok_and(|pid| self.take_in(pid, |stat| stat.parent != own && has_it()))
+        i32::try_from(pid)
+            .is_ok_and(|pid| self.take_in(pid, |stat| (stat.parent != own || stat.is_program) && has_it()))
     }
 
     /// Whether it is among those from the n-th on.

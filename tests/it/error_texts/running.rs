@@ -139,14 +139,22 @@ fn the_callers_own_failures_are_told_with_their_cause() {
     });
 }
 
+/// The number of who is left, which it said, and what varies with that.
+fn left_of(error: &Error) -> (String, Vec<(String, &'static str)>) {
+    let said = error.output().expect("what there was").stdout_lossy().into_owned();
+    let pid = said.trim().to_owned();
+    let bytes = (format!("stdout: {} bytes", said.len()), "stdout: SOME bytes");
+    (pid.clone(), vec![(format!("(pid {pid})"), "(pid PID)"), bytes])
+}
+
 #[test]
 fn who_is_left_behind_is_named() {
     isolated(|| {
         let mut texts = Texts::new();
         let mut check = |name: &str, result: Result<Output, Error>| {
             let error = result.expect_err("somebody is left");
-            let pid = error.output().expect("what there was").stdout_lossy().trim().to_owned();
-            texts.check_with(name, &error, &[(pid.clone(), "PID")]);
+            let (pid, varying) = left_of(&error);
+            texts.check_with(name, &error, &varying);
             kill_stranger(&pid);
         };
         let hold = || helper("fork-and-hold").arg("30000").on_leak(OnLeak::Fail);
@@ -158,8 +166,9 @@ fn who_is_left_behind_is_named() {
             |time| pipeline.clone().timeout(time).output().unwrap_err(),
             |error| error.output().is_some_and(|output| output.stdout.ends_with(b"\n")),
         );
-        let pid = error.output().expect("what there was").stdout_lossy().trim().to_owned();
-        texts.check_with("left-between-stages", &error, &[(format!("{time:?}"), "TIME"), (pid.clone(), "PID")]);
+        let (pid, mut varying) = left_of(&error);
+        varying.push((format!("{time:?}"), "TIME"));
+        texts.check_with("left-between-stages", &error, &varying);
         kill_stranger(&pid);
         texts.finish();
     });
