@@ -103,7 +103,12 @@ fn no_descendant_and_no_cgroup_is_left() {
         let Some(cgroup) = Cgroup::new() else { return };
         killed_at_random("cgroup", "parent_death::no_descendant_and_no_cgroup_is_left", Some(&cgroup));
         // One that was killed in the moment in which it made one may have left an empty one.
-        assert_eq!(cgroup.members(), [0; 0]);
+        // Who lets go of the pipe is about to be gone, no more.
+        let start = Instant::now();
+        while !cgroup.members().is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(5), "left: {:?}", cgroup.members());
+            std::thread::yield_now();
+        }
     });
 }
 
