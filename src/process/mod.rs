@@ -410,12 +410,7 @@ impl Inner {
     }
 
     /// How a child ended, if it has: reaped, unless it is kept.
-    fn collect(
-        &self,
-        child: wait::Child<'_>,
-        kept: bool,
-        block: bool,
-    ) -> io::Result<Option<(Status, Option<Usage>)>> {
+    fn collect(&self, child: wait::Child<'_>, kept: bool, block: bool) -> io::Result<Option<(Status, Option<Usage>)>> {
         if kept {
             return wait::peek(child);
         }
