@@ -225,10 +225,12 @@ impl Job {
     /// ```
     /// use std::time::Duration;
     /// let second = Duration::from_secs(1);
-    /// let job = pipewright::Cmd::sh("trap '' INT; sleep 60").spawn()?;
+    /// let deaf = pipewright::Cmd::sh("trap '' INT; echo deaf; sleep 60").stdout(pipewright::Redirect::piped());
+    /// let job = deaf.spawn()?;
+    /// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut [0; 5])?;
     /// job.shutdown_with([(2, second / 20), (15, second)])?; // SIGINT, SIGTERM
     /// assert_eq!(job.wait()?.signal(), Some(15));
-    /// # Ok::<(), pipewright::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
         let mut tree = self.tree();
