@@ -127,7 +127,8 @@ impl fmt::Display for Step {
 pub(crate) struct Failure {
     pub(crate) step: Step,
     pub(crate) errno: i32,
-    /// What the step was at: the child's fd for `Dup`, the candidate's index for `Exec`, the index of the limit for `Rlimit`.
+    /// What the step was at: the child's fd for `Dup`, the candidate's index for `Exec`, the index of the limit for `Rlimit`; for
+    /// `ParentDeath` what tells two threads apart.
     pub(crate) detail: i32,
 }
 

@@ -216,8 +216,18 @@ impl Cmd {
     }
 
     /// Kills the child when this *process* ends, however it ends (`PR_SET_PDEATHSIG`, Linux; elsewhere starting is an error). The
-    /// child itself, not what it started. The system ties the signal to the thread that made the child; the library makes such
+    /// child itself; what it started only in a container, see below. The system ties the signal to the thread that made the child; the library makes such
     /// children on a thread that lives as long as the process.
+    ///
+    /// With [`Containment::Group`](crate::Containment::Group) or [`Cgroup`](crate::Containment::Cgroup), where each command of the run asks
+    /// for this, what it started goes too: a shell (`/bin/sh`) waits beside the run for the end of this process, and then kills the group or the
+    /// cgroup. In the group it is the leader. [`Job::detach`](crate::Job::detach) ends it, the child's own tie to this process stays.
+    ///
+    /// What a child has from the thread that made it (namespaces, capabilities, seccomp filters, CPU affinity, nice value, …) is then
+    /// that of the library's thread, which is as the thread was that asked for the first such child. Where the two can be
+    /// seen to differ, the start fails with [`ErrorKind::Spawn`](crate::ErrorKind::Spawn) at [`Step::ParentDeath`](crate::Step::ParentDeath). Not
+    /// seen: which seccomp filters, where there are as many; I/O priority, timer slack, keyrings; a table of descriptors of the
+    /// thread's own.
     ///
     /// Elsewhere than on Linux the start fails with [`ErrorKind::Spawn`](crate::ErrorKind::Spawn) at
     /// [`Step::ParentDeath`](crate::Step::ParentDeath). A program that is set-user-ID, or that resets the signal

@@ -34,7 +34,7 @@ pub struct KillReport {
     /// The processes that could not be killed.
     pub survivors: Vec<Survivor>,
     /// Whether it is proven that nothing of the run is left. Only with [`Means::Cgroup`], once nobody is in it any more: out of everything
-    /// else a process can get unseen.
+    /// else a process can get unseen. (Out of a cgroup, who has the right to write to another one.)
     pub complete: bool,
     /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
     pub fell_back: Option<String>,
@@ -225,10 +225,12 @@ impl Job {
     /// ```
     /// use std::time::Duration;
     /// let second = Duration::from_secs(1);
-    /// let job = pipewright::Cmd::sh("trap '' INT; sleep 60").spawn()?;
+    /// let deaf = pipewright::Cmd::sh("trap '' INT; echo deaf; sleep 60").stdout(pipewright::Redirect::piped());
+    /// let job = deaf.spawn()?;
+    /// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut [0; 5])?;
     /// job.shutdown_with([(2, second / 20), (15, second)])?; // SIGINT, SIGTERM
     /// assert_eq!(job.wait()?.signal(), Some(15));
-    /// # Ok::<(), pipewright::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
         let mut tree = self.tree();
@@ -261,6 +263,9 @@ impl Job {
         }
         self.wait_for_processes(patience)?;
         self.shared.was_killed();
+        if let (Some(container), true) = (&self.container, report.survivors.is_empty()) {
+            report.complete |= container.is_empty(patience);
+        }
         Ok(report)
     }
 

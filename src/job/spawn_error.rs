@@ -45,7 +45,7 @@ pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
             ErrorKind::TooLong
         }
         Cause::TextBusy(_) => ErrorKind::TextBusy,
-        Cause::Vanished | Cause::System => ErrorKind::Spawn,
+        Cause::UnlikeThread(_) | Cause::Vanished | Cause::System => ErrorKind::Spawn,
     };
     if cause == Cause::System && matches!(failure.step, Step::Clone | Step::Pipe) {
         return setup_error(failure.step, failure.io_error());

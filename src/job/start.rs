@@ -22,7 +22,7 @@ use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use crate::clock::Deadline;
 use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
-use crate::failure::Step;
+use crate::failure::{Failure, Step};
 use crate::fd::diverted::{self, Streams};
 use crate::fd::jobserver;
 use crate::fd::table::{ChildTable, Refused};
@@ -91,6 +91,10 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let terminal = terminal_to_lend(&plan)?;
     let container = plan.settings.container().map(Container::new).transpose();
     let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
+    let mut commands = plan.commands().map(|(_, spec)| spec);
+    if let (Some(container), true) = (&container, commands.all(|spec| spec.attributes.kill_on_parent_death)) {
+        container.end_with_this_process(timing.deadline).map_err(|failure| sentinel_error(&plan, &failure))?;
+    }
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
     let forwarded =
@@ -238,6 +242,18 @@ fn check_cancelled(plan: &Plan) -> Result<(), Error> {
     }
 }
 
+/// What ends the run's container with this process could not be started.
+fn sentinel_error(plan: &Plan, failure: &Failure) -> Error {
+    if timed_out(failure) {
+        return too_late(plan, 0);
+    }
+    plan.tell(run_setup_error(Step::ParentDeath, failure.io_error()))
+}
+
+fn timed_out(failure: &Failure) -> bool {
+    failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT
+}
+
 fn too_late(plan: &Plan, stage: usize) -> Error {
     let timeout = plan.settings.timeout.unwrap_or_default();
     let what = format!("was not started: the timeout of {timeout:?} passed before");
@@ -273,21 +289,28 @@ impl Starting<'_> {
         began: Instant,
     ) -> Result<Process, Error> {
         let mut attributes = spec.attributes.clone();
-        let leads = self.container.is_some_and(|container| container.place(&mut attributes));
+        let mut leads = self.container.is_some_and(|container| container.place(&mut attributes));
         let streams = diverted::streams();
         let map = self.fd_map(index, files, &streams)?;
-        attributes.foreground = leads && self.terminal.is_some();
+        attributes.foreground = self.terminal.is_some() && (leads || self.runners.is_empty());
         let own = self.ends.numbers();
-        let prepared = Prepared::new(image, attributes, map, spec.inherit_fds, &own);
-        let mut launched = spawn::spawn(prepared, self.timing.deadline).map_err(|(failure, prepared)| {
-            if failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT {
-                return too_late(self.plan, index);
+        let mut prepared = Arc::new(Prepared::new(image, attributes, map, spec.inherit_fds, &own));
+        let mut launched = loop {
+            let (failure, mut refused) = match spawn::spawn(prepared, self.timing.deadline) {
+                Ok(launched) => break launched,
+                Err(refused) => refused,
+            };
+            let attributes = Prepared::attributes(&mut refused);
+            let otherwise = self.container.zip(attributes);
+            match otherwise.and_then(|(container, attributes)| container.place_otherwise(&failure, attributes)) {
+                Some(leads_then) => (leads, prepared) = (leads_then, refused),
+                None if timed_out(&failure) => return Err(too_late(self.plan, index)),
+                None => return Err(spawn_error(&failure, refused.image()).at(self.plan.stage_name(index))),
             }
-            spawn_error(&failure, prepared.image()).at(self.plan.stage_name(index))
-        })?;
+        };
         drop(streams);
         launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
-        let process = Process::new(launched, began);
+        let process = Process::new(launched, began, leads);
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
         if let (true, Some(container)) = (leads, self.container) {
             container.is_led_by(&process);

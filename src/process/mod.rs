@@ -7,7 +7,7 @@ pub(crate) mod terminal;
 pub(crate) mod tree;
 mod watch;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -95,17 +95,16 @@ pub struct StatusStolen {
 
 impl Process {
     /// Takes charge of a child. A child that cannot be watched is killed and reaped.
-    pub(crate) fn new(launched: Launched, started: Instant) -> io::Result<Process> {
+    ///
+    /// One that is `kept` leaves a zombie when it ends, until [`let_go`](Self::let_go): the number stays what it is, and so does a
+    /// process group or a session that has it.
+    pub(crate) fn new(launched: Launched, started: Instant, kept: bool) -> io::Result<Process> {
         let Launched { pid, pidfd } = launched;
+        let state = Mutex::new(State::Running);
+        let kept = AtomicBool::new(kept);
         match pidfd {
-            Some(fd) => Ok(Process(Arc::new(Inner {
-                pid,
-                started,
-                watch: Watch::Pidfd(fd),
-                state: Mutex::new(State::Running),
-                kept: AtomicBool::new(false),
-            }))),
-            None => watch::by_thread(pid, started).inspect_err(|_| {
+            Some(fd) => Ok(Process(Arc::new(Inner { pid, started, watch: Watch::Pidfd(fd), state, kept }))),
+            None => watch::by_thread(|watch| Inner { pid, started, watch, state, kept }).inspect_err(|_| {
                 // Nobody else knows this child, so its number is still its own.
                 let _ = wait::kill(pid, libc::SIGKILL);
                 let _ = wait::reap(wait::Child::Pid(pid), true);
@@ -314,14 +313,14 @@ impl Process {
         };
         let child = wait::Child::Pidfd(fd.as_fd());
         let kept = self.0.kept.load(Relaxed);
-        let ended = match if kept { wait::peek(child) } else { wait::reap(child, block) } {
+        let ended = match self.0.collect(child, kept, block) {
             Ok(None) => return Ok(None),
             Ok(Some((status, usage))) if kept => {
-                let ended = self.0.ended(status, Some(usage));
+                let ended = self.0.ended(status, usage);
                 *state = State::Kept(ended);
                 return Ok(Some(ended));
             }
-            Ok(Some((status, usage))) => self.0.ended(status, Some(usage)),
+            Ok(Some((status, usage))) => self.0.ended(status, usage),
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
                 // Reaped behind our back. Newer kernels keep the status as long as the descriptor is open.
                 let status = pidfd::exit_status_after_reap(fd.as_fd()).map_or(Status::UNKNOWN, Status::from_wait);
@@ -333,14 +332,6 @@ impl Process {
         Ok(Some(ended))
     }
 
-    /// From now on an end leaves a zombie, until [`let_go`](Self::let_go): the number stays what it is, and so does a process group or
-    /// a session that has it. Whether that is to be had: where a thread waits, that one reaps.
-    pub(crate) fn keep(&self) -> bool {
-        let keeps = matches!(self.0.watch, Watch::Pidfd(_));
-        self.0.kept.store(keeps, Relaxed);
-        keeps
-    }
-
     /// The number may be reused from now on; a zombie is reaped.
     pub(crate) fn let_go(&self) {
         self.0.let_go();
@@ -349,9 +340,15 @@ impl Process {
     /// Signals the process group that this process leads, as long as the number cannot be another one's. ESRCH: nobody is in it, or
     /// that is not known any more.
     pub(crate) fn signal_group(&self, signal: i32) -> io::Result<()> {
+        if let Watch::Pidfd(fd) = &self.0.watch {
+            match pidfd::send_signal_to_group(fd.as_fd(), signal) {
+                // A kernel before 6.9, or a filter that does not know this.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {}
+                sent => return sent,
+            }
+        }
         let state = self.state();
-        // Somebody else in this process may have reaped it: then the number is anybody's.
-        if matches!(*state, State::Ended(_)) || self.0.is_reaped() {
+        if self.0.is_reaped(*state) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
         wait::kill(-self.0.pid, signal)
@@ -368,6 +365,13 @@ impl Process {
             (Watch::Thread { .. }, State::Running) => wait::Child::Pid(self.0.pid),
         };
         wait::stopped_by(child).unwrap_or(None)
+    }
+
+    /// Whether its number is known to be its own, or its group's: nobody else can have it then.
+    pub(crate) fn keeps_number(&self) -> bool {
+        let state = self.state();
+        let leads = |fd: &OwnedFd| pidfd::send_signal_to_group(fd.as_fd(), 0).is_ok();
+        !self.0.is_reaped(*state) || matches!(&self.0.watch, Watch::Pidfd(fd) if leads(fd))
     }
 
     /// The end of a process that the system reported, without saying how it ended.
@@ -404,16 +408,41 @@ impl Inner {
     fn let_go(&self) {
         self.kept.store(false, Relaxed);
         let mut state = self.state();
-        if let (State::Kept(ended), Watch::Pidfd(fd)) = (*state, &self.watch) {
-            // ECHILD: somebody else was faster. Nothing else refuses a zombie.
-            let _ = wait::reap(wait::Child::Pidfd(fd.as_fd()), false);
+        if let State::Kept(ended) = *state {
+            if !self.is_reaped(*state) {
+                // ECHILD: somebody else was faster. Nothing else refuses a zombie.
+                let _ = wait::reap(self.child(), false);
+            }
             *state = State::Ended(ended);
         }
     }
 
-    fn is_reaped(&self) -> bool {
-        let Watch::Pidfd(fd) = &self.watch else { return false };
-        pidfd::send_signal(fd.as_fd(), 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
+    fn child(&self) -> wait::Child<'_> {
+        match &self.watch {
+            Watch::Pidfd(fd) => wait::Child::Pidfd(fd.as_fd()),
+            Watch::Thread { .. } => wait::Child::Pid(self.pid),
+        }
+    }
+
+    /// How a child ended, if it has: reaped, unless it is kept.
+    fn collect(&self, child: wait::Child<'_>, kept: bool, block: bool) -> io::Result<Option<(Status, Option<Usage>)>> {
+        if kept {
+            return wait::peek(child);
+        }
+        Ok(wait::reap(child, block)?.map(|(status, usage)| (status, Some(usage))))
+    }
+
+    /// Whether it has been reaped, by whomever. Without a process descriptor that is as much as its number tells: another child of this
+    /// process may have that by now, where somebody else reaped this one.
+    fn is_reaped(&self, state: State) -> bool {
+        match (state, &self.watch) {
+            (State::Ended(_), _) => true,
+            (State::Running | State::Kept(_), Watch::Pidfd(fd)) => {
+                pidfd::send_signal(fd.as_fd(), 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
+            }
+            (State::Running, Watch::Thread { .. }) => wait::peek(self.child()).is_err(),
+            (State::Kept(_), Watch::Thread { .. }) => !matches!(wait::peek(self.child()), Ok(Some(_))),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,9 +1,9 @@
 //! How the end of a child is noticed: by its process descriptor, or by a thread that waits for it.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use std::{io, thread};
 
 use super::{Inner, Process, State};
@@ -23,19 +23,18 @@ const AGAIN: Duration = Duration::from_millis(10);
 
 /// Starts the watching thread. It first waits *without* reaping, so that while it blocks the number stays the child's and can be
 /// signalled; then, under the lock, it reaps and says so. A signal thus meets the child, its zombie, or nobody.
-pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
+pub(super) fn by_thread(inner: impl FnOnce(Watch) -> Inner) -> io::Result<Process> {
     let (ended, writer) = pipe::kernel()?;
-    let watch = Watch::Thread { ended: ended.into() };
-    let inner =
-        Arc::new(Inner { pid, started, watch, state: Mutex::new(State::Running), kept: AtomicBool::new(false) });
+    let inner = Arc::new(inner(Watch::Thread { ended: ended.into() }));
     let shared = Arc::clone(&inner);
     thread::Builder::new().name("pipewright-wait".into()).spawn(move || {
         let state = loop {
-            let waited = wait::wait_without_reaping(pid);
+            let waited = wait::wait_without_reaping(shared.pid);
             let mut state = shared.state();
+            let kept = shared.kept.load(Relaxed);
             // Not blocking: the lock is also for those who want to kill.
-            let (status, usage) = match wait::reap(wait::Child::Pid(pid), false) {
-                Ok(Some((status, usage))) => (status, Some(usage)),
+            let (status, usage) = match shared.collect(shared.child(), kept, false) {
+                Ok(Some(ended)) => ended,
                 Ok(None) => {
                     drop(state);
                     if waited.is_err() {
@@ -47,7 +46,8 @@ pub(super) fn by_thread(pid: i32, started: Instant) -> io::Result<Process> {
                 // ECHILD: reaped elsewhere.
                 Err(_) => (Status::UNKNOWN, None),
             };
-            *state = State::Ended(shared.ended(status, usage));
+            let ended = shared.ended(status, usage);
+            *state = if kept && !status.is_unknown() { State::Kept(ended) } else { State::Ended(ended) };
             break state;
         };
         drop(state);

@@ -64,7 +64,7 @@ impl Descendants {
         let mut strangers = Vec::new();
         let first = self.tree.len();
         for (index, pipe) in pipes.iter().enumerate() {
-            let search = HolderSearch::new().budget(until.remaining().unwrap_or_default());
+            let search = HolderSearch::new().budget(until.remaining().unwrap_or_default()).in_any_case();
             // Without a descriptor to look with, or the right to, they are left.
             let Ok(holders) = search.run(pipe) else { continue };
             for holder in holders.found {

@@ -91,7 +91,7 @@ impl Leaks {
         let until = *self.until.get_or_insert_with(|| Deadline::after(BUDGET));
         let left = until.remaining().unwrap_or_default();
         // Best effort: without a descriptor to look with, or the right to, nobody is named.
-        let Ok(found) = HolderSearch::new().budget(left).run(pipe) else { return };
+        let Ok(found) = HolderSearch::new().budget(left).in_any_case().run(pipe) else { return };
         for holder in found.found {
             if !self.holders.contains(&holder) {
                 self.process(holder.pid, &holder.name, false);

@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::image::Image;
+use super::thread_state;
 use crate::failure::{Failure, Step};
 use crate::sys::env;
 
@@ -43,6 +44,12 @@ pub(crate) enum Cause {
     TooLongTogether { bytes: u64, limit: u64 },
     #[error("{} is open for writing", .0.display())]
     TextBusy(PathBuf),
+    #[error(
+        "this thread is unlike the one that starts such children, which is as the first thread was that asked for one; they differ \
+         in: {}",
+        thread_state::names(*.0)
+    )]
+    UnlikeThread(i32),
     #[error("the child was gone before it came to exec; something outside killed it")]
     Vanished,
     #[error("the system refused it")]
@@ -70,6 +77,7 @@ pub(crate) fn explain(failure: &Failure, image: &Image) -> Cause {
             if failure.errno == libc::ENOENT { Cause::CurrentDir(dir) } else { Cause::CurrentDirUnusable(dir) }
         }
         Step::Exec => explain_exec(failure, image),
+        Step::ParentDeath if failure.is_unlike() => Cause::UnlikeThread(failure.detail),
         Step::Vanished => Cause::Vanished,
         _ => Cause::System,
     }

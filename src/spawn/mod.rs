@@ -4,6 +4,7 @@ mod diagnose;
 mod image;
 pub(crate) mod path;
 mod spawner;
+mod thread_state;
 
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -19,6 +20,7 @@ use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
 use crate::sys::{env, signals};
+use thread_state::ThreadState;
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
 pub(crate) use diagnose::{Cause, explain};
@@ -58,19 +60,26 @@ impl Prepared {
         let saves = fd_ops.iter().filter(|op| matches!(op, FdOp::Save { .. })).count();
         let mask = (attributes.kill_on_parent_death && attributes.inherit_signals).then(signals::mask);
         let keep: Vec<RawFd> = fds.targets().collect();
+        // Written to before anything is put in its place.
+        let entrance = attributes.cgroup.and_then(|fd| u32::try_from(fd).ok()).map_or(0, |fd| fd.saturating_add(1));
         Prepared {
             image,
             attributes,
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
             close: (!inherit_fds).then(|| table::gaps(&keep)),
-            needed_below: (!inherit_fds).then(|| fds.needed_below()),
+            needed_below: (!inherit_fds).then(|| fds.needed_below().max(entrance)),
             mask,
         }
     }
 
     pub(crate) fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// To be changed before another try; not while another thread may still be starting the child.
+    pub(crate) fn attributes(prepared: &mut Arc<Prepared>) -> Option<&mut Attributes> {
+        Arc::get_mut(prepared).map(|prepared| &mut prepared.attributes)
     }
 
     fn child_plan<'a>(&'a self, report: &'a Report) -> ChildPlan<'a> {
@@ -93,6 +102,19 @@ impl Prepared {
         }
     }
 
+    /// In the place of a thread that was in this state.
+    fn launch_for(&self, asker: Option<&ThreadState>) -> Result<Launched, Failure> {
+        if let Some(asker) = asker {
+            let own = ThreadState::own().map_err(|error| Failure::new(Step::ParentDeath, &error))?;
+            let set = thread_state::overridden(self.attributes.umask.is_some(), self.attributes.nice.is_some());
+            let detail = asker.differences(&own) & !set;
+            if detail != 0 {
+                return Err(Failure { step: Step::ParentDeath, errno: 0, detail });
+            }
+        }
+        self.launch()
+    }
+
     fn launch(&self) -> Result<Launched, Failure> {
         // Credentials never change in memory shared with this process.
         let engine = if self.attributes.change_credentials() { Engine::Fork } else { launch::engine() };
@@ -104,20 +126,26 @@ impl Prepared {
 ///
 /// A file that somebody still has open for writing (ETXTBSY: as a rule a sibling's child between clone and exec) is tried
 /// again for half a second, then the original error stands.
-pub(crate) fn spawn(prepared: Prepared, deadline: Deadline) -> Result<Launched, (Failure, Arc<Prepared>)> {
-    let prepared = Arc::new(prepared);
+pub(crate) fn spawn(prepared: Arc<Prepared>, deadline: Deadline) -> Result<Launched, (Failure, Arc<Prepared>)> {
+    let mut unlike = 0;
     let mut pauses = [1, 2, 4, 8, 16, 32, 64, 128, 245].into_iter().map(Duration::from_millis);
     loop {
         let result = if prepared.attributes.kill_on_parent_death {
             // The death signal is tied to the *thread* that made the child.
             let shared = Arc::clone(&prepared);
-            let undo = |late: Result<Launched, Failure>| {
-                if let Ok(launched) = late {
+            let asker = if cfg!(target_os = "linux") { ThreadState::own().map(Some) } else { Ok(None) };
+            let asker = match asker {
+                Ok(asker) => asker,
+                Err(error) => return Err((Failure::new(Step::ParentDeath, &error), prepared)),
+            };
+            let undo = |late: (Result<Launched, Failure>, Arc<Prepared>)| {
+                if let Ok(launched) = late.0 {
                     launch::undo(launched);
                 }
             };
-            spawner::run(move || shared.launch(), deadline, undo)
-                .unwrap_or_else(|error| Err(Failure::new(Step::Thread, &error)))
+            // With what it was started from, which then nobody else has any more.
+            let launched = spawner::run(move || (shared.launch_for(asker.as_ref()), shared), deadline, undo);
+            launched.map_or_else(|error| Err(Failure::new(Step::Thread, &error)), |(result, _)| result)
         } else {
             prepared.launch()
         };
@@ -130,8 +158,17 @@ pub(crate) fn spawn(prepared: Prepared, deadline: Deadline) -> Result<Launched, 
                 }
                 std::thread::sleep(pause);
             }
+            // The whole process may just have changed its directory between the two looks.
+            Err(failure) if failure.is_unlike() && unlike < 2 => unlike += 1,
             Err(failure) => return Err((failure, prepared)),
         }
+    }
+}
+
+impl Failure {
+    /// Whether it is that two threads are not alike: which traits are not is in the detail.
+    fn is_unlike(&self) -> bool {
+        self.step == Step::ParentDeath && self.detail != 0
     }
 }
 

@@ -25,10 +25,23 @@ pub(super) fn usable() -> io::Result<bool> {
 
 /// Sends a signal. ESRCH: the process has been reaped.
 pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    send(pidfd, signal, 0)
+}
+
+/// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9).
+const TO_GROUP: libc::c_uint = 1 << 2;
+
+/// Sends a signal to the process group that the process leads, or led: the descriptor means that group for good, also when the
+/// process has been reaped. ESRCH: nobody is in it. EINVAL: an older kernel.
+pub(crate) fn send_signal_to_group(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    send(pidfd, signal, TO_GROUP)
+}
+
+fn send(pidfd: BorrowedFd<'_>, signal: i32, flags: libc::c_uint) -> io::Result<()> {
     let info = std::ptr::null::<libc::siginfo_t>();
     super::retry(|| {
         // SAFETY: a NULL siginfo means the same as kill(2).
-        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, 0) };
+        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, flags) };
         super::check(i32::try_from(sent).unwrap_or(-1)).map(drop)
     })
 }

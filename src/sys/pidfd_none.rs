@@ -18,3 +18,7 @@ pub(crate) fn send_signal(_pidfd: BorrowedFd<'_>, _signal: i32) -> io::Result<()
 pub(crate) fn exit_status_after_reap(_pidfd: BorrowedFd<'_>) -> Option<i32> {
     None
 }
+
+pub(crate) fn send_signal_to_group(_pidfd: BorrowedFd<'_>, _signal: i32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -83,8 +83,8 @@ pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, 
 
 /// How the child ended, if it has; it stays a zombie, so that its number stays its own.
 #[cfg(target_os = "linux")]
-pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Usage)>> {
-    ended(child, libc::WNOHANG | libc::WNOWAIT)
+pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Option<Usage>)>> {
+    Ok(ended(child, libc::WNOHANG | libc::WNOWAIT)?.map(|(status, usage)| (status, Some(usage))))
 }
 
 /// WEXITED alone: a stopped child is not an ended one.
@@ -118,18 +118,39 @@ fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> 
     Ok(Some((status, Usage::from_raw(&unsafe { usage.assume_init() }))))
 }
 
-/// Elsewhere a thread reaps, and nobody else looks.
+/// Elsewhere what it used is told by reaping alone.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Usage)>> {
-    reap(child, false)
+pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Option<Usage>)>> {
+    let id = libc::id_t::try_from(number(child)?).unwrap_or(0);
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    super::retry(|| {
+        // SAFETY: the structure lives on this stack.
+        super::check(unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), options) })
+    })?;
+    // SAFETY: zeroed, or filled by the call: valid either way.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the call fills the fields of a child's siginfo; zero means that no child was ready.
+    let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
+    let status = match info.si_code {
+        _ if pid == 0 => return Ok(None),
+        libc::CLD_EXITED => Status::exited(value),
+        code => Status::signaled(value, code == libc::CLD_DUMPED),
+    };
+    Ok(Some((status, None)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn number(child: Child<'_>) -> io::Result<i32> {
+    match child {
+        Child::Pid(pid) => Ok(pid),
+        Child::Pidfd(fd) => Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> {
-    let pid = match child {
-        Child::Pid(pid) => pid,
-        Child::Pidfd(fd) => return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
-    };
+    let pid = number(child)?;
     let mut raw = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     let reaped = super::retry(|| {

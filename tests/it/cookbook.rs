@@ -7,6 +7,7 @@ mod stages;
 mod streams;
 mod table;
 mod testing;
+mod trees;
 mod web;
 mod wiring;
 
@@ -41,7 +42,7 @@ fn bury_the_killed() {
     let start = Instant::now();
     loop {
         match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::Signaled(pid, Signal::SIGKILL, _)) => {
+            Ok(WaitStatus::Signaled(pid, Signal::SIGKILL | Signal::SIGTERM, _)) => {
                 waitid(Id::Pid(pid), WaitPidFlag::WEXITED).expect("it has ended");
             }
             Ok(WaitStatus::StillAlive) if start.elapsed() < Duration::from_secs(1) => std::thread::yield_now(),

@@ -20,7 +20,9 @@
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
-//! | what processes have started ends with the run | `trees`; the unit tests of `process::tree` |
+//! | what processes have started ends with the run | `trees`, `contain`; the unit tests of `process::tree` |
+//! | who is left behind is named, and ended where that was asked for | `leaks` |
+//! | what shall die with this process does | `parent_death`; the unit tests of `spawn` |
 //! | signals passed on, the terminal lent and taken back, stops and continues | `signals` |
 //! | statuses and policies | `status` |
 //! | secrets | `secrets` |
@@ -34,10 +36,12 @@
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod bytes;
+mod cgroups;
 mod child_code;
 mod children;
 mod closures;
 mod conformance;
+mod contain;
 mod cookbook;
 mod docs;
 mod error_texts;
@@ -49,8 +53,10 @@ mod harness;
 mod harness_self;
 mod job;
 mod layers;
+mod leaks;
 mod memory;
 mod names;
+mod parent_death;
 mod plan;
 mod random;
 mod readme;

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use pipewright::{ErrorKind, Redirect, Status, StatusStolen, cmd};
+use pipewright::{Containment, ErrorKind, Redirect, Status, StatusStolen, cmd};
 
+use crate::cgroups::Cgroup;
 use crate::harness::*;
 
 /// Runs `f` with SIGCHLD handled so, and puts it back.
@@ -83,6 +84,43 @@ fn live_with_it() {
         }
         progress();
     }
+}
+
+/// The same of runs in a container, whose leaders are wanted by others, too.
+fn live_with_it_in_a_container() {
+    let cgroup = Cgroup::new();
+    let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
+    for containment in [Containment::Group, Containment::Session].into_iter().chain(cgroup) {
+        for _ in 0..count(10, 300) {
+            // The leader is gone before the others come.
+            let three = cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "5");
+            right_or_stolen(three.stdin(Redirect::null()).contain(containment.clone()).status(), 5);
+            let hang = cmd!(fixture(), "hang").contain(containment.clone());
+            let job = hang.stdout(Redirect::piped()).spawn().expect("it starts");
+            assert_eq!(read_line(job.take_stdout().expect("piped")), "ready");
+            let report = job.kill().expect("a report");
+            assert!(report.survivors.is_empty(), "{report:?}");
+            assert!(
+                job.wait().map_or_else(|error| error.kind() == ErrorKind::StatusStolen, |status| !status.success())
+            );
+            progress();
+        }
+    }
+}
+
+#[test]
+fn in_a_container_with_sigchld_ignored() {
+    isolated(|| with_sigchld(SigHandler::SigIgn, SaFlags::empty(), live_with_it_in_a_container));
+}
+
+#[test]
+fn in_a_container_with_a_thread_that_asks_for_any_child() {
+    isolated(|| with_thief(Some(WaitPidFlag::WNOHANG), live_with_it_in_a_container));
+}
+
+#[test]
+fn in_a_container_with_a_thread_that_sleeps_until_any_child_ends() {
+    isolated(|| with_thief(None, live_with_it_in_a_container));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Error, Output, cmd};
 
-use crate::harness::{children, fixture, open_fds, process_fds, skip};
+use crate::harness::{children, fixture, open_fds, process_fds, process_state, skip};
 
 /// The caller's own error.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -155,6 +155,16 @@ pub(crate) fn assert_childless() {
 
 /// The time that everything else may take, beyond what a test waits for on purpose: the promised 100 ms, ten times over.
 pub(crate) const SLACK: Duration = Duration::from_secs(1);
+
+/// Orphans may take a moment to be gone, and a moment more to be reaped by whoever got them.
+#[track_caller]
+pub(crate) fn assert_gone(pids: &[i32]) {
+    let start = Instant::now();
+    while let Some(left) = pids.iter().find(|pid| !matches!(process_state(**pid), None | Some('Z'))) {
+        assert!(start.elapsed() < SLACK, "{left} is left");
+        std::thread::yield_now();
+    }
+}
 
 /// Runs `each` on all items at once, a thread for each: most of what is bounded in time is waiting.
 pub(crate) fn all_at_once<T: Sync>(items: &[T], each: impl Fn(&T) + Sync) {

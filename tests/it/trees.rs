@@ -34,16 +34,6 @@ fn live(cmd: &Cmd, roles: &[&str]) -> (Job, Vec<i32>) {
     }
 }
 
-/// Orphans may take a moment to be gone, and a moment more to be reaped by whoever got them.
-#[track_caller]
-fn assert_gone(pids: &[i32]) {
-    let start = Instant::now();
-    while let Some(left) = pids.iter().find(|pid| !matches!(process_state(**pid), None | Some('Z'))) {
-        assert!(start.elapsed() < SLACK, "{left} is left");
-        std::thread::yield_now();
-    }
-}
-
 /// Not on other systems, where nobody shows who started whom.
 fn can_walk() -> bool {
     if !cfg!(target_os = "linux") {

@@ -2,20 +2,24 @@
 //!
 //! # Why a group's number is never another one's
 //! A group or a session has the number of the process that it began with, and keeps it from being given away while anybody is in it. When
-//! it is empty, only its leader does that, by not having been reaped. So leaders are [kept](Process::keep) as zombies until the run is
-//! over, and a group is signalled only while its leader is known not to have been reaped.
+//! it is empty, only its leader does that, by not having been reaped. So leaders are [kept](Process::new) as zombies until the run is
+//! over, and a number means a group or a session only while its leader is known not to have been reaped, or (from Linux 6.9 on) while the
+//! leader's descriptor says that somebody is in its group.
 
 mod cgroup;
+mod sentinel;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Process;
 use super::tree::{self, Killed, Tree};
 use crate::clock::Deadline;
+use crate::failure::{Failure, Step};
 use crate::spawn::Attributes;
 use cgroup::Cgroup;
+use sentinel::Sentinel;
 
 /// What a run's processes are put into, so that more of what they start can be found and ended.
 ///
@@ -35,16 +39,18 @@ use cgroup::Cgroup;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Containment {
-    /// One process group for the run (`setpgid(2)`), which its first process leads. A kill then reaches also what lost its parent,
+    /// One process group for the run (`setpgid(2)`), which its first process leads, or who waits beside the run for the end of this process (see
+    /// [`kill_on_parent_death`](crate::Cmd::kill_on_parent_death)). A kill then reaches also what lost its parent,
     /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, but by [`forward`](crate::forward), and
     /// one that reads the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), but in the [`foreground`](crate::Cmd::foreground).
     Group,
     /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
     /// Linux; elsewhere the session's first group.
     Session,
-    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), or this one if it is not there yet: entered before the
-    /// program runs, killed as one, and removed when the run is over, if it is empty then. Nothing gets out of it but by the rights to write to another
-    /// one. Linux 5.14; where it cannot be made or entered, the run starts without, and [`KillReport`](crate::KillReport) says so.
+    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), which is made if it is not there yet: entered before
+    /// the program runs, killed as one, and removed when the run is over and it is empty, or else with a later one of this process.
+    /// Nothing gets out of it but by the rights to write to another one. Linux 5.14; where it cannot be made or entered, the run
+    /// starts without, and [`KillReport`](crate::KillReport) says so.
     Cgroup(PathBuf),
 }
 
@@ -54,8 +60,10 @@ pub(crate) struct Container {
     how: How,
     /// Of the groups, or the sessions: kept until the container is closed.
     leaders: Mutex<Vec<Process>>,
-    /// Why it is not what was asked for.
-    fell_back: Option<String>,
+    /// What ends it when this process is no more, if that was asked for.
+    sentinel: Mutex<Option<Sentinel>>,
+    /// Why it is not, or not for all of the run, what was asked for.
+    fell_back: OnceLock<String>,
 }
 
 #[derive(Debug)]
@@ -80,27 +88,43 @@ impl Container {
     /// # Errors
     /// No descriptor or no memory for it; whatever else keeps a cgroup from being made, it is done without.
     pub(crate) fn new(asked: &Containment) -> io::Result<Container> {
-        let (how, fell_back) = match asked {
-            Containment::Group => (How::Group, None),
-            Containment::Session => (How::Session, None),
+        let mut fell_back = OnceLock::new();
+        let how = match asked {
+            Containment::Group => How::Group,
+            Containment::Session => How::Session,
             Containment::Cgroup(directory) => match Cgroup::new(directory) {
-                Ok(cgroup) => (How::Cgroup(cgroup), None),
+                Ok(cgroup) => How::Cgroup(cgroup),
                 Err(error) if tree::is_shortage(&error) => return Err(error),
                 Err(error) => {
-                    let why = format!("no cgroup could be made in {}: {error}", directory.display());
-                    (How::Nothing, Some(why))
+                    fell_back = format!("no cgroup could be made in {}: {error}", directory.display()).into();
+                    How::Nothing
                 }
             },
         };
-        Ok(Container { how, leaders: Mutex::default(), fell_back })
+        Ok(Container { how, leaders: Mutex::default(), sentinel: Mutex::default(), fell_back })
+    }
+
+    /// From now on it ends with this process, however that ends. Before the first child gets in. Of sessions each would need a
+    /// leader that waits; they are left as they are.
+    pub(crate) fn end_with_this_process(&self, deadline: Deadline) -> Result<(), Failure> {
+        let sentinel = match &self.how {
+            How::Group => Sentinel::of_group(deadline)?,
+            How::Cgroup(cgroup) => Sentinel::of_cgroup(cgroup.path(), deadline)?,
+            How::Session | How::Nothing => return Ok(()),
+        };
+        if matches!(self.how, How::Group) {
+            self.is_led_by(sentinel.process());
+        }
+        *self.sentinel() = Some(sentinel);
+        Ok(())
     }
 
     pub(crate) fn reach(&self) -> Reach {
         match self.how {
-            How::Cgroup(_) => Reach::Cgroup,
+            How::Cgroup(_) if self.fell_back.get().is_none() => Reach::Cgroup,
             How::Session if cfg!(target_os = "linux") => Reach::Session,
             How::Session | How::Group => Reach::Group,
-            How::Nothing => Reach::Parentage,
+            How::Cgroup(_) | How::Nothing => Reach::Parentage,
         }
     }
 
@@ -110,7 +134,7 @@ impl Container {
     }
 
     pub(crate) fn fell_back(&self) -> Option<&str> {
-        self.fell_back.as_deref()
+        self.fell_back.get().map(String::as_str)
     }
 
     /// What a child has to do to get in; whether it then leads a group or a session.
@@ -118,7 +142,7 @@ impl Container {
         match &self.how {
             How::Group => {
                 // One whose leader somebody else reaped may be gone: another one is begun.
-                let there = |leader: &&Process| leader.signal_group(0).is_ok();
+                let there = |leader: &&Process| leader.keeps_number();
                 let leader = self.leaders().last().filter(there).map_or(0, |leader| leader.0.pid);
                 attributes.process_group = Some(leader);
                 leader == 0
@@ -135,9 +159,27 @@ impl Container {
         }
     }
 
-    /// A child that leads is in. Before anybody can have reaped it.
+    /// A child that could not get in so: what it has to do instead; whether it then leads.
+    pub(crate) fn place_otherwise(&self, failure: &Failure, attributes: &mut Attributes) -> Option<bool> {
+        match &self.how {
+            // Its leader was reaped by somebody else between the look and the child's call, and nobody was left in it.
+            How::Group if failure.step == Step::ProcessGroup && attributes.process_group != Some(0) => {
+                attributes.process_group = Some(0);
+                Some(true)
+            }
+            How::Cgroup(cgroup) if failure.step == Step::Cgroup => {
+                let path = cgroup.path().display();
+                // The first refusal is told; what is in stays in.
+                let _ = self.fell_back.set(format!("the cgroup {path} could not be entered: {}", failure.io_error()));
+                attributes.cgroup = None;
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// A child that leads is in; it is [kept](Process::new).
     pub(crate) fn is_led_by(&self, process: &Process) {
-        process.keep();
         self.leaders().push(process.clone());
     }
 
@@ -145,12 +187,21 @@ impl Container {
     fn fill(&self, tree: &mut Tree, budget: Deadline) -> usize {
         match &self.how {
             How::Group | How::Session => {
-                let numbers: Vec<i32> = self.leaders().iter().map(|leader| leader.0.pid).collect();
-                if numbers.is_empty() {
+                // Copies: who looks at a process's number takes its lock.
+                let leaders = self.leaders().clone();
+                if leaders.is_empty() {
                     return 0;
                 }
                 let is_group = matches!(self.how, How::Group);
-                tree.take_in_marked(budget, |stat| numbers.contains(if is_group { &stat.group } else { &stat.session }))
+                let sentinel = self.sentinel().as_ref().map(|sentinel| sentinel.process().0.pid);
+                tree.take_in_marked(budget, |stat| {
+                    if Some(stat.pid) == sentinel {
+                        return false;
+                    }
+                    let mark = if is_group { stat.group } else { stat.session };
+                    // Looked at after the mark was read: until then, at least, it meant this one.
+                    leaders.iter().any(|leader| leader.0.pid == mark && leader.keeps_number())
+                })
             }
             How::Cgroup(cgroup) => tree.take_in_listed(budget, || cgroup.members()),
             How::Nothing => 0,
@@ -185,9 +236,9 @@ impl Container {
     }
 
     /// Whether it is proven that nobody is in any more, after waiting for it.
-    fn is_empty(&self, until: Deadline) -> bool {
+    pub(crate) fn is_empty(&self, until: Deadline) -> bool {
         match &self.how {
-            How::Cgroup(cgroup) => cgroup.wait_until_empty(until),
+            How::Cgroup(cgroup) => self.fell_back.get().is_none() && cgroup.wait_until_empty(until),
             How::Group | How::Session | How::Nothing => false,
         }
     }
@@ -201,10 +252,18 @@ impl Container {
 
     /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
     pub(crate) fn close(&self) {
-        self.leaders().drain(..).for_each(|leader| leader.let_go());
+        // While somebody still watches.
         if let How::Cgroup(cgroup) = &self.how {
             cgroup.remove();
         }
+        if let Some(sentinel) = self.sentinel().take() {
+            sentinel.end();
+        }
+        self.leaders().drain(..).for_each(|leader| leader.let_go());
+    }
+
+    fn sentinel(&self) -> MutexGuard<'_, Option<Sentinel>> {
+        self.sentinel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leaders(&self) -> MutexGuard<'_, Vec<Process>> {
@@ -251,14 +310,18 @@ pub(crate) struct Ended {
 /// parent, and only as long as that one is there.
 pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Ended {
     let Some(container) = container else { return Ended { killed: tree.kill(budget), complete: false } };
+    tree.look(budget);
     container.fill(tree, budget);
-    let mut killed = tree.kill(budget);
+    let mut killed = tree.kill_what_is_known(budget);
     container.strike();
     // Who got in meanwhile, to be named; and, where nothing strikes all at once, to be killed.
     let mut known = tree.len();
-    while container.fill(tree, budget) > 0 && !budget.passed() {
+    while container.fill(tree, budget) > 0 {
         tree.sweep(known, &mut killed);
         known = tree.len();
+        if budget.passed() {
+            break;
+        }
     }
     let complete = killed.survivors.is_empty() && container.is_empty(budget);
     Ended { killed, complete }

@@ -19,12 +19,18 @@ use super::{Gap, Killed, Survivor, Tree};
 use crate::clock::Deadline;
 
 impl<S: System> Tree<S> {
-    /// Kills all that is known and what a look within the budget adds, frozen first: SIGKILL, children before parents, so that no
+    /// Kills all that is known and what looks within the budget add, frozen first: SIGKILL, children before parents, so that no
     /// end of a session's leader continues those that are still stopped. Does not wait for the ends; [`Tree::wait`] does.
     ///
     /// The budget bounds the search. The sweep is not cut short: a SIGKILL costs no more than the SIGCONT that would have to take the
     /// place of it.
     pub(crate) fn kill(&mut self, budget: Deadline) -> Killed {
+        self.look(budget);
+        self.kill_what_is_known(budget)
+    }
+
+    /// The same behind a look.
+    pub(crate) fn kill_what_is_known(&mut self, budget: Deadline) -> Killed {
         self.gap = None;
         // On a busy machine processes may take long to stop. Looking takes none of their time: what there is without the freeze, is
         // still found.
@@ -65,6 +71,10 @@ impl<S: System> Tree<S> {
         loop {
             if budget.passed() {
                 self.gap.get_or_insert(Gap::Time);
+                // Parents first, and no wait: one that has this before it takes note of a child's end does not go on to its next
+                // command.
+                let waiting = (0..self.members.len()).filter(|&index| self.members[index].stop == Stop::NotYet);
+                waiting.collect::<Vec<_>>().into_iter().for_each(|index| self.stop(index));
                 return;
             }
             let moved = self.moved;

@@ -26,7 +26,7 @@
 //! The numbers 0, 1 and this process's own are never taken, whatever a list says.
 //!
 //! # What a kill guarantees
-//! It first freezes: [`freeze`] says how. When that came to its end, no process below the roots, by parentage, ran any more, and all of
+//! It looks, so that what is there is known also when there is no time for more; then it freezes: [`freeze`] says how. When that came to its end, no process below the roots, by parentage, ran any more, and all of
 //! them were known; so none is missing among the killed, but for
 //! - one whose parent had ended before it was found (a double fork; `setsid` alone does not matter), which the system gave to another
 //!   parent: `init`, or a subreaper, which may be this process. With a subreaper *in* the tree it is found there;
@@ -78,8 +78,13 @@ pub(crate) struct Tree<S: System = Proc> {
     moved: usize,
     /// The process group that is asked nothing.
     spared: Option<i32>,
+    /// How many processes were looked at.
+    looked: usize,
     gap: Option<Gap>,
 }
+
+/// So many looks are had whatever the clock says: on a busy machine time passes without anything being done.
+const AT_LEAST: usize = 256;
 
 /// Why a look did not see all that it could have seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,35 +145,38 @@ impl Tree {
             }
         };
         let marked = found.into_iter().filter(&has_mark).map(|stat| stat.pid);
-        marked.map(|pid| usize::from(self.take_in(pid, |_, stat| has_mark(stat)))).sum()
+        marked.map(|pid| usize::from(self.take_in(pid, &has_mark))).sum()
     }
 
-    /// Takes in whoever is in a list; how many that were.
+    /// Takes in whoever is in a list; how many that were. Who is in it before and after a look at them was in it then.
     pub(crate) fn take_in_listed(&mut self, budget: Deadline, list: impl Fn() -> io::Result<Vec<i32>>) -> usize {
-        let pids = match self.with_room(|_| list()) {
-            Ok(pids) => pids,
-            Err(error) => {
-                self.note(&error);
-                return 0;
-            }
-        };
-        let mut count = 0;
-        for pid in pids {
-            if budget.passed() {
-                self.gap.get_or_insert(Gap::Time);
+        let mut met = Vec::new();
+        for pid in self.listed(&list) {
+            if self.is_out_of_time(budget) {
                 break;
             }
-            let listed = |tree: &mut Tree, _: &Stat| tree.with_room(|_| list()).is_ok_and(|pids| pids.contains(&pid));
-            count += usize::from(self.take_in(pid, listed));
+            met.extend(self.meet_new(pid));
         }
-        count
+        if met.is_empty() {
+            return 0;
+        }
+        let listed: HashSet<i32> = self.listed(&list).into_iter().collect();
+        met.into_iter().map(|met| usize::from(listed.contains(&met.pid) && self.keep(met))).sum()
     }
 
-    /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process: that may
-    /// have it from a fork, until it has a program of its own.
+    fn listed(&mut self, list: impl Fn() -> io::Result<Vec<i32>>) -> Vec<i32> {
+        self.with_room(|_| list()).unwrap_or_else(|error| {
+            self.note(&error);
+            Vec::new()
+        })
+    }
+
+    /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process without a
+    /// program of its own: that may have it from the fork. (One with a program is an orphan that this process was given.)
     pub(crate) fn take_in_heir(&mut self, pid: u32, has_it: impl FnOnce() -> bool) -> bool {
         let own = self.system.own();
-        i32::try_from(pid).is_ok_and(|pid| self.take_in(pid, |_, stat| stat.parent != own && has_it()))
+        i32::try_from(pid)
+            .is_ok_and(|pid| self.take_in(pid, |stat| (stat.parent != own || stat.is_program) && has_it()))
     }
 
     /// Whether it is among those from the n-th on.
@@ -242,7 +250,7 @@ impl<S: System> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
         let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
-        Tree { system, members, by_pid, hidden, zombies, moved: 0, spared: None, gap: None }
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, spared: None, looked: 0, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
@@ -321,6 +329,16 @@ impl<S: System> Tree<S> {
         let stat = stat.filter(|stat| member.start.is_none_or(|start| start == stat.start));
         let name = stat.map_or_else(|| member.name.clone(), |stat| stat.name);
         Survivor { pid: member.pid.unsigned_abs(), name, why }
+    }
+
+    /// Whether to look no further.
+    fn is_out_of_time(&mut self, budget: Deadline) -> bool {
+        self.looked += 1;
+        let is_over = self.looked > AT_LEAST && budget.passed();
+        if is_over {
+            self.gap.get_or_insert(Gap::Time);
+        }
+        is_over
     }
 
     fn note(&mut self, error: &io::Error) {

@@ -370,10 +370,10 @@ fn a_number_that_comes_back_is_no_way_to_a_stranger() {
 }
 
 #[test]
-fn without_time_the_roots_are_killed_all_the_same() {
+fn without_time_what_is_there_is_killed_all_the_same() {
     let mut tree = tree(Vec::new(), Handles::All);
     tree.system.get_mut().fork(ROOT, false);
     let killed = tree.kill(Deadline::after(Duration::ZERO));
-    assert_eq!((killed.killed, killed.gap), (vec![3], Some(super::Gap::Time)));
+    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(super::Gap::Time)));
     assert!(!tree.system.get_mut().is_live(ROOT));
 }

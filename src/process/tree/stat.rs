@@ -1,5 +1,8 @@
 //! What `/proc/PID/stat` says, and what follows from it: no system call here.
 
+/// `PF_FORKNOEXEC` of the kernel's `sched.h`.
+const FORKED_WITHOUT_EXEC: u64 = 0x40;
+
 /// A process, or a thread of one, as its `stat` file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
@@ -10,6 +13,8 @@ pub(crate) struct Stat {
     pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) session: i32,
+    /// Whether it has a program of its own by now, and not a copy of its parent.
+    pub(super) is_program: bool,
     threads: u32,
     /// In ticks since boot, as [`boot_ticks`](crate::sys::env::boot_ticks) counts.
     pub(super) start: u64,
@@ -24,14 +29,16 @@ impl Stat {
         let pid = number(line.get(..open)?)?;
         let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
         let mut fields = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        // proc(5) counts from 1, the name is its second: these are 3 to 6, 20 and 22.
+        // proc(5) counts from 1, the name is its second: these are 3 to 6, 9, 20 and 22.
         let state = *fields.next()?.first()?;
         let parent = number(fields.next()?)?;
         let group = number(fields.next()?)?;
         let session = number(fields.next()?)?;
-        let threads = number(fields.nth(13)?)?;
+        let flags: u64 = number(fields.nth(2)?)?;
+        let threads = number(fields.nth(10)?)?;
         let start = number(fields.nth(1)?)?;
-        Some(Stat { pid, name, state, parent, group, session, threads, start })
+        let is_program = flags & FORKED_WITHOUT_EXEC == 0;
+        Some(Stat { pid, name, state, parent, group, session, is_program, threads, start })
     }
 
     /// A zombie, whose parent has not waited for it. One whose first thread alone has ended goes on.
@@ -56,7 +63,7 @@ impl Stat {
 #[cfg(test)]
 impl Stat {
     pub(super) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
-        Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, threads: 1, start }
+        Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, is_program: true, threads: 1, start }
     }
 }
 
@@ -94,13 +101,14 @@ mod tests {
     use super::*;
 
     const LINE: &str =
-        "71 (a) b (c) S 70 71 70 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 12345 99 1 18446744073709551615\n";
+        "71 (a) b (c) S 70 71 70 0 -1 4194624 1 2 3 4 5 6 7 8 20 0 3 0 12345 99 1 18446744073709551615\n";
 
     #[test]
     fn a_name_may_look_like_fields() {
         let stat = Stat::parse(LINE.as_bytes()).unwrap();
         assert_eq!((stat.pid, stat.name.as_str(), stat.parent), (71, "a) b (c", 70));
         assert_eq!((stat.state, stat.threads, stat.start), (b'S', 3, 12345));
+        assert!(!stat.is_program && Stat::parse(LINE.replace("4194624", "4194560").as_bytes()).unwrap().is_program);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::io;
 
+use super::Tree;
 use super::member::{Member, Stop};
 use super::stat::Stat;
 use super::system::{Listing, System, has_ended, is_shortage};
-use super::{Gap, Tree};
 use crate::clock::Deadline;
 
 impl<S: System> Tree<S> {
@@ -29,8 +29,7 @@ impl<S: System> Tree<S> {
 
     /// Takes in the children of one member. False where looking any further is of no use; the gap says why.
     pub(super) fn list(&mut self, index: usize, budget: Deadline) -> bool {
-        if budget.passed() {
-            self.gap.get_or_insert(Gap::Time);
+        if self.is_out_of_time(budget) {
             return false;
         }
         let pid = self.members[index].pid;
@@ -54,8 +53,7 @@ impl<S: System> Tree<S> {
             return Ok(());
         }
         for pid in new {
-            if budget.passed() {
-                self.gap.get_or_insert(Gap::Time);
+            if self.is_out_of_time(budget) {
                 break;
             }
             self.moved += usize::from(self.adopt(parent, pid, listing.at)?);
@@ -101,12 +99,31 @@ impl<S: System> Tree<S> {
 
     /// Takes in a process that `belongs` to the tree by another mark than its parent. The mark is looked at when the descriptor is
     /// there, and the process is seen not to have been reaped after that: so both are of one.
-    pub(super) fn take_in(&mut self, pid: i32, belongs: impl FnOnce(&mut Self, &Stat) -> bool) -> bool {
+    pub(super) fn take_in(&mut self, pid: i32, belongs: impl FnOnce(&Stat) -> bool) -> bool {
+        self.meet_new(pid).is_some_and(|met| belongs(&met.stat) && self.keep(met))
+    }
+
+    /// One that is not known yet, and has not ended.
+    pub(super) fn meet_new(&mut self, pid: i32) -> Option<Met<S::Handle>> {
         if !self.is_new(pid) {
-            return false;
+            return None;
         }
-        let Ok((handle, Ok(stat))) = self.meet(pid, true) else { return false };
-        if stat.has_ended() || !belongs(self, &stat) || (handle.is_some() && !self.is_unreaped(handle.as_ref())) {
+        match self.meet(pid, true) {
+            Ok((handle, Ok(stat))) if !stat.has_ended() => Some(Met { pid, handle, stat }),
+            Ok((_, Ok(_))) => None,
+            Ok((_, Err(error))) | Err(error) => {
+                if !has_ended(&error) {
+                    self.note(&error);
+                }
+                None
+            }
+        }
+    }
+
+    /// Makes it a member, unless it has been reaped by now; whether it is one.
+    pub(super) fn keep(&mut self, met: Met<S::Handle>) -> bool {
+        let Met { pid, handle, stat } = met;
+        if handle.is_some() && !self.is_unreaped(handle.as_ref()) {
             return false;
         }
         self.by_pid.insert(pid, self.members.len());
@@ -119,4 +136,11 @@ impl<S: System> Tree<S> {
         let asked = handle.map(|handle| self.system.signal(handle, 0));
         asked.is_some_and(|asked| !asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)))
     }
+}
+
+/// One that may belong to the tree.
+pub(super) struct Met<H> {
+    pub(super) pid: i32,
+    handle: Option<H>,
+    stat: Stat,
 }

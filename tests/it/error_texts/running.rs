@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use pipewright::{Cmd, Error, Limit, Pipeline, Redirect, StatusPolicy};
+use pipewright::{Cmd, Error, Limit, OnLeak, Output, Pipeline, Redirect, StatusPolicy};
 
 use super::helper;
 use super::texts::Texts;
 use crate::harness::*;
-use crate::support::timed_out;
+use crate::support::{kill_stranger, timed_out};
 
 #[test]
 fn a_bad_status_comes_with_the_last_of_stderr() {
@@ -135,6 +135,41 @@ fn the_callers_own_failures_are_told_with_their_cause() {
             }
         }
         texts.check("writer-error", lines().stdout(Redirect::to_writer(Full)).run());
+        texts.finish();
+    });
+}
+
+/// The number of who is left, which it said, and what varies with that.
+fn left_of(error: &Error) -> (String, Vec<(String, &'static str)>) {
+    let said = error.output().expect("what there was").stdout_lossy().into_owned();
+    let pid = said.trim().to_owned();
+    let bytes = (format!("stdout: {} bytes", said.len()), "stdout: SOME bytes");
+    (pid.clone(), vec![(format!("(pid {pid})"), "(pid PID)"), bytes])
+}
+
+#[test]
+fn who_is_left_behind_is_named() {
+    isolated(|| {
+        let mut texts = Texts::new();
+        let mut check = |name: &str, result: Result<Output, Error>| {
+            let error = result.expect_err("somebody is left");
+            let (pid, varying) = left_of(&error);
+            texts.check_with(name, &error, &varying);
+            kill_stranger(&pid);
+        };
+        let hold = || helper("fork-and-hold").arg("30000").on_leak(OnLeak::Fail);
+        check("left-behind", hold().output());
+        check("left-behind-with-stdout", hold().stderr(Redirect::null()).output());
+        let pipeline = helper("fork-and-hold").arg("30000").stderr(Redirect::null()) | helper("cat");
+        // `cat` waits for whoever holds its input, so it is left, too, in its way.
+        let (error, time) = timed_out(
+            |time| pipeline.clone().timeout(time).output().unwrap_err(),
+            |error| error.output().is_some_and(|output| output.stdout.ends_with(b"\n")),
+        );
+        let (pid, mut varying) = left_of(&error);
+        varying.push((format!("{time:?}"), "TIME"));
+        texts.check_with("left-between-stages", &error, &varying);
+        kill_stranger(&pid);
         texts.finish();
     });
 }

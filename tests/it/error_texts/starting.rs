@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use pipewright::{Cmd, Pipeline, Redirect, cmd};
+use pipewright::{Cmd, Containment, Pipeline, Redirect, cmd};
 
 use super::helper;
 use super::texts::Texts;
@@ -147,6 +147,11 @@ fn a_conflict_names_both_sides() {
         texts.check("piped-in-a-tee", cmd!("a").stdout(tee).run());
         texts.check("stage-with-stderr", cmd!("a").stderr(null()).pipe_stderr(cmd!("b")).run());
         texts.check("stdout-of-lines", cmd!("a").stdout(null()).lines());
+        let grouped = cmd!("a").process_group(0).contain(Containment::Group);
+        texts.check("contained-with-group", grouped.run());
+        let session = (cmd!("a") | cmd!("b").new_session(true)).contain(Containment::Group);
+        texts.check("contained-with-session", session.run());
+        texts.check("stage-with-contain", (cmd!("a") | cmd!("b").contain(Containment::Session)).run());
         texts.check::<()>("exec-with-timeout", Err(cmd!("a").timeout(second).exec()));
         texts.check::<()>("exec-with-bytes", Err(cmd!("a").stdin(Redirect::bytes("x")).exec()));
         texts.finish();
@@ -181,6 +186,22 @@ fn a_step_that_the_system_refuses_is_named() {
         texts.check("no-descriptor-for-null", spare_fds(0, || null.run()));
         let stages: Pipeline = [helper("echo"), helper("cat"), helper("count")].into_iter().collect();
         texts.check("no-descriptor-for-a-pipe", spare_fds(0, || stages.run()));
+        texts.finish();
+    });
+}
+
+#[test]
+fn a_thread_that_children_cannot_be_like_is_told_in_what() {
+    isolated_with(Options { extra_threads: 1, ..Options::default() }, || {
+        let mut texts = Texts::new();
+        let echo = || cmd!("echo", "hi").kill_on_parent_death(true);
+        echo().stdout(Redirect::null()).run().expect("it runs");
+        let nicer = move || {
+            // SAFETY: takes numbers; on Linux 0 is the calling thread.
+            assert_eq!(unsafe { nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, 19) }, 0);
+            echo().run()
+        };
+        texts.check("unlike-thread", std::thread::spawn(nicer).join().expect("no panic"));
         texts.finish();
     });
 }
