@@ -147,7 +147,7 @@
 //! ```
 //!
 //! **In tests**, [`testing`] captures what code prints, by itself, from C or by children, under plain `cargo test`; runs a test in a process of its
-//! own; finds what leaks; and asserts on what a run came to.
+//! own; names what leaks; and [asserts](testing::Assert) on what a run came to.
 //!
 //! ```
 //! use pipewright::{Cmd, testing};
@@ -170,15 +170,6 @@
 //!
 //! **Below all that**, [`fd`] has what a pipe can be asked and told by descriptor, moves bytes without copying them, and takes part in
 //! make's [jobserver](fd::Jobserver).
-//!
-//! **For tests** there is [`testing`]: what code prints, as bytes, also under plain `cargo test`; a process for a test; leaks, named;
-//! [assertions](testing::Assert) on a run.
-//!
-//! ```
-//! use pipewright::{Cmd, testing::capture_stdout};
-//! assert_eq!(capture_stdout(|| println!("text")).stdout, "text\n");
-//! Cmd::sh("echo oops >&2; exit 3").assert().code(3).stderr("oops\n");
-//! ```
 //!
 //! # What it does not do
 //!

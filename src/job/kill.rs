@@ -180,9 +180,6 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
-        if signal != 0 {
-            self.shared.tell(EventKind::Killed { signal });
-        }
         let mut refused = None;
         for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             if let Err(error) = process.send_signal(signal) {

@@ -321,6 +321,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn detach(self) {
+        self.container.iter().for_each(|container| container.let_live());
         self.shared.detach();
     }
 }

@@ -88,8 +88,11 @@ impl Run {
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
-        let Run { pump, plan, began, hub, .. } = self;
-        let ended = outcome::conclude(&plan, pump.finish(), &began).map_err(|error| plan.tell(error));
+        let Run { pump, plan, began, hub, _terminal: terminal, .. } = self;
+        let finished = pump.finish();
+        // Who hears of the end may read it.
+        drop(terminal);
+        let ended = outcome::conclude(&plan, finished, &began).map_err(|error| plan.tell(error));
         if let Some(hub) = hub {
             hub.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },

@@ -21,7 +21,7 @@ use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
 use crate::pump::events::{EventKind, Hub, Watcher};
 use crate::pump::helper::{Leash, panic_text};
-use crate::pump::wake::{Order, Waker};
+use crate::pump::wake::{Order, Wake, Waker};
 use crate::status::Status;
 use crate::stdio::Stream;
 
@@ -63,6 +63,8 @@ use Leftovers::{Keep, LetGo};
 const DROP_PATIENCE: Duration = Duration::from_millis(28);
 /// How long it looks for what the processes have started.
 const WALK: Duration = Duration::from_millis(20);
+/// How often one who drives and cannot be told looks up.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Who saw to a run for a while.
 pub(super) enum Step {
@@ -82,7 +84,9 @@ impl Shared {
             Turn::Idle(mut run) if !self.threaded => {
                 drop(turn);
                 run.pump.leave_off_on_news(true);
-                let mut next = drive(run, Deadline::NEVER);
+                // One who waits meanwhile, and lets go of a stream, can tell; if not, it is looked for.
+                let until = if self.waker().is_some() { Deadline::NEVER } else { Deadline::after(LOOK) };
+                let mut next = drive(run, until);
                 if let Turn::Idle(run) = &mut next {
                     run.pump.leave_off_on_news(false);
                 } else {
@@ -125,6 +129,15 @@ impl Shared {
             Turn::Idle(_) | Turn::Driven | Turn::Detached => None,
         };
         self.hub.watch(watcher, output.map(lines).unwrap_or_default());
+        if let (Turn::Idle(run), false) = (&mut *turn, self.threaded) {
+            // Who watches drives, and others wait beside it: they must be able to tell it things. Without a descriptor to spare it looks
+            // by itself.
+            if let (None, Ok((wake, waker))) = (run.waker(), Wake::new()) {
+                run.pump.hear(wake);
+                run.waker = Some(waker.clone());
+                *self.waker() = Some(waker);
+            }
+        }
         self.ring();
     }
 
@@ -140,7 +153,17 @@ impl Shared {
     }
 
     fn put(&self, next: Turn) {
-        *self.turn() = next;
+        let mut turn = self.turn();
+        *turn = match next {
+            // Let go of meanwhile, by a handle that is gone.
+            Turn::Idle(run) if self.detached.load(Relaxed) => {
+                run.detach();
+                self.hub.close();
+                Turn::Detached
+            }
+            next => next,
+        };
+        drop(turn);
         self.changed.notify_all();
     }
 
@@ -302,14 +325,20 @@ impl Shared {
 
     /// Lets the processes live. A run with a thread goes on there.
     pub(super) fn detach(&self) {
-        self.detached.store(true, Relaxed);
         *self.untaken() = Untaken::default();
+        let mut turn = self.turn();
+        self.detached.store(true, Relaxed);
         if self.threaded {
             return;
         }
-        if let Turn::Idle(run) = std::mem::replace(&mut *self.turn(), Turn::Detached) {
-            run.detach();
-            self.hub.close();
+        match std::mem::replace(&mut *turn, Turn::Detached) {
+            Turn::Idle(run) => {
+                run.detach();
+                self.hub.close();
+            }
+            // Whoever drives sees it.
+            Turn::Driven => *turn = Turn::Driven,
+            Turn::Over(_) | Turn::Detached => {}
         }
     }
 
@@ -330,17 +359,16 @@ impl Shared {
 /// waiters must not wait for ever.
 fn drive(mut run: Box<Run>, until: Deadline) -> Turn {
     let hub = run.hub.clone();
-    let driven = catch_unwind(AssertUnwindSafe(|| run.drive(until, None)));
-    match driven {
-        Ok(Ok(false)) => Turn::Idle(run),
-        Ok(Ok(true)) => Turn::Over(run.conclude()),
-        Ok(Err(error)) => Turn::Over(Err(run.give_up(error))),
-        Err(panic) => {
-            hub.iter().for_each(|hub| hub.close());
-            let what = format!("the run's driver panicked: {}", panic_text(&*panic));
-            Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
-        }
-    }
+    let driven = catch_unwind(AssertUnwindSafe(|| match run.drive(until, None) {
+        Ok(false) => Turn::Idle(run),
+        Ok(true) => Turn::Over(run.conclude()),
+        Err(error) => Turn::Over(Err(run.give_up(error))),
+    }));
+    driven.unwrap_or_else(|panic| {
+        hub.iter().for_each(|hub| hub.close());
+        let what = format!("the run's driver panicked: {}", panic_text(&*panic));
+        Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
+    })
 }
 
 impl fmt::Debug for Shared {

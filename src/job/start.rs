@@ -244,7 +244,7 @@ fn check_cancelled(plan: &Plan) -> Result<(), Error> {
 
 /// What ends the run's container with this process could not be started.
 fn sentinel_error(plan: &Plan, failure: &Failure) -> Error {
-    if timed_out(failure) {
+    if timed_out(failure) && plan.settings.timeout.is_some() {
         return too_late(plan, 0);
     }
     plan.tell(run_setup_error(Step::ParentDeath, failure.io_error()))
@@ -293,6 +293,8 @@ impl Starting<'_> {
         let streams = diverted::streams();
         let map = self.fd_map(index, files, &streams)?;
         attributes.foreground = self.terminal.is_some() && (leads || self.runners.is_empty());
+        let terminal = self.terminal.filter(|_| attributes.foreground);
+        terminal.iter().for_each(|terminal| terminal.is_lent());
         let own = self.ends.numbers();
         let mut prepared = Arc::new(Prepared::new(image, attributes, map, spec.inherit_fds, &own));
         let mut launched = loop {
@@ -314,9 +316,9 @@ impl Starting<'_> {
         let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
         if let (true, Some(container)) = (leads, self.container) {
             container.is_led_by(&process);
-            if let Some(terminal) = self.terminal {
-                terminal.was_taken_by(&process);
-            }
+        }
+        if let Some((terminal, group)) = terminal.zip(self.container.and_then(Container::group)) {
+            terminal.was_taken_by(group);
         }
         Ok(process)
     }

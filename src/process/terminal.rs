@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::pauses;
 use super::tree::is_shortage;
-use super::{Process, pauses};
 use crate::sys::actions::Action;
 use crate::sys::{fds, terminal};
 
@@ -16,8 +16,15 @@ use crate::sys::{fds, terminal};
 pub(crate) struct Terminal {
     file: OwnedFd,
     own: i32,
-    /// The group that has it.
-    lent_to: Mutex<Option<i32>>,
+    loan: Mutex<Loan>,
+}
+
+#[derive(Debug, Default)]
+struct Loan {
+    /// Whether the run has it, or may have it, as far as we gave it away.
+    is_out: bool,
+    /// The run's group.
+    group: Option<i32>,
 }
 
 /// # Errors
@@ -41,12 +48,17 @@ impl Terminal {
         let own = terminal::own_group();
         let Some(file) = open()? else { return Ok(None) };
         let ours = terminal::foreground(file.as_fd()).is_ok_and(|group| group == own);
-        Ok(ours.then(|| Terminal { file, own, lent_to: Mutex::new(None) }))
+        Ok(ours.then(|| Terminal { file, own, loan: Mutex::default() }))
     }
 
-    /// A child has taken it for its group.
-    pub(crate) fn was_taken_by(&self, leader: &Process) {
-        *self.lent_to() = Some(leader.0.pid);
+    /// A child is about to take it, whether or not it then comes to run its program.
+    pub(crate) fn is_lent(&self) {
+        self.loan().is_out = true;
+    }
+
+    /// This group has it now.
+    pub(crate) fn was_taken_by(&self, group: u32) {
+        self.loan().group = i32::try_from(group).ok();
     }
 
     /// Whether it would be ours to lend now.
@@ -56,24 +68,26 @@ impl Terminal {
 
     /// To the group that had it, if it is ours.
     pub(crate) fn lend_again(&self) -> bool {
-        let group = *self.lent_to();
+        let mut loan = self.loan();
         let lend = |group| self.is_ours() && terminal::set_foreground(self.file.as_fd(), group).is_ok();
-        group.is_some_and(lend)
+        let lent = loan.group.is_some_and(lend);
+        loan.is_out |= lent;
+        lent
     }
 
-    /// Not from the shell, which takes it when this process was stopped.
+    /// Not from the shell, which takes it when this process was stopped, and not from whom the shell gave it to then.
     pub(crate) fn take_back(&self) {
-        let lent = self.lent_to().is_some();
+        let was_out = std::mem::take(&mut self.loan().is_out);
         let shell = terminal::session();
         let there = |group| group != self.own && (group != shell || shell == self.own);
-        if lent && terminal::foreground(self.file.as_fd()).is_ok_and(there) {
+        if was_out && terminal::foreground(self.file.as_fd()).is_ok_and(there) {
             // Refused when the terminal is gone: then there is nothing to take.
             let _ = terminal::set_foreground(self.file.as_fd(), self.own);
         }
     }
 
-    fn lent_to(&self) -> MutexGuard<'_, Option<i32>> {
-        self.lent_to.lock().unwrap_or_else(PoisonError::into_inner)
+    fn loan(&self) -> MutexGuard<'_, Loan> {
+        self.loan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

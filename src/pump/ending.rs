@@ -32,16 +32,24 @@ impl Pump {
         self.give_back_pauses();
         if self.phase == Phase::Running {
             self.look_for_stops();
+            // It may have stopped this process, too.
+            self.give_back_pauses();
         }
         if !self.deadline().passed() {
             return;
         }
         match self.phase {
             Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Running => self.give_up_on_strangers(),
+            Phase::Running if self.leak_deadline().passed() => self.give_up_on_strangers(),
+            // A look for stops that took so long that the next one is due.
+            Phase::Running => {}
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Closing(_) => self.terminate(),
             Phase::Terminating(step, _) => self.go_on(step + 1),
+            Phase::Killing(_) if self.cut.is_none() && self.timing.deadline.passed() => {
+                self.cut = Some(Cut::TimedOut);
+                self.close();
+            }
             Phase::Killing(_) if self.cut.is_none() && self.failure.is_none() => self.wait_for_stages_alone(),
             Phase::Killing(_) => self.close(),
             Phase::Over => {}
@@ -58,13 +66,13 @@ impl Pump {
         let strangers = all.kill(&pipes);
         self.leaks.ended(&streams, strangers);
         self.descendants = Some(all);
-        self.phase = Phase::Killing(Deadline::after(KILLED_FROM_OUTSIDE));
+        self.phase = Phase::Killing(self.timing.deadline.earlier(Deadline::after(KILLED_FROM_OUTSIDE)));
         self.close_if_all_are_gone();
     }
 
     fn wait_for_stages_alone(&mut self) {
         self.descendants = None;
-        self.phase = Phase::Killing(Deadline::NEVER);
+        self.phase = Phase::Killing(self.timing.deadline);
         self.close_if_all_are_gone();
     }
 

@@ -69,7 +69,7 @@ pub enum EventKind {
         /// How; not to be known when somebody else reaped it.
         status: Status,
     },
-    /// A stage was stopped by a signal (SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU), or continued: seen within 100 ms while somebody watches. Linux.
+    /// A stage was stopped by a signal (SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU), or continued: seen within 100 ms while somebody watches, as a rule. Linux.
     Stopped {
         /// Which one.
         stage: usize,

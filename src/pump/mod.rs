@@ -32,6 +32,7 @@ pub(crate) mod wake;
 
 use std::error::Error as StdError;
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -171,6 +172,11 @@ impl Pump {
     /// Says from now on what happens.
     pub(crate) fn tell_to(&mut self, hub: Option<Arc<Hub>>) {
         self.hub = hub;
+    }
+
+    /// Hears orders from now on, if it did not before.
+    pub(crate) fn hear(&mut self, wake: Wake) {
+        self.wake.get_or_insert(wake);
     }
 
     /// Whether a driver is to leave off when something has been told.
@@ -385,9 +391,16 @@ impl Pump {
 /// Ends what was left behind, by a panic or an early return: processes killed and reaped, our ends closed.
 impl Drop for Pump {
     fn drop(&mut self) {
-        self.abort();
+        if std::thread::panicking() {
+            // Perhaps in a callback for events: a second panic would end the program.
+            self.hub = None;
+        }
+        let ended = catch_unwind(AssertUnwindSafe(|| self.abort()));
         for process in self.stages.iter().filter_map(StageRun::live_process) {
             process::hand_over(process.clone());
+        }
+        if let Err(panic) = ended {
+            resume_unwind(panic);
         }
     }
 }

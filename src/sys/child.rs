@@ -52,7 +52,7 @@ pub(crate) struct Attributes {
     pub(crate) cgroup: Option<RawFd>,
     pub(crate) new_session: bool,
     pub(crate) process_group: Option<i32>,
-    /// Takes the controlling terminal for its group, which it leads.
+    /// Takes the controlling terminal for its group.
     pub(crate) foreground: bool,
     pub(crate) controlling_tty: bool,
     pub(crate) nice: Option<i32>,
@@ -251,7 +251,7 @@ fn take_terminal() -> Result<(), Failure> {
     // SAFETY: a NUL-terminated string.
     let terminal = step(Step::Foreground, 0, unsafe { libc::open(c"/dev/tty".as_ptr(), flags) })?;
     // SAFETY: no memory involved.
-    let group: libc::pid_t = unsafe { libc::getpid() };
+    let group: libc::pid_t = unsafe { libc::getpgrp() };
     // SAFETY: TIOCSPGRP takes a number of this stack.
     step(Step::Foreground, 0, unsafe { libc::ioctl(terminal, libc::TIOCSPGRP as _, &raw const group) })?;
     // SAFETY: nobody else has it.

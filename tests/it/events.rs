@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipewright::{EventKind, Job, OnLeak, Pipeline, Redirect, Stream};
+use pipewright::{ErrorKind, EventKind, Job, OnLeak, Pipeline, Redirect, Stream};
 
 use crate::harness::*;
 use crate::support::*;
@@ -231,6 +231,88 @@ fn a_callback_that_panics_ends_the_run_and_goes_on_to_the_caller() {
         let result = within(Duration::from_secs(10), || catch_unwind(AssertUnwindSafe(|| hang.output())));
         let panic = result.expect_err("it panicked");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"the callback's own"));
+    });
+}
+
+#[test]
+fn a_callback_that_panics_at_the_end_leaves_nobody_waiting() {
+    isolated(|| {
+        for driven in [false, true] {
+            let exit = role("exit").arg("0").stdout(Redirect::capture()).on_event(|event| {
+                if let EventKind::Finished { .. } = event.kind {
+                    panic!("the callback's own");
+                }
+            });
+            let exit = if driven { exit.timeout(Duration::from_secs(60)) } else { exit };
+            let job = exit.spawn().expect("it starts");
+            let error = within(Duration::from_secs(10), || job.wait()).expect_err("it panicked");
+            assert_eq!(error.kind(), ErrorKind::Panic, "{error}");
+            within(Duration::from_secs(10), || job.events().count());
+        }
+    });
+}
+
+#[test]
+fn a_callback_that_would_panic_once_more_while_the_run_is_ended_is_not_asked() {
+    isolated(|| {
+        let pair = role("exit").arg("1") | role("hang");
+        let picky = pair.on_event(|event| {
+            if let EventKind::Exited { status, .. } = &event.kind {
+                assert!(status.success(), "the callback's own");
+            }
+        });
+        let result = within(Duration::from_secs(10), || catch_unwind(AssertUnwindSafe(|| picky.run())));
+        assert!(result.is_err());
+    });
+}
+
+#[test]
+fn a_wait_beside_one_who_watches_closes_the_stdin_that_nobody_took() {
+    isolated(|| {
+        for _ in 0..count(5, 100) {
+            let job = role("cat").stdin(Redirect::piped()).stdout(Redirect::piped()).spawn().expect("it starts");
+            std::thread::scope(|scope| {
+                let (started, seen) = std::sync::mpsc::channel();
+                let mut events = job.events();
+                let watcher = scope.spawn(move || {
+                    started.send(events.next()).expect("the test waits");
+                    // Drives from here on.
+                    events.count()
+                });
+                seen.recv().expect("it tells");
+                assert!(within(Duration::from_secs(10), || job.wait()).expect("a status").success());
+                assert_eq!(watcher.join().expect("no panic"), 2);
+            });
+        }
+    });
+}
+
+#[test]
+fn what_is_detached_lives_on_though_somebody_watched_it() {
+    isolated(|| {
+        let hang = role("hang").stdout(Redirect::piped()).stdin(Redirect::piped()).spawn().expect("it starts");
+        let process = hang.processes()[0].clone();
+        let mut events = hang.events();
+        assert!(events.next().is_some(), "it started");
+        let watcher = std::thread::spawn(move || {
+            // Drives until something happens, which is the end of what was detached.
+            events.next()
+        });
+        hang.detach();
+        process.kill().expect("it is there");
+        watcher.join().expect("no panic");
+        assert_eq!(process.wait().expect("ours").signal(), Some(libc::SIGKILL));
+    });
+}
+
+#[test]
+fn a_signal_that_ends_nothing_is_no_end() {
+    isolated(|| {
+        let job = role("hang").stdout(Redirect::null()).spawn().expect("it starts");
+        job.send_signal(libc::SIGCONT).expect("it is there");
+        job.kill().expect("a report");
+        let killed = words(&job).into_iter().filter(|word| word.starts_with("killed")).collect::<Vec<_>>();
+        assert_eq!(killed, ["killed 9"]);
     });
 }
 

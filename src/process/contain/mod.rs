@@ -256,10 +256,20 @@ impl Container {
         if let How::Cgroup(cgroup) = &self.how {
             cgroup.remove();
         }
+        self.let_live();
+        self.leaders().drain(..).for_each(|leader| leader.let_go());
+    }
+
+    /// What is in it is let go of: it does not end with this process any more.
+    pub(crate) fn let_live(&self) {
         if let Some(sentinel) = self.sentinel().take() {
             sentinel.end();
         }
-        self.leaders().drain(..).for_each(|leader| leader.let_go());
+    }
+
+    /// The number of the group that a child was put into last.
+    pub(crate) fn group(&self) -> Option<u32> {
+        self.leaders().last().map(Process::pid)
     }
 
     fn sentinel(&self) -> MutexGuard<'_, Option<Sentinel>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::pty::openpty;
 use nix::sys::signal::Signal;
 use nix::unistd::{getpgrp, tcgetpgrp};
-use pipewright::{Cmd, Containment, ErrorKind, Redirect, forward};
+use pipewright::{Cmd, Containment, ErrorKind, EventKind, Redirect, cmd, forward};
 
 use super::{Told, in_part, part, say_pids};
 use crate::harness::*;
@@ -140,6 +140,38 @@ fn a_run_in_the_foreground_has_the_terminal_and_gives_it_back() {
         press(&keyboard, "more\n");
         let status = within(LONG * 2, || told.job.wait()).expect("a status");
         assert!(status.success(), "{}", std::io::read_to_string(&mut told.lines).expect("text"));
+    });
+}
+
+#[test]
+fn a_start_that_fails_late_and_a_sentinel_leave_the_terminal_where_it_belongs() {
+    // What makes children that die with this process stays.
+    isolated_with(Options { extra_threads: 1, ..Options::default() }, || {
+        if part("run") {
+            let error = cmd!("/no/such/editor").foreground(true).run().expect_err("it is not there");
+            assert_eq!(error.kind(), ErrorKind::ProgramNotFound);
+            assert!(have_terminal(), "the child had it already");
+            // The group has another leader then.
+            println!("reads it");
+            let bound = role("head").stdin(Redirect::inherit()).foreground(true).kill_on_parent_death(true);
+            assert_eq!(within(LONG, || bound.read()).expect("it may read"), "typed");
+            assert!(have_terminal(), "after a good end");
+            // Who hears of the end can read.
+            println!("reads again");
+            let head = role("head").stdin(Redirect::inherit()).stdout(Redirect::null()).foreground(true);
+            let job = head.spawn().expect("it starts");
+            for event in job.events() {
+                let over = matches!(event.kind, EventKind::Finished { .. });
+                assert!(!over || have_terminal(), "over, and the terminal is not back");
+            }
+            return;
+        }
+        let (mut told, keyboard) = at_terminal(in_part("run"));
+        for (line, keys) in [("reads it", "typed\n"), ("reads again", "more\n")] {
+            told.after(line);
+            press(&keyboard, keys);
+        }
+        assert!(within(LONG * 2, || told.job.wait()).expect("a status").success());
     });
 }
 
