@@ -59,6 +59,10 @@ const CHILDREN_TRACED: u64 = 100;
 /// Of the rows on one CPU.
 const SWITCHES: &str = "two threads on one CPU need at least one switch per write, and one by `sched_yield` takes some three times as long as a whole write between goroutines";
 
+const START: &str = "exec is most of it; the rest of std's lead is a copy of the environment, which std lends, signals that are set one by one, and what the child was not given";
+const LIMIT: &str =
+    "the row `raw` shows what the kernel allows on this machine; the goals come from one where that is more";
+
 const fn goal(against: &'static str, reach: f64, aim: f64) -> Goal {
     Goal { against, reach, aim: Some(aim) }
 }
@@ -83,7 +87,7 @@ const ROW: Row = Row {
     base: "std",
     why: "",
 };
-const QUICK_CALL: Row = Row { ops: 300, warmups: 20, ..ROW };
+const QUICK_CALL: Row = Row { ops: 300, warmups: 20, why: START, ..ROW };
 const OPTION: Row = Row {
     size: 4096 * MIB,
     ops: 60,
@@ -92,9 +96,10 @@ const OPTION: Row = Row {
     prepare: prepare::resident,
     goals: &[at_least("std-plain", 1.0)],
     base: "std-plain",
+    why: START,
     ..ROW
 };
-const BULK: Row = Row { unit: Unit::Throughput, size: 512 * MIB, ..ROW };
+const BULK: Row = Row { unit: Unit::Throughput, size: 512 * MIB, why: LIMIT, ..ROW };
 const MEMORY: Row = Row { unit: Unit::Throughput, check: check::passed, base: "go", ..ROW };
 
 /// `best peer` stands for the best of all but pipewright, raw and its own variants.
@@ -192,6 +197,7 @@ pub const ROWS: &[Row] = &[
         size: 500_000,
         check: check::merged,
         goals: &[goal("std", 4.0, 5.0)],
+        why: LIMIT,
         ..ROW
     },
     Row {
@@ -201,6 +207,7 @@ pub const ROWS: &[Row] = &[
         size: 8_000_000,
         check: check::lines,
         goals: &[goal("best peer", 2.4, 2.7)],
+        why: LIMIT,
         ..ROW
     },
     Row {
@@ -224,6 +231,7 @@ pub const ROWS: &[Row] = &[
         size: 500,
         check: check::ticks,
         goals: &[at_least("raw", 0.8)],
+        why: "a poll before each read, for the deadline, the other streams and the ends; the wake-up of an idle CPU is most of it",
         ..ROW
     },
     Row {
@@ -317,6 +325,7 @@ pub const ROWS: &[Row] = &[
         size: 1024 * MIB,
         piece: 4096,
         goals: &[goal("go", 1.7, 2.4)],
+        why: "the copy through the ring is most of it",
         ..MEMORY
     },
     Row {
