@@ -69,6 +69,7 @@ fn it_is_ended_and_told() {
             assert!(leak.processes.iter().all(|process| process.killed), "{leak:?}");
             assert_eq!(leak.processes[0].pid as i32, said(&out));
             assert_gone(&[said(&out)]);
+            progress();
         }
         // One that goes on talking, in a session of its own.
         let talks = role("fork-and-yes").on_leak(OnLeak::Kill).stderr(Redirect::null());
@@ -114,6 +115,7 @@ fn nobody_is_left_where_all_have_ended() {
                 let line = role("blocks").arg("1000") | role("cat") | cmd!("sh", "-c", "cat | cat");
                 let out = line.contain(containment.clone()).on_leak(OnLeak::Fail).output().expect("a success");
                 assert_eq!((out.stdout.len(), out.leaked), (1000, None));
+                progress();
             }
         }
     });
