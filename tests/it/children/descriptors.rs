@@ -22,6 +22,21 @@ pub(super) fn careless_neighbour(stop: &AtomicBool) {
     }
 }
 
+/// What children had beyond 0, 1 and 2, by each of 16 threads that start many.
+pub(super) fn found_in_children() -> Vec<Option<String>> {
+    let worker = || {
+        (0..count(8, 625)).find_map(|_| {
+            progress();
+            let told = role("count-fds").read().expect("it runs");
+            (told != "0\n1\n2").then_some(told)
+        })
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..16).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("no panic")).collect()
+    })
+}
+
 #[test]
 fn no_undeclared_fd_reaches_a_child() {
     isolated(|| {
@@ -31,15 +46,7 @@ fn no_undeclared_fd_reaches_a_child() {
             for _ in 0..2 {
                 scope.spawn(|| careless_neighbour(&stop));
             }
-            let worker = || {
-                (0..count(8, 625)).find_map(|_| {
-                    progress();
-                    let told = role("count-fds").read().expect("it runs");
-                    (told != "0\n1\n2").then_some(told)
-                })
-            };
-            let workers: Vec<_> = (0..16).map(|_| scope.spawn(worker)).collect();
-            let found: Vec<_> = workers.into_iter().map(|worker| worker.join().expect("no panic")).collect();
+            let found = found_in_children();
             stop.store(true, Ordering::Relaxed);
             assert_eq!(found, [const { None }; 16]);
         });

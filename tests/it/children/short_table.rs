@@ -12,6 +12,7 @@ use std::thread;
 use pipewright::{Pipeline, Redirect};
 
 use super::descriptors::careless_neighbour;
+use super::descriptors::found_in_children;
 use crate::harness::*;
 use crate::support::*;
 
@@ -151,15 +152,7 @@ fn neither_the_child_nor_the_neighbours_lose_or_gain_a_descriptor_by_a_shared_ta
                     }
                 }
             });
-            let worker = || {
-                (0..count(8, 625)).find_map(|_| {
-                    progress();
-                    let told = role("count-fds").read().expect("it runs");
-                    (told != "0\n1\n2").then_some(told)
-                })
-            };
-            let workers: Vec<_> = (0..16).map(|_| scope.spawn(worker)).collect();
-            let found: Vec<_> = workers.into_iter().map(|worker| worker.join().expect("no panic")).collect();
+            let found = found_in_children();
             stop.store(true, Ordering::Relaxed);
             keeper.join().expect("nothing was lost");
             found
