@@ -243,6 +243,14 @@ fn captures_that_wait_need_no_descriptors() {
     });
 }
 
+#[test]
+fn in_a_process_for_one_test_no_lock_is_taken() {
+    isolated(|| {
+        let said = capture_stdout(|| thread::spawn(|| print!("from a thread")).join().expect("it ends"));
+        assert_printed(&said, "from a thread");
+    });
+}
+
 /// What is printed cannot be flushed any more.
 fn fill_stdout() {
     print!("kept back");
