@@ -86,26 +86,24 @@ fn run_on_a_thread<T: Send>(
     f: impl FnOnce() -> T + Send,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
     let name = thread::current().name().map(String::from);
+    let builder = name.into_iter().fold(thread::Builder::new(), thread::Builder::name);
     let locks = worker.locks;
-    let mut task = Some((worker, f));
-    let mut performed = Ok(None);
-    let mut bare = || {
-        let Some((worker, f)) = task.take() else { return };
-        performed = thread::scope(|scope| {
-            let builder = name.iter().fold(thread::Builder::new(), |builder, name| builder.name(name.clone()));
-            let thread = builder.spawn_scoped(scope, || worker.perform(f))?;
-            thread.join().unwrap_or_else(|panic| Ok(Err(panic))).map(Some)
-        });
-    };
-    let streams = pthread::beside(&mut bare, || {
-        let quiet = || complain(&waits_for_closure(locks));
-        // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
-        until_done(&mut streams, done, patience, quiet).map(|()| streams)
-    })?;
-    // Before the closure's end: that is a consequence, when its writes failed.
-    let streams = streams?;
-    let result = performed?.ok_or_else(|| io::Error::other("the thread of the capture did not run"))?;
-    Ok((result, streams))
+    let mut task = Some((builder, move || worker.perform(f)));
+    // The scope is the caller's: the bare thread ends at once, beside the closure's.
+    thread::scope(|scope| {
+        let mut spawned = None;
+        let mut bare = || spawned = task.take().map(|(builder, perform)| builder.spawn_scoped(scope, perform));
+        let streams = pthread::beside(&mut bare, || {
+            let quiet = || complain(&waits_for_closure(locks));
+            // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
+            until_done(&mut streams, done, patience, quiet).map(|()| streams)
+        })?;
+        // Before the closure's end: that is a consequence, when its writes failed.
+        let streams = streams?;
+        let thread = spawned.ok_or_else(|| io::Error::other("the thread of the capture did not run"))??;
+        let result = thread.join().unwrap_or_else(|panic| Ok(Err(panic)))?;
+        Ok((result, streams))
+    })
 }
 
 /// Inside of another capture: this thread has what it takes already. Another one reads.
