@@ -341,7 +341,8 @@ impl Redirect<Out> {
     }
 
     /// Into a writer. One-shot. A helper thread does the writing and flushes at the end; the run is over when it has written
-    /// everything.
+    /// everything. Where another thread holds the lock of [`std::io::stdout`], as in a [capture](crate::testing#what-it-cannot-do) of a
+    /// test, that of `io::stdout()` waits for it: [`inherit`](Redirect::inherit) does not.
     ///
     /// An error of the writer is the run's, with kind [`Io`](crate::ErrorKind::Io); a panic is
     /// [`Panic`](crate::ErrorKind::Panic).

@@ -1,5 +1,6 @@
 //! A test's body in a process of its own: the test program, started once more for this one test.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +19,8 @@ use crate::sys::{cstdio, fds, signals, stream};
 /// the same name.
 const TEST: &str = "PIPEWRIGHT_ISOLATED_TEST";
 const PROGRAM: &str = "PIPEWRIGHT_ISOLATED_PROGRAM";
+/// Which of the test's calls the process was started for: a test may call more than once, in a loop for one.
+const NUMBER: &str = "PIPEWRIGHT_ISOLATED_NUMBER";
 
 /// Begins the lines by which the process of a body tells of it, between what the body prints.
 const MARK: &[u8] = b"\x1b_pipewright isolated test: ";
@@ -28,8 +31,15 @@ const PANICKED: &[u8] = b"panicked ";
 /// How long a process that the body left running may keep its output open.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Whether this process runs one isolated body.
+/// Whether this process runs the body of an [`isolate`].
 static ISOLATED: AtomicBool = AtomicBool::new(false);
+/// Whether this process was started for one test.
+static ONE_TEST: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// How many calls this thread has made. A test's thread is its own.
+    static CALLS: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Why a test cannot be [run again](rerun) alone.
 ///
@@ -65,6 +75,9 @@ pub enum NotATest {
 /// What [`isolate`] is made of, for those who want a limit, a watchdog or other surroundings. Whether the test ran is to be seen in the
 /// output, which says `1 passed` at its end: a name that fits no test is a success of none.
 ///
+/// The calls of a test are counted, and the process is started for one of them: what stands before that runs in it, too, and a
+/// call there gives its command again. Inside of that call's body every further one gives `None`.
+///
 /// # Errors
 /// When the calling thread is not a test's.
 ///
@@ -78,30 +91,58 @@ pub enum NotATest {
 /// }
 /// ```
 pub fn rerun() -> Result<Option<Cmd>, NotATest> {
+    Ok(match call()? {
+        Call::Start(test) | Call::Before(test) => Some(test),
+        Call::This | Call::Within => None,
+    })
+}
+
+/// What a call of [`rerun`] or [`isolate`] is.
+enum Call {
+    /// One in the process of the test, which this command is to follow.
+    Start(Cmd),
+    /// One that stands before that for which this process was started; the command is for it.
+    Before(Cmd),
+    /// The one for which this process was started.
+    This,
+    /// One behind that: in its body, or in what follows it.
+    Within,
+}
+
+fn call() -> Result<Call, NotATest> {
     let thread = thread::current();
     let name = match thread.name() {
         Some(name) if name != "main" => name,
         other => return Err(NotATest::Thread(other.map(String::from))),
     };
     let program = std::env::current_exe().map_err(|_| NotATest::Program)?;
-    if std::env::var_os(PROGRAM).is_some_and(|isolated| isolated == program.as_os_str()) {
-        let wanted = std::env::var_os(TEST).unwrap_or_default();
-        if wanted == name {
-            return Ok(None);
-        }
+    let here = std::env::var_os(PROGRAM).is_some_and(|isolated| isolated == program.as_os_str());
+    let wanted = std::env::var_os(TEST).unwrap_or_default();
+    if here && wanted != name {
         return Err(NotATest::Harness { wanted: wanted.to_string_lossy().into_owned(), found: name.to_owned() });
+    }
+    let number = CALLS.get() + 1;
+    CALLS.set(number);
+    let wanted = std::env::var(NUMBER).ok().and_then(|number| number.parse().ok()).unwrap_or(1);
+    if here && number >= wanted {
+        ONE_TEST.store(true, Relaxed);
+        return Ok(if number == wanted { Call::This } else { Call::Within });
     }
     let arguments = ["--exact", "--include-ignored", "--nocapture", "--test-threads=1", "--quiet"];
     let test = Cmd::new(&program).arg(name).args(arguments).env(TEST, name).env(PROGRAM, program);
-    Ok(Some(test.label(name)))
+    let test = test.env(NUMBER, number.to_string()).label(name);
+    Ok(if here { Call::Before(test) } else { Call::Start(test) })
 }
 
 /// Runs a test's body in a process of its own.
 ///
 /// To be called on the test's thread, as its first statement: what stands before it runs twice, what stands behind it after the
-/// process has ended. The body is alone with its descriptors, children, threads, signal dispositions, environment, working directory. Works under `cargo test` and cargo-nextest. The
-/// process is this test program, started once more for this one test; it costs a few milliseconds. Its stdin is `/dev/null`.
-/// It dies with the test, on Linux.
+/// process has ended. The body is alone with its descriptors, children, threads, signal dispositions, environment, working
+/// directory. Works under `cargo test` and cargo-nextest. The process is this test program, started once more for this one test;
+/// it costs a few milliseconds. Its stdin is `/dev/null`. It dies with the test, on Linux.
+///
+/// A test may call it several times, in a loop for one: each body has its own process, in which the calls before are skipped. So
+/// the test has to come to the same calls in the same order each time. A call in a body runs its own body there.
 ///
 /// What the body prints, this thread prints, line by line, so that the harness shows it when the test fails. A panic of the body is this
 /// call's, with its text. A body that ends the process is a failed one, whatever the status. Blocks until the process has ended;
@@ -120,9 +161,14 @@ pub fn rerun() -> Result<Option<Cmd>, NotATest> {
 /// ```
 #[track_caller]
 pub fn isolate(body: impl FnOnce()) {
-    match rerun() {
-        Ok(None) => run_body(body),
-        Ok(Some(test)) => match supervise(&test) {
+    if ISOLATED.load(Relaxed) {
+        return body();
+    }
+    match call() {
+        Ok(Call::This) => run_body(body),
+        Ok(Call::Within) => body(),
+        Ok(Call::Before(_)) => {}
+        Ok(Call::Start(test)) => match supervise(&test) {
             Ok(()) => {}
             Err(Failed::Panicked(text)) => resume_unwind(Box::new(text)),
             Err(Failed::Otherwise(what)) => panic!("{what}"),
@@ -135,7 +181,7 @@ pub fn isolate(body: impl FnOnce()) {
 pub(super) fn one_test_per_process() -> bool {
     let nextest = || std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
     // A variable is inherited by what a test starts; the arguments are not.
-    ISOLATED.load(Relaxed) || (nextest() && std::env::args_os().any(|arg| arg == OsStr::new("--exact")))
+    ONE_TEST.load(Relaxed) || (nextest() && std::env::args_os().any(|arg| arg == OsStr::new("--exact")))
 }
 
 /// In the process of the body.

@@ -8,7 +8,28 @@ mod matrix;
 mod nextest;
 mod suite;
 
+use std::process::{Command, Stdio};
+
 use pipewright::testing::{Printed, capture_stdout};
+
+use crate::harness::isolated;
+
+/// Runs the body in a process of its own that does not know it: as of `cargo test`, where captures keep other tests out.
+fn among_others(body: impl FnOnce()) {
+    const MARK: &str = "PIPEWRIGHT_TEST_AMONG_OTHERS";
+    if std::env::var_os(MARK).is_some() {
+        return body();
+    }
+    isolated(|| {
+        let name = std::thread::current().name().expect("the test's own thread").to_owned();
+        let mut test = Command::new(std::env::current_exe().expect("the path of the test binary"));
+        test.args([&*name, "--exact", "--include-ignored", "--nocapture"]).env(MARK, "1");
+        let test = test.env_remove("PIPEWRIGHT_ISOLATED_PROGRAM").env_remove("NEXTEST_EXECUTION_MODE");
+        let output = test.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{}\n{text}", output.status);
+    });
+}
 
 /// What C's own `printf` does, which keeps it back when stdout is no terminal.
 fn c_printf(text: &std::ffi::CStr) {

@@ -1,12 +1,15 @@
 //! What an assertion takes: a value, a closure, a predicate.
 
+use std::borrow::Cow;
+
 use predicates_core::Predicate;
 
 use super::diff::diff;
+use crate::pump::Captured;
 
 /// What can be expected of a `T`: of a stream's bytes (`T` is `[u8]`) or of an exit code (`i32`).
 ///
-/// - Of bytes: text or bytes, to be equal; a closure `Fn(&[u8]) -> bool`; a predicate of the crate `predicates`, on `str` or `[u8]`.
+/// - Of bytes: text or bytes, or what was [captured](Captured), to be equal; a closure `Fn(&[u8]) -> bool`; a predicate of the crate `predicates`, on `str` or `[u8]`.
 /// - Of a code: a code; several, in an array, a slice or a `Vec`, of which it has to be one; a closure `Fn(i32) -> bool`; a predicate on `i32`.
 ///
 /// `Kind` tells which of these it is and need not be named.
@@ -62,6 +65,29 @@ bytes!(
     #[N]
     &[u8; N],
 );
+
+impl Expect<[u8], ByValue> for Cow<'_, str> {
+    fn refuse(&self, found: &[u8]) -> Option<String> {
+        (&**self).refuse(found)
+    }
+}
+
+/// What was not captured equals nothing.
+impl Expect<[u8], ByValue> for Captured {
+    fn refuse(&self, found: &[u8]) -> Option<String> {
+        if self.is_captured() {
+            (&**self).refuse(found)
+        } else {
+            Some("(what is expected was not captured)".to_owned())
+        }
+    }
+}
+
+impl Expect<[u8], ByValue> for &Captured {
+    fn refuse(&self, found: &[u8]) -> Option<String> {
+        (**self).refuse(found)
+    }
+}
 
 impl<F: Fn(&[u8]) -> bool> Expect<[u8], ByClosure> for F {
     fn refuse(&self, found: &[u8]) -> Option<String> {

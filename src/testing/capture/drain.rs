@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::Deadline;
@@ -12,6 +13,9 @@ use crate::sys::{fds, stream};
 
 /// The most that one read takes: what a pipe holds.
 const CHUNK: usize = 64 * 1024;
+
+/// How often anything was read. Captures take turns, so what is read meanwhile is read inside of this one.
+static READS: AtomicU64 = AtomicU64::new(0);
 
 /// One captured stream.
 pub(super) struct Stream {
@@ -55,7 +59,8 @@ impl Stream {
     }
 }
 
-/// Reads all streams until `done` can be read. When nothing at all happens for `patience`, if there is any, `complain` is called, once.
+/// Reads all streams until `done` can be read. When nothing at all happens for `patience`, if there is any, `complain` is called, once;
+/// what happens to a capture inside of this one counts.
 pub(super) fn until_done(
     streams: &mut [Stream],
     done: &PipeReader,
@@ -71,18 +76,24 @@ pub(super) fn until_done(
             set.push(stream.from.as_fd(), Interest::Readable);
         }
         let limit = Deadline::after_opt(patience.filter(|_| complain.is_some()));
+        let reads = READS.load(Relaxed);
         if set.wait(limit)? == 0 {
+            if READS.load(Relaxed) != reads {
+                continue;
+            }
             if let Some(complain) = complain.take() {
                 complain();
             }
             continue;
         }
         if set.ready(0) {
+            READS.fetch_add(1, Relaxed);
             return streams.iter_mut().try_for_each(Stream::read_rest);
         }
         for (index, stream) in streams.iter_mut().enumerate() {
             if set.ready(index + 1) {
                 stream.read(CHUNK)?;
+                READS.fetch_add(1, Relaxed);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a closure prints, as bytes.
 
+mod complaint;
 mod drain;
 mod run;
 mod swap;
@@ -49,6 +50,9 @@ impl<T> Printed<T> {
 
 /// What becomes of stderr while a closure is captured.
 ///
+/// With all but `Inherit`, the closure's thread holds the lock of [`std::io::stderr`], too: the closure must not wait for a thread that
+/// does `eprintln!` (or panics), nor may the caller hold a `StderrLock`.
+///
 /// ```
 /// use pipewright::testing::{Capture, Stderr};
 /// let said = Capture::new().stderr(Stderr::Merge).run(|| {
@@ -96,13 +100,19 @@ pub struct Capture {
     patience: Duration,
 }
 
+/// As [`new`](Capture::new).
+impl Default for Capture {
+    fn default() -> Capture {
+        Capture::new()
+    }
+}
+
 impl Capture {
     /// Stdout is captured, stderr is not, and there is no limit.
     ///
     /// ```
     /// assert_eq!(pipewright::testing::Capture::new().run(|| print!("text")).stdout, "text");
     /// ```
-    #[expect(clippy::new_without_default, reason = "as with a command, there is nothing that a default would say")]
     pub fn new() -> Capture {
         Capture {
             stdout: true,
@@ -189,7 +199,9 @@ impl Capture {
     /// As [`run`](Capture::run), with an error where a capture cannot be set up.
     ///
     /// # Errors
-    /// When there are no descriptors for the pipes or no thread for the closure, or what had been printed before could not be flushed.
+    /// When there are no descriptors for the pipes or no thread for the closure, or what had been printed before could not be flushed: then `f`
+    /// has not run. When what `f` printed could not be read or flushed, or a stream not be put back: then `f` has run, and what it
+    /// returned is lost.
     ///
     /// # Panics
     /// With the panic of `f`, after what was captured has been printed.
@@ -228,7 +240,7 @@ impl Capture {
 /// The closure's thread holds the lock of [`std::io::stdout`], which keeps the output of others out. **A closure that waits for a
 /// thread that prints waits for ever**: after 5 s a line on stderr says so. [`Capture::shared_stdout`], [`isolate`](crate::testing::isolate)
 /// and a runner with a process for each test are the ways out. So they are for a closure whose *threads* run commands of this library: what
-/// another thread starts keeps the real stdout. [The guide](crate::testing) has the rest.
+/// another thread starts keeps the real stdout. The caller must not hold a `StdoutLock`, for the same reason. [The guide](crate::testing) has the rest.
 ///
 /// # Panics
 /// With the panic of `f`, after what was captured has been printed. When the capture cannot be set up: see [`Capture::try_run`].
@@ -247,6 +259,9 @@ pub fn capture_stdout<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
 }
 
 /// As [`capture_stdout`], of stderr; stdout stays what it is, but for the harness, which sees nothing of it.
+///
+/// The lock is that of [`std::io::stderr`] here: the closure must not wait for a thread that does `eprintln!` (or panics), nor may the
+/// caller hold a `StderrLock`.
 ///
 /// # Panics
 /// As [`capture_stdout`].

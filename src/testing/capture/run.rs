@@ -5,20 +5,23 @@
 //! prints through that. The caller reads the pipe until the closure's thread says that it is done: the pipe's end may be long in
 //! coming, when a process in the background has it.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use super::complaint::{Locks, complain, waits_for_closure, waits_for_turn};
 use super::drain::{Stream, until_done};
 use super::swap::Swapped;
-use super::turn::{Turn, own_name};
+use super::turn::Turn;
 use super::{Capture, Stderr};
 use crate::fd::diverted;
 use crate::pipe::{self, PipeReader, PipeWriter};
 use crate::pump::Captured;
-use crate::sys::{fds, pthread, signals, stream};
+use crate::sys::{pthread, signals, stream};
 use crate::testing::isolate;
 
 /// What a closure left: its value or its panic, and what was captured.
@@ -33,15 +36,21 @@ pub(super) type Writer = (RawFd, Arc<OwnedFd>);
 
 /// Runs `f` with the streams captured.
 pub(super) fn run<T: Send>(capture: &Capture, f: impl FnOnce() -> T + Send) -> io::Result<Left<T>> {
+    let inside = diverted::is_inside();
+    // Before there are pipes: those who wait need no descriptors. Kept until the result is read.
+    let _turn = (!inside).then(|| Turn::wait(capture.patience, |holder| complain(&waits_for_turn(holder))));
     let (numbers, streams, writers) = pipes(capture)?;
     let (done, signal) = pipe::kernel()?;
     let exclusive = !capture.shared_stdout && !isolate::one_test_per_process();
+    let wanted = Locks { stdout: capture.stdout, stderr: capture.stderr != Stderr::Inherit };
+    let locks = if exclusive { wanted.without(HELD.get()) } else { Locks::default() };
     // Our own writers stay open until the end: without any, poll would report an end over and over.
-    let worker = Worker { signal: Signal(signal), capture, exclusive, writers: &writers };
-    let (result, streams) = if diverted::is_inside() {
-        run_here(worker, streams, &done, f)?
+    let worker = Worker { signal: Signal(signal), exclusive, locks, writers: &writers };
+    let patience = locks.any().then_some(capture.patience);
+    let (result, streams) = if inside {
+        run_here(worker, streams, &done, patience, f)?
     } else {
-        run_on_a_thread(worker, streams, &done, f)?
+        run_on_a_thread(worker, streams, &done, patience, f)?
     };
     let mut left = Left { result, stdout: Captured::not_captured(), stderr: Captured::not_captured() };
     for (number, stream) in numbers.into_iter().zip(streams) {
@@ -68,40 +77,33 @@ fn pipes(capture: &Capture) -> io::Result<(Vec<RawFd>, Vec<Stream>, Vec<Writer>)
     Ok((numbers, streams, writers))
 }
 
-/// On a thread without the harness's capture, in turn with other captures.
+/// On a thread without the harness's capture.
 fn run_on_a_thread<T: Send>(
     worker: Worker<'_>,
     mut streams: Vec<Stream>,
     done: &PipeReader,
+    patience: Option<Duration>,
     f: impl FnOnce() -> T + Send,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
-    let (patience, exclusive) = (worker.capture.patience, worker.exclusive);
-    let complain = |line: String| {
-        // Not into anybody's capture.
-        let streams = diverted::streams();
-        let to = streams.real(2).map_or(fds::stdio(2), AsFd::as_fd);
-        // There is nobody to tell that nobody could be told.
-        let _ = signals::without_sigpipe(|| stream::write_all(to, line.as_bytes()));
-    };
-    let _turn = Turn::wait(patience, |holder| complain(waits_for_turn(holder)));
     let name = thread::current().name().map(String::from);
-    let mut task = Some((worker, f));
-    let mut performed = Ok(None);
-    let mut bare = || {
-        let Some((worker, f)) = task.take() else { return };
-        performed = thread::scope(|scope| {
-            let builder = name.iter().fold(thread::Builder::new(), |builder, name| builder.name(name.clone()));
-            let thread = builder.spawn_scoped(scope, || worker.perform(f))?;
-            thread.join().unwrap_or_else(|panic| Ok(Err(panic))).map(Some)
-        });
-    };
-    let streams = pthread::beside(&mut bare, || {
-        let quiet = || complain(waits_for_closure());
-        // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
-        until_done(&mut streams, done, exclusive.then_some(patience), quiet).map(|()| streams)
-    })?;
-    let result = performed?.ok_or_else(|| io::Error::other("the thread of the capture did not run"))?;
-    Ok((result, streams?))
+    let builder = name.into_iter().fold(thread::Builder::new(), thread::Builder::name);
+    let locks = worker.locks;
+    let mut task = Some((builder, move || worker.perform(f)));
+    // The scope is the caller's: the bare thread ends at once, beside the closure's.
+    thread::scope(|scope| {
+        let mut spawned = None;
+        let mut bare = || spawned = task.take().map(|(builder, perform)| builder.spawn_scoped(scope, perform));
+        let streams = pthread::beside(&mut bare, || {
+            let quiet = || complain(&waits_for_closure(locks));
+            // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
+            until_done(&mut streams, done, patience, quiet).map(|()| streams)
+        })?;
+        // Before the closure's end: that is a consequence, when its writes failed.
+        let streams = streams?;
+        let thread = spawned.ok_or_else(|| io::Error::other("the thread of the capture did not run"))??;
+        let result = thread.join().unwrap_or_else(|panic| Ok(Err(panic)))?;
+        Ok((result, streams))
+    })
 }
 
 /// Inside of another capture: this thread has what it takes already. Another one reads.
@@ -109,10 +111,12 @@ fn run_here<T>(
     worker: Worker<'_>,
     mut streams: Vec<Stream>,
     done: &PipeReader,
+    patience: Option<Duration>,
     f: impl FnOnce() -> T,
 ) -> io::Result<(thread::Result<T>, Vec<Stream>)> {
+    let line = waits_for_closure(worker.locks);
     thread::scope(|scope| {
-        let read = move || until_done(&mut streams, done, None, || ()).map(|()| streams);
+        let read = move || until_done(&mut streams, done, patience, || complain(&line)).map(|()| streams);
         let reader = thread::Builder::new().name("pipewright-test".into()).spawn_scoped(scope, read)?;
         let result = worker.perform(f);
         let streams = reader.join().map_err(|_| io::Error::other("the reader of the capture panicked"))??;
@@ -120,11 +124,16 @@ fn run_here<T>(
     })
 }
 
+thread_local! {
+    /// The locks that captures have taken on this thread.
+    static HELD: Cell<Locks> = const { Cell::new(Locks { stdout: false, stderr: false }) };
+}
+
 /// What the closure's thread needs.
 struct Worker<'a> {
     signal: Signal,
-    capture: &'a Capture,
     exclusive: bool,
+    locks: Locks,
     writers: &'a [Writer],
 }
 
@@ -133,14 +142,20 @@ impl Worker<'_> {
     fn perform<T>(self, f: impl FnOnce() -> T) -> io::Result<thread::Result<T>> {
         // In the order of their taking: the signal goes off last.
         let _signal = self.signal;
-        let _stdout = (self.exclusive && self.capture.stdout).then(|| io::stdout().lock());
-        let _stderr = (self.exclusive && self.capture.stderr != Stderr::Inherit).then(|| io::stderr().lock());
+        let _stdout = self.locks.stdout.then(|| io::stdout().lock());
+        let _stderr = self.locks.stderr.then(|| io::stderr().lock());
         let swapped = Swapped::begin(self.writers, self.exclusive)?;
-        let before = diverted::set_inside(true);
+        let held = HELD.get();
+        HELD.set(held.or(self.locks));
+        let inside = diverted::set_inside(true);
         let result = catch_unwind(AssertUnwindSafe(f));
-        diverted::set_inside(before);
-        swapped.end()?;
-        Ok(result)
+        diverted::set_inside(inside);
+        HELD.set(held);
+        match (result, swapped.end()) {
+            // The panic says more: it may be why the end failed.
+            (Err(panic), _) => Ok(Err(panic)),
+            (Ok(value), end) => end.map(|()| Ok(value)),
+        }
     }
 }
 
@@ -152,23 +167,4 @@ impl Drop for Signal {
         // The other side is there until it has seen this; if it is not, it has seen an error.
         let _ = signals::without_sigpipe(|| stream::write(self.0.as_fd(), b"!"));
     }
-}
-
-const WAYS_OUT: &str = "Ways out: Capture::new().shared_stdout(true); pipewright::testing::isolate; a runner with a process for \
-                        each test, as cargo-nextest";
-
-fn waits_for_closure() -> String {
-    let name = own_name();
-    format!(
-        "pipewright: the capture of `{name}` goes on without a word of its closure. Does the closure wait for a thread that prints \
-         (print!, println!, io::stdout)? That thread waits for the lock of stdout, which the capture holds. {WAYS_OUT}.\n"
-    )
-}
-
-fn waits_for_turn(holder: &str) -> String {
-    let name = own_name();
-    format!(
-        "pipewright: `{name}` waits for the capture of `{holder}` to end, of which there is one at a time in a process. Is this one \
-         on a thread that the closure of that one waits for? {WAYS_OUT}.\n"
-    )
 }

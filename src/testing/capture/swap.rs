@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use super::complaint;
 use super::run::Writer;
 use crate::fd::diverted::{self, Real};
 use crate::sys::fds::{self, Stdio};
@@ -18,6 +19,8 @@ struct Saved {
     real: Option<Arc<OwnedFd>>,
     /// Whether this is what other threads' children get meanwhile.
     announced: bool,
+    /// Whether this is what complaints get meanwhile.
+    for_complaints: bool,
 }
 
 impl Swapped {
@@ -45,18 +48,28 @@ impl Swapped {
         flushed
     }
 
+    /// All of them, also when one fails.
     fn put_back(self) -> io::Result<()> {
         diverted::exchange(|real| {
-            self.0.into_iter().try_for_each(|Saved { number, real: saved, announced }| {
-                if announced {
-                    *slot(real, number) = None;
-                }
-                match saved {
-                    Some(saved) => stdio::replace(number, saved.as_fd()),
-                    None => stdio::close(number),
-                }
-            })
+            let results: Vec<_> = self.0.into_iter().map(|saved| saved.put_back(real)).collect();
+            results.into_iter().collect()
         })
+    }
+}
+
+impl Saved {
+    fn put_back(self, real: &mut Real) -> io::Result<()> {
+        if self.announced {
+            *slot(real, self.number) = None;
+        }
+        let result = match self.real {
+            Some(saved) => stdio::replace(self.number, saved.as_fd()),
+            None => stdio::close(self.number),
+        };
+        if self.for_complaints {
+            complaint::forget_stderr();
+        }
+        result
     }
 }
 
@@ -65,13 +78,14 @@ fn replace((number, writer): &Writer, exclusive: bool, real: &mut Real) -> io::R
     let is_open = fds::stdio_state(number) != Stdio::Closed;
     let saved = is_open.then(|| fds::dup_above(fds::stdio(number), 3)).transpose()?.map(Arc::new);
     stdio::replace(number, writer.as_fd())?;
+    let for_complaints = number == 2 && complaint::keep_stderr(saved.as_ref());
     let slot = slot(real, number);
     // Inside of another capture, the real one is that one's.
     let announced = exclusive && slot.is_none();
     if announced {
         slot.clone_from(&saved);
     }
-    Ok(Saved { number, real: saved, announced })
+    Ok(Saved { number, real: saved, announced, for_complaints })
 }
 
 fn slot(real: &mut Real, number: RawFd) -> &mut Option<Arc<OwnedFd>> {

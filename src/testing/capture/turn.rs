@@ -1,8 +1,9 @@
 //! One capture at a time: who has the process's streams, and who waits for them.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+
+use super::complaint::own_name;
 
 /// The name of the thread whose capture runs.
 static HOLDER: Mutex<Option<String>> = Mutex::new(None);
@@ -40,9 +41,4 @@ impl Drop for Turn {
         *HOLDER.lock().unwrap_or_else(PoisonError::into_inner) = None;
         FREED.notify_one();
     }
-}
-
-/// The calling thread's name, as complaints say it.
-pub(super) fn own_name() -> String {
-    thread::current().name().unwrap_or("a thread without name").to_owned()
 }

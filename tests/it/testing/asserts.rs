@@ -40,6 +40,9 @@ fn what_holds_passes_and_can_go_on() {
         let run = run.stdout(|out: &[u8]| out.len() == 6).stdout(predicate::str::starts_with("out"));
         let run = run.stderr(predicate::eq(&b"err 0\n"[..])).stderr(predicate::str::ends_with("0\n"));
         assert_eq!(run.get_output().stages.len(), 1);
+        let printed = capture_stderr(|| eprintln!("err 0"));
+        let run = run.stderr(printed.text()).stderr(&printed.stderr).stderr(printed.stderr.clone());
+        assert_holds(&refusal(|| run.stdout(&printed.stdout)), &["(what is expected was not captured)"]);
         failing().assert().failure().code(3).stderr("no space left\n").stdout("");
         role("signal").arg("9").assert().failure().killed_by(9);
         (role("echo").arg("x") | role("cat")).assert().success().stdout("x\n");

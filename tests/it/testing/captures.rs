@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pipewright::Redirect;
 use pipewright::testing::{Capture, Stderr, capture, capture_stderr};
@@ -143,7 +143,7 @@ fn a_capture_does_not_wait_for_a_process_in_the_background() {
 
 #[test]
 fn threads_of_the_closure_may_print_where_stdout_is_shared() {
-    isolated(|| {
+    among_others(|| {
         let join = || thread::spawn(|| print!("from a thread")).join().expect("it ends");
         assert_printed(&Capture::new().shared_stdout(true).run(join), "from a thread");
         // SAFETY: this process has no other thread that looks.
@@ -165,7 +165,7 @@ fn with_stderr_read<T>(f: impl FnOnce(&mut dyn Iterator<Item = String>) -> T) ->
 
 #[test]
 fn a_closure_that_waits_for_a_thread_that_prints_is_told_of() {
-    isolated(|| {
+    among_others(|| {
         with_stderr_read(|lines| {
             let (tell, told) = channel();
             let capture = move || {
@@ -180,9 +180,102 @@ fn a_closure_that_waits_for_a_thread_that_prints_is_told_of() {
             let line = lines.next().expect("a line");
             let expected = "pipewright: the capture of `the test` goes on without a word of its closure. ";
             assert!(line.starts_with(expected) && line.contains("shared_stdout") && line.contains("isolate"), "{line}");
+            assert!(line.contains("the lock of stdout,"), "{line}");
             tell.send(()).expect("it waits");
             capturing.join().expect("it passes");
         });
+    });
+}
+
+#[test]
+fn a_capture_within_a_shared_one_is_told_of_past_both() {
+    among_others(|| {
+        with_stderr_read(|lines| {
+            let (tell, told) = channel();
+            let capture = move || {
+                let said = Capture::new().shared_stdout(true).stderr(Stderr::Capture).run(move || {
+                    let inner = Capture::new().stderr(Stderr::Capture).patience(Duration::from_millis(20));
+                    inner.run(move || told.recv().expect("the line comes"))
+                });
+                assert_eq!((&*said.stderr, &*said.value.stderr), (&b""[..], &b""[..]));
+            };
+            let capturing = thread::Builder::new().name("the test".into()).spawn(capture).expect("a thread");
+            let line = lines.next().expect("a line");
+            let expected = "pipewright: the capture of `the test` goes on without a word of its closure. ";
+            assert!(line.starts_with(expected) && line.contains("the lock of stdout or stderr,"), "{line}");
+            tell.send(()).expect("it waits");
+            capturing.join().expect("it passes");
+        });
+    });
+}
+
+#[test]
+fn a_capture_inside_that_prints_is_a_sign_of_life() {
+    among_others(|| {
+        with_stderr_read(|lines| {
+            let patience = Duration::from_millis(600);
+            Capture::new().patience(patience).run(|| {
+                let begun = Instant::now();
+                // It prints all the time, for longer than the patience of the outer one.
+                capture_stdout(|| {
+                    let (_open, never) = channel::<()>();
+                    while begun.elapsed() < 2 * patience {
+                        println!("word");
+                        assert!(never.recv_timeout(Duration::from_millis(5)).is_err());
+                    }
+                });
+            });
+            eprintln!("the end");
+            assert_eq!(lines.next().as_deref(), Some("the end"));
+        });
+    });
+}
+
+#[test]
+fn captures_that_wait_need_no_descriptors() {
+    among_others(|| {
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 64, 64).expect("it can be lowered");
+        thread::scope(|scope| {
+            for number in 0..60 {
+                scope.spawn(move || assert_printed(&capture(|| println!("{number}")), &format!("{number}\n")));
+            }
+        });
+    });
+}
+
+#[test]
+fn in_a_process_for_one_test_no_lock_is_taken() {
+    isolated(|| {
+        let said = capture_stdout(|| thread::spawn(|| print!("from a thread")).join().expect("it ends"));
+        assert_printed(&said, "from a thread");
+    });
+}
+
+/// What is printed cannot be flushed any more.
+fn fill_stdout() {
+    print!("kept back");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
+    nix::unistd::dup2_stdout(full).expect("it can be replaced");
+}
+
+#[test]
+fn a_panic_is_not_lost_where_the_end_fails() {
+    isolated(|| {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            Capture::new().try_run(|| {
+                fill_stdout();
+                std::panic::resume_unwind(Box::new(7))
+            })
+        }));
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&7));
+    });
+}
+
+#[test]
+fn what_could_not_be_flushed_at_the_end_is_an_error() {
+    isolated(|| {
+        let failed = Capture::new().stderr(Stderr::Capture).try_run(fill_stdout);
+        assert_eq!(failed.map(drop).unwrap_err().raw_os_error(), Some(libc::ENOSPC));
     });
 }
 
@@ -218,7 +311,7 @@ fn a_capture_that_waits_for_another_one_is_told_of() {
 
 #[test]
 fn what_other_threads_start_keeps_the_real_stdout() {
-    isolated(|| {
+    among_others(|| {
         let saved = nix::unistd::dup(std::io::stdout()).expect("stdout can be saved");
         let (mut reader, writer) = os_pipe::pipe().expect("a pipe");
         nix::unistd::dup2_stdout(writer).expect("stdout can be replaced");

@@ -56,6 +56,57 @@ fn a_body_that_is_killed_has_failed() {
 }
 
 #[test]
+fn each_call_runs_its_body_in_a_process_of_its_own() {
+    let witness = |which: &str, pid: u32| std::env::temp_dir().join(format!("pipewright-isolated-{which}-{pid}"));
+    let leave = |which: &str| {
+        OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(witness(which, parent_id()))
+            .expect("the first to make it");
+    };
+    isolate(|| leave("a"));
+    for which in ["b", "c"] {
+        isolate(|| leave(which));
+    }
+    for which in ["a", "b", "c"] {
+        std::fs::remove_file(witness(which, std::process::id())).expect("the body made it");
+    }
+}
+
+#[test]
+#[should_panic(expected = "the third of them")]
+fn a_later_body_that_fails_fails_the_test() {
+    for number in ["first", "second", "third", "fourth"] {
+        isolate(|| {
+            if number == "third" {
+                std::panic::resume_unwind(Box::new("the third of them"));
+            }
+        });
+    }
+}
+
+#[test]
+#[should_panic(expected = "behind the inner one")]
+fn an_isolated_body_in_another_one_runs_within_it() {
+    isolate(|| {
+        let (pid, mut inner) = (std::process::id(), 0);
+        isolate(|| inner = std::process::id());
+        assert_eq!(inner, pid);
+        std::panic::resume_unwind(Box::new("behind the inner one"));
+    });
+}
+
+#[test]
+fn a_rerun_is_for_the_call_that_gave_it() {
+    let (text, passed) = run("reruns_twice", &["--nocapture"]);
+    assert!(passed, "{text}");
+    // The second process comes by the first call again.
+    let bodies = text.lines().filter_map(|line| line.strip_prefix("body: ")).collect::<Vec<_>>();
+    assert_eq!(bodies, ["first", "first", "second"], "{text}");
+}
+
+#[test]
 fn where_there_is_no_test_it_is_refused() {
     isolated(|| {
         let nameless = thread::spawn(rerun).join().expect("it ends");
@@ -121,6 +172,17 @@ mod victims {
             eprint!("words on stderr");
             std::panic::resume_unwind(Box::new("on purpose"));
         });
+    }
+
+    #[test]
+    #[ignore = "prints, for a test that counts"]
+    fn reruns_twice() {
+        for body in ["first", "second"] {
+            match rerun().expect("a test") {
+                Some(test) => print!("{}", test.read().expect("it passes")),
+                None => return println!("\nbody: {body}"),
+            }
+        }
     }
 
     #[test]

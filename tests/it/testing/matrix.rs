@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use pipewright::testing::capture_stdout;
 
-use super::assert_printed;
+use super::{among_others, assert_printed};
 use crate::harness::*;
 
 /// Runs this test program for the suite with these arguments; what it printed. It has to pass.
@@ -65,7 +65,7 @@ fn they_are_where_each_test_has_a_process() {
 
 #[test]
 fn a_thousand_captures_of_eight_threads_are_each_their_own() {
-    isolated(|| {
+    among_others(|| {
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 scope.spawn(move || {
