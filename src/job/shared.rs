@@ -109,10 +109,20 @@ impl Shared {
 
     /// The processes were killed: whoever drives, or will, waits for nobody else. One who cannot be told has no stream to wait for.
     pub(super) fn was_killed(&self) {
-        match &mut *self.turn() {
-            Turn::Idle(run) => run.pump.was_killed(),
-            Turn::Driven => self.waker().iter().for_each(|waker| waker.order(Order::Killed)),
-            Turn::Over(_) | Turn::Detached => {}
+        let mut turn = self.turn();
+        match std::mem::replace(&mut *turn, Turn::Driven) {
+            Turn::Idle(run) if !self.threaded => {
+                // Without the lock: callbacks may be told of it.
+                drop(turn);
+                self.put(guarded(run, |run| {
+                    run.pump.was_killed();
+                    Ok(false)
+                }));
+            }
+            other => {
+                *turn = other;
+                self.waker().iter().for_each(|waker| waker.order(Order::Killed));
+            }
         }
     }
 
@@ -355,11 +365,16 @@ impl Shared {
     }
 }
 
-/// Drives for a while; what becomes of the turn. A panic in here is a callback's that nobody lent, or a bug: either way the
-/// waiters must not wait for ever.
-fn drive(mut run: Box<Run>, until: Deadline) -> Turn {
+/// Drives for a while; what becomes of the turn.
+fn drive(run: Box<Run>, until: Deadline) -> Turn {
+    guarded(run, |run| run.drive(until, None))
+}
+
+/// Does something to a run, and concludes it if that says that it is over. A panic in here is a callback's that nobody lent, or a bug:
+/// either way the waiters must not wait for ever.
+fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>) -> Turn {
     let hub = run.hub.clone();
-    let driven = catch_unwind(AssertUnwindSafe(|| match run.drive(until, None) {
+    let driven = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
         Ok(false) => Turn::Idle(run),
         Ok(true) => Turn::Over(run.conclude()),
         Err(error) => Turn::Over(Err(run.give_up(error))),

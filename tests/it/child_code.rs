@@ -19,6 +19,7 @@ const ALLOWED: &[&str] = &[
     "execve",
     "fcntl",
     "geteuid",
+    "getpgrp",
     "getpid",
     "getppid",
     "getrlimit",

@@ -130,6 +130,9 @@ fn a_start_takes_no_call_that_no_promise_needs() {
         assert_eq!(cost_of("options", &[]), Calls { ours: calls(&own), childs: childs(1, &each) });
         progress();
 
+        if cfg!(target_env = "musl") {
+            return skip("the counts of what opens a file are glibc's: musl does it by other calls");
+        }
         // `/dev/null` is opened once for both.
         let null = [("fcntl", 1), ("openat", 1), ("rt_sigprocmask", 2), ("clone", 1), ("waitid", 1), ("close", 2)];
         assert_eq!(cost_of("null", &[]), Calls { ours: calls(&null), childs: childs(1, &[("dup2", 2)]) });
