@@ -5,13 +5,13 @@ use std::process::ExitStatus;
 use std::str::Utf8Error;
 use std::time::Duration;
 
-use crate::cmd::quote::escape_text;
 use crate::error::Error;
 use crate::fd::Holder;
 use crate::process::Usage;
 use crate::pump::{Captured, LeakedProcess};
 use crate::status::{Status, StatusUnknown};
 use crate::stdio::Stream;
+use crate::text::escape_text;
 
 /// What a finished run leaves: how it ended, stage by stage, and what was captured.
 ///

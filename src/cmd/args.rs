@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-use super::{ArgText, Cmd};
+use super::Cmd;
+use crate::spec::Arg;
 
 impl Cmd {
     /// One more argument, exactly as it is: no shell sees it, spaces and quotes are part of it.
@@ -17,7 +18,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
-        self.spec_mut().args.push(ArgText::plain(arg));
+        self.command_mut().args.push(Arg::plain(arg));
         self
     }
 
@@ -31,7 +32,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cmd {
-        self.spec_mut().args.extend(args.into_iter().map(ArgText::plain));
+        self.command_mut().args.extend(args.into_iter().map(Arg::plain));
         self
     }
 
@@ -44,7 +45,7 @@ impl Cmd {
     /// assert_eq!(cmd.to_string(), "login --password \"${SECRET:?}\"");
     /// ```
     pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
-        self.spec_mut().args.push(ArgText { secret: true, ..ArgText::plain(arg) });
+        self.command_mut().args.push(Arg { secret: true, ..Arg::plain(arg) });
         self
     }
 
@@ -60,7 +61,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Cmd {
-        self.spec_mut().arg0 = Some(name.as_ref().to_owned());
+        self.command_mut().program.arg0 = Some(name.as_ref().to_owned());
         self
     }
 }

@@ -70,7 +70,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setpgid")]
     pub fn process_group(mut self, group: i32) -> Cmd {
-        self.spec_mut().attributes.process_group = Some(group);
+        self.command_mut().attributes.process_group = Some(group);
         self
     }
 
@@ -87,7 +87,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setsid")]
     pub fn new_session(mut self, on: bool) -> Cmd {
-        self.spec_mut().attributes.new_session = on;
+        self.command_mut().attributes.new_session = on;
         self
     }
 
@@ -104,7 +104,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "TIOCSCTTY")]
     pub fn controlling_tty(mut self, on: bool) -> Cmd {
-        self.spec_mut().attributes.controlling_tty = on;
+        self.command_mut().attributes.controlling_tty = on;
         self
     }
 
@@ -120,7 +120,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn umask(mut self, mask: u32) -> Cmd {
-        self.spec_mut().attributes.umask = Some(mask);
+        self.command_mut().attributes.umask = Some(mask);
         self
     }
 
@@ -138,7 +138,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setrlimit")]
     pub fn rlimit(mut self, resource: Resource, soft: u64, hard: u64) -> Cmd {
-        let limits = &mut self.spec_mut().attributes.rlimits;
+        let limits = &mut self.command_mut().attributes.rlimits;
         let resource = resource.number();
         limits.retain(|limit| limit.resource != resource);
         limits.push(RlimitSpec { resource, soft, hard });
@@ -158,7 +158,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setpriority")]
     pub fn nice(mut self, value: i32) -> Cmd {
-        self.spec_mut().attributes.nice = Some(value);
+        self.command_mut().attributes.nice = Some(value);
         self
     }
 
@@ -177,7 +177,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setuid")]
     pub fn uid(mut self, uid: u32) -> Cmd {
-        self.spec_mut().attributes.uid = Some(uid);
+        self.command_mut().attributes.uid = Some(uid);
         self
     }
 
@@ -193,7 +193,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setgid")]
     pub fn gid(mut self, gid: u32) -> Cmd {
-        self.spec_mut().attributes.gid = Some(gid);
+        self.command_mut().attributes.gid = Some(gid);
         self
     }
 
@@ -211,7 +211,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "setgroups")]
     pub fn groups(mut self, groups: impl IntoIterator<Item = u32>) -> Cmd {
-        self.spec_mut().attributes.groups = Some(groups.into_iter().collect());
+        self.command_mut().attributes.groups = Some(groups.into_iter().collect());
         self
     }
 
@@ -242,7 +242,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "PR_SET_PDEATHSIG")]
     pub fn kill_on_parent_death(mut self, on: bool) -> Cmd {
-        self.spec_mut().attributes.kill_on_parent_death = on;
+        self.command_mut().attributes.kill_on_parent_death = on;
         self
     }
 
@@ -257,7 +257,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn inherit_fds(mut self, on: bool) -> Cmd {
-        self.spec_mut().inherit_fds = on;
+        self.command_mut().streams.inherit_fds = on;
         self
     }
 
@@ -274,7 +274,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn inherit_signals(mut self, on: bool) -> Cmd {
-        self.spec_mut().attributes.inherit_signals = on;
+        self.command_mut().attributes.inherit_signals = on;
         self
     }
 
@@ -291,7 +291,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn allow_relative_path(mut self, on: bool) -> Cmd {
-        self.spec_mut().allow_relative_path = on;
+        self.command_mut().program.allow_relative_path = on;
         self
     }
 }

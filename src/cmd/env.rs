@@ -1,13 +1,6 @@
 //! The child's environment and working directory, for a command and for every stage of a pipeline.
 
-use std::ffi::OsStr;
-
-/// Whether the value of this variable may be shown.
-pub(super) fn is_public(key: &OsStr) -> bool {
-    key == "PATH" || key == "PWD"
-}
-
-/// The methods are the same on both builders; `$each` gives a function access to the changes, `$dir` to the directory.
+/// The methods are the same on both builders; `$each` applies a change to the environment of each command.
 macro_rules! env_methods {
     ($builder:ident, $what:literal, $each:ident) => {
         impl $builder {
@@ -27,8 +20,8 @@ macro_rules! env_methods {
             /// ```
             pub fn env(mut self, key: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> $builder {
                 let (key, value) = (key.as_ref(), value.as_ref());
-                self.$each(|changes, _| {
-                    changes.push(crate::spawn::EnvChange::Set(key.to_owned(), value.to_owned()));
+                self.$each(|part| {
+                    part.changes.push(crate::spawn::EnvChange::Set(key.to_owned(), value.to_owned()));
                 });
                 self
             }
@@ -64,8 +57,8 @@ macro_rules! env_methods {
                 value: impl AsRef<std::ffi::OsStr>,
             ) -> $builder {
                 let (key, value) = (key.as_ref(), value.as_ref());
-                self.$each(|changes, _| {
-                    changes.push(crate::spawn::EnvChange::SetSecret(key.to_owned(), value.to_owned()));
+                self.$each(|part| {
+                    part.changes.push(crate::spawn::EnvChange::SetSecret(key.to_owned(), value.to_owned()));
                 });
                 self
             }
@@ -81,7 +74,7 @@ macro_rules! env_methods {
             /// ```
             pub fn env_remove(mut self, key: impl AsRef<std::ffi::OsStr>) -> $builder {
                 let key = key.as_ref();
-                self.$each(|changes, _| changes.push(crate::spawn::EnvChange::Remove(key.to_owned())));
+                self.$each(|part| part.changes.push(crate::spawn::EnvChange::Remove(key.to_owned())));
                 self
             }
 
@@ -95,9 +88,9 @@ macro_rules! env_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn env_clear(mut self) -> $builder {
-                self.$each(|changes, _| {
-                    changes.clear();
-                    changes.push(crate::spawn::EnvChange::Clear);
+                self.$each(|part| {
+                    part.changes.clear();
+                    part.changes.push(crate::spawn::EnvChange::Clear);
                 });
                 self
             }
@@ -115,7 +108,7 @@ macro_rules! env_methods {
             /// ```
             pub fn env_only<S: AsRef<std::ffi::OsStr>>(mut self, names: impl IntoIterator<Item = S>) -> $builder {
                 let names: Vec<_> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
-                self.$each(|changes, _| changes.push(crate::spawn::EnvChange::Only(names.clone())));
+                self.$each(|part| part.changes.push(crate::spawn::EnvChange::Only(names.clone())));
                 self
             }
 
@@ -134,7 +127,7 @@ macro_rules! env_methods {
             /// ```
             pub fn current_dir(mut self, dir: impl AsRef<std::path::Path>) -> $builder {
                 let dir = dir.as_ref();
-                self.$each(|_, cwd| *cwd = Some(dir.to_owned()));
+                self.$each(|part| part.cwd = Some(dir.to_owned()));
                 self
             }
         }
@@ -143,11 +136,11 @@ macro_rules! env_methods {
 pub(crate) use env_methods;
 
 use super::Cmd;
+use crate::spec::EnvPart;
 
 impl Cmd {
-    fn each_env(&mut self, change: impl Fn(&mut Vec<crate::spawn::EnvChange>, &mut Option<std::path::PathBuf>)) {
-        let spec = self.spec_mut();
-        change(&mut spec.env, &mut spec.cwd);
+    fn each_env(&mut self, change: impl Fn(&mut EnvPart)) {
+        change(&mut self.command_mut().environment.own);
     }
 }
 

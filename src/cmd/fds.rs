@@ -3,11 +3,11 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use super::{ArgText, Cmd, Extra, ExtraSource, Opens};
+use super::Cmd;
 use crate::fd::{ChildFd, FdMap, Jobserver};
 use crate::one_shot::OneShot;
-use crate::pipeline::Pipeline;
-use crate::redirect::{Common, In, Out, Redirect};
+use crate::redirect::{In, Out, Redirect};
+use crate::spec::{Arg, ArgSource, Common, ExtraFd, FdSource};
 
 impl Cmd {
     /// The child gets this descriptor under this number: exactly what it is, with its offset and flags, see dup2(2). One-shot: the first
@@ -26,7 +26,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "dup2")]
     pub fn map_fd(self, fd: impl Into<OwnedFd>, number: i32) -> Cmd {
-        self.extra(number, ExtraSource::Given(Common::Fd(OneShot::new(fd.into()))))
+        self.extra(number, FdSource::Given(Common::Fd(OneShot::new(fd.into()))))
     }
 
     /// As [`map_fd`](Cmd::map_fd), for any number of starts and numbers. It stays open as long as the builder, a clone of it, a
@@ -41,7 +41,7 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_shared_fd(self, fd: Arc<OwnedFd>, number: i32) -> Cmd {
-        self.extra(number, ExtraSource::Given(Common::SharedFd(fd)))
+        self.extra(number, FdSource::Given(Common::SharedFd(fd)))
     }
 
     /// As [`map_fd`](Cmd::map_fd), under the number that the descriptor has here.
@@ -94,7 +94,7 @@ impl Cmd {
                 ChildFd::Once(slot) => Common::Fd(slot),
                 ChildFd::Shared(fd) => Common::SharedFd(fd),
             };
-            cmd.extra(number, ExtraSource::Given(fd))
+            cmd.extra(number, FdSource::Given(fd))
         })
     }
 
@@ -107,7 +107,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn fd_in(self, number: i32, from: Redirect<In>) -> Cmd {
-        self.extra(number, ExtraSource::In(from.into_kind()))
+        self.extra(number, FdSource::In(from.into_kind()))
     }
 
     /// Where a further output of the child, its descriptor `number`, goes: wherever stdout may go. What is captured is in
@@ -121,7 +121,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn fd_out(self, number: i32, to: Redirect<Out>) -> Cmd {
-        self.extra(number, ExtraSource::Out(to.into_kind()))
+        self.extra(number, FdSource::Out(to.into_kind()))
     }
 
     /// A pipe into the child's descriptor `number`, whose end [`Job::take_fd_in`](crate::Job::take_fd_in) gives. With verbs that end with the
@@ -152,38 +152,6 @@ impl Cmd {
         self.fd_out(number, Redirect::piped())
     }
 
-    /// One more argument: a path by which the program reads what the pipeline writes, as `<(…)` of some shells. The number is chosen
-    /// for the child (`/dev/fd/63`, and down), and the pipeline's stages are part of the run: its status, its timeout, its kill.
-    /// They come behind the run's own stages in errors and results. Their stdin is `/dev/null`, unless set. What a pipeline around the
-    /// command sets for its stages (`env`, `stderr`, …) does not reach them: they are a pipeline of their own.
-    ///
-    /// ```
-    /// use pipewright::{Cmd, cmd};
-    /// let sorted = |text: &str| Cmd::sh("echo \"$1\"").args(["sh", text]) | cmd!("sort");
-    /// let same = cmd!("comm", "-12").arg_reader(sorted("b\na")).arg_reader(sorted("c\nb"));
-    /// assert_eq!(same.read()?, "b");
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    #[doc(alias = "process substitution")]
-    pub fn arg_reader(self, pipeline: impl Into<Pipeline>) -> Cmd {
-        self.arg_that_opens(Opens::Reader(pipeline.into()))
-    }
-
-    /// One more argument: a path by which the program writes what the pipeline reads, as `>(…)` of some shells; see
-    /// [`arg_reader`](Cmd::arg_reader). The run is over when these stages are, too. Their output goes where
-    /// the verb has an unset stdout of the run go, whatever the run's is set to.
-    ///
-    /// ```
-    /// use pipewright::{cmd, Redirect};
-    /// let counted = cmd!("tee").arg_writer(cmd!("wc", "-c")).stdin(Redirect::bytes("abc")).stdout(Redirect::null());
-    /// assert_eq!(counted.read()?.trim(), "3");
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    #[doc(alias = "process substitution")]
-    pub fn arg_writer(self, pipeline: impl Into<Pipeline>) -> Cmd {
-        self.arg_that_opens(Opens::Writer(pipeline.into()))
-    }
-
     /// One more argument: a path by which the program opens this descriptor, `/dev/fd/N` with a number chosen for the child. One-shot, as
     /// [`map_fd`](Cmd::map_fd).
     ///
@@ -197,7 +165,7 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arg_fd(self, fd: impl Into<OwnedFd>) -> Cmd {
-        self.arg_that_opens(Opens::Fd(Common::Fd(OneShot::new(fd.into()))))
+        self.arg_that_opens(ArgSource::Fd(Common::Fd(OneShot::new(fd.into()))))
     }
 
     /// As [`arg_fd`](Cmd::arg_fd), for any number of starts; otherwise as [`map_shared_fd`](Cmd::map_shared_fd).
@@ -210,7 +178,7 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arg_shared_fd(self, fd: Arc<OwnedFd>) -> Cmd {
-        self.arg_that_opens(Opens::Fd(Common::SharedFd(fd)))
+        self.arg_that_opens(ArgSource::Fd(Common::SharedFd(fd)))
     }
 
     /// Short for [`stdin`](Cmd::stdin) with [`Redirect::fd`].
@@ -238,20 +206,20 @@ impl Cmd {
     /// ```
     #[doc(alias = "MAKEFLAGS")]
     pub fn jobserver(mut self, server: &Jobserver) -> Cmd {
-        self.spec_mut().jobserver = Some(server.clone());
+        self.command_mut().streams.jobserver = Some(server.clone());
         match server.make_flags() {
             Some(flags) => self.env("MAKEFLAGS", &flags).env("CARGO_MAKEFLAGS", &flags),
             None => self,
         }
     }
 
-    fn extra(mut self, number: i32, source: ExtraSource) -> Cmd {
-        self.spec_mut().extra.push(Extra { number, source });
+    fn extra(mut self, number: i32, source: FdSource) -> Cmd {
+        self.command_mut().streams.extra.push(ExtraFd { number, source });
         self
     }
 
-    fn arg_that_opens(mut self, opens: Opens) -> Cmd {
-        self.spec_mut().args.push(ArgText { opens: Some(opens), ..ArgText::plain("/dev/fd/…") });
+    pub(crate) fn arg_that_opens(mut self, source: ArgSource) -> Cmd {
+        self.command_mut().args.push(Arg { source: Some(source), ..Arg::plain("/dev/fd/…") });
         self
     }
 }

@@ -15,7 +15,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdin(mut self, from: Redirect<In>) -> Cmd {
-        self.spec_mut().stdin = Some(from.into_kind());
+        self.command_mut().streams.stdin = Some(from.into_kind());
         self
     }
 
@@ -29,7 +29,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdout(mut self, to: Redirect<Out>) -> Cmd {
-        self.spec_mut().stdout = Some(to.into_kind());
+        self.command_mut().streams.stdout = Some(to.into_kind());
         self
     }
 
@@ -42,7 +42,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stderr(mut self, to: Redirect<Out>) -> Cmd {
-        self.spec_mut().stderr = Some(to.into_kind());
+        self.command_mut().streams.stderr = Some(to.into_kind());
         self
     }
 
@@ -57,7 +57,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "2>&1")]
     pub fn stderr_to_stdout(mut self) -> Cmd {
-        self.spec_mut().merge.stderr_to_stdout = true;
+        self.command_mut().streams.merge.stderr_to_stdout = true;
         self
     }
 
@@ -72,7 +72,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "1>&2")]
     pub fn stdout_to_stderr(mut self) -> Cmd {
-        self.spec_mut().merge.stdout_to_stderr = true;
+        self.command_mut().streams.merge.stdout_to_stderr = true;
         self
     }
 

@@ -2,35 +2,24 @@
 
 mod args;
 mod attrs;
-pub(crate) mod cancel;
 mod env;
-mod exec;
 mod fds;
 mod io;
 mod macros;
-pub(crate) mod quote;
 pub(crate) mod settings;
-mod show;
 mod to_std;
 pub(crate) mod which;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fd::Jobserver;
-use crate::pipeline::Pipeline;
-use crate::redirect::{Common, Input, Target};
-use crate::spawn::{Attributes, EnvChange};
-use settings::Settings;
+use crate::spec::{Command, Settings, command_line};
 
 pub use attrs::Resource;
-pub use cancel::CancelHandle;
 pub(crate) use env::env_methods;
 #[doc(hidden)]
 pub use macros::{Arg, ArgSingle};
-pub(crate) use show::{command_line, linked_line};
 
 /// A command to run: program, arguments, environment, redirections, attributes.
 ///
@@ -56,98 +45,8 @@ pub(crate) use show::{command_line, linked_line};
 #[derive(Clone)]
 #[must_use = "a command does nothing until it is run"]
 pub struct Cmd {
-    spec: Arc<Spec>,
+    command: Arc<Command>,
     settings: Settings,
-}
-
-/// What concerns one process.
-#[derive(Clone)]
-pub(crate) struct Spec {
-    pub(crate) program: OsString,
-    pub(crate) arg0: Option<OsString>,
-    pub(crate) args: Vec<ArgText>,
-    /// Descriptors beyond the standard ones.
-    pub(crate) extra: Vec<Extra>,
-    /// Kept open: its numbers are in the environment.
-    pub(crate) jobserver: Option<Jobserver>,
-    pub(crate) env: Vec<EnvChange>,
-    pub(crate) cwd: Option<PathBuf>,
-    pub(crate) stdin: Option<Input>,
-    pub(crate) stdout: Option<Target>,
-    pub(crate) stderr: Option<Target>,
-    pub(crate) merge: Merge,
-    /// What a pipeline around this stage says, for what the stage does not say itself.
-    pub(crate) outer: Outer,
-    pub(crate) attributes: Attributes,
-    pub(crate) label: Option<String>,
-    pub(crate) allowed_codes: Vec<i32>,
-    pub(crate) unchecked: bool,
-    pub(crate) sigpipe_codes: bool,
-    pub(crate) allow_relative_path: bool,
-    pub(crate) inherit_fds: bool,
-}
-
-#[derive(Clone)]
-pub(crate) struct ArgText {
-    pub(crate) text: OsString,
-    pub(crate) secret: bool,
-    /// It names a descriptor; the text is the plan's to make.
-    pub(crate) opens: Option<Opens>,
-}
-
-impl ArgText {
-    fn plain(text: impl AsRef<OsStr>) -> ArgText {
-        ArgText { text: text.as_ref().to_owned(), secret: false, opens: None }
-    }
-}
-
-/// What is behind an argument that names a descriptor.
-#[derive(Clone)]
-pub(crate) enum Opens {
-    Fd(Common),
-    /// `<(…)`: what these stages write.
-    Reader(Pipeline),
-    /// `>(…)`: what these stages read.
-    Writer(Pipeline),
-}
-
-/// A descriptor beyond the standard ones.
-#[derive(Clone)]
-pub(crate) struct Extra {
-    pub(crate) number: i32,
-    pub(crate) source: ExtraSource,
-}
-
-#[derive(Clone)]
-pub(crate) enum ExtraSource {
-    Given(Common),
-    In(Input),
-    Out(Target),
-}
-
-impl fmt::Debug for ExtraSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ExtraSource::Given(common) => common.fmt(f),
-            ExtraSource::In(input) => input.fmt(f),
-            ExtraSource::Out(target) => target.fmt(f),
-        }
-    }
-}
-
-/// Which of the two outputs follows the other, once both are redirected. Both at once: they change places.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Merge {
-    pub(crate) stderr_to_stdout: bool,
-    pub(crate) stdout_to_stderr: bool,
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Outer {
-    pub(crate) env: Vec<EnvChange>,
-    pub(crate) cwd: Option<PathBuf>,
-    /// Shared, so that the stages it was set on are known to mean one place.
-    pub(crate) stderr: Option<Arc<Target>>,
 }
 
 impl Cmd {
@@ -167,30 +66,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Cmd {
-        Cmd {
-            spec: Arc::new(Spec {
-                program: program.as_ref().to_owned(),
-                arg0: None,
-                args: Vec::new(),
-                extra: Vec::new(),
-                jobserver: None,
-                env: Vec::new(),
-                cwd: None,
-                stdin: None,
-                stdout: None,
-                stderr: None,
-                merge: Merge::default(),
-                outer: Outer::default(),
-                attributes: Attributes::default(),
-                label: None,
-                allowed_codes: Vec::new(),
-                unchecked: false,
-                sigpipe_codes: false,
-                allow_relative_path: false,
-                inherit_fds: false,
-            }),
-            settings: Settings::default(),
-        }
+        Cmd { command: Arc::new(Command::new(program.as_ref())), settings: Settings::default() }
     }
 
     /// `/bin/sh -c text`: the one door to a shell. What comes from elsewhere does not belong in the text, but in
@@ -218,7 +94,7 @@ impl Cmd {
     /// assert_eq!(error.label(), Some("check"));
     /// ```
     pub fn label(mut self, name: impl Into<String>) -> Cmd {
-        self.spec_mut().label = Some(name.into());
+        self.command_mut().label = Some(name.into());
         self
     }
 
@@ -231,7 +107,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn allow_codes(mut self, codes: impl IntoIterator<Item = i32>) -> Cmd {
-        self.spec_mut().allowed_codes.extend(codes);
+        self.command_mut().tolerance.codes.extend(codes);
         self
     }
 
@@ -245,7 +121,7 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn unchecked(mut self) -> Cmd {
-        self.spec_mut().unchecked = true;
+        self.command_mut().tolerance.unchecked = true;
         self
     }
 
@@ -263,52 +139,24 @@ impl Cmd {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Cmd {
-        self.spec_mut().sigpipe_codes = on;
+        self.command_mut().tolerance.sigpipe_codes = on;
         self
     }
 
-    /// The same builder, for changes to the stage itself.
-    fn spec_mut(&mut self) -> &mut Spec {
-        Arc::make_mut(&mut self.spec)
+    fn command_mut(&mut self) -> &mut Command {
+        Arc::make_mut(&mut self.command)
     }
 
-    pub(crate) fn into_parts(self) -> (Arc<Spec>, Settings) {
-        (self.spec, self.settings)
-    }
-}
-
-/// A value of a variable that is this long is hidden also where a child printed it.
-const LONG: usize = 4;
-
-impl Spec {
-    /// The name that errors and results use.
-    pub(crate) fn name(&self) -> String {
-        self.label.clone().unwrap_or_else(|| self.program.to_string_lossy().into_owned())
+    fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// The changes to the environment in their order, the pipeline's before the stage's own.
-    pub(crate) fn env_changes(&self) -> Vec<EnvChange> {
-        self.outer.env.iter().chain(&self.env).cloned().collect()
+    fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
     }
 
-    pub(crate) fn current_dir(&self) -> Option<&PathBuf> {
-        self.cwd.as_ref().or(self.outer.cwd.as_ref())
-    }
-
-    pub(crate) fn stderr(&self) -> Option<&Target> {
-        self.stderr.as_ref().or(self.outer.stderr.as_deref())
-    }
-
-    /// Texts that nothing rendered may hold: secret arguments, and the values that the builder gave to variables.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &OsStr> {
-        let args = self.args.iter().filter(|arg| arg.secret).map(|arg| arg.text.as_os_str());
-        let values = self.outer.env.iter().chain(&self.env).filter_map(|change| match change {
-            EnvChange::SetSecret(_, value) => Some(value.as_os_str()),
-            // Hiding a value like `1` or `debug` wherever it stands would make a message unreadable.
-            EnvChange::Set(key, value) if !env::is_public(key) && value.len() >= LONG => Some(value.as_os_str()),
-            _ => None,
-        });
-        args.chain(values)
+    pub(crate) fn into_spec(self) -> (Arc<Command>, Settings) {
+        (self.command, self.settings)
     }
 }
 
@@ -330,6 +178,6 @@ impl fmt::Debug for Cmd {
 /// ```
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&command_line(&self.spec))
+        f.write_str(&command_line(&self.command))
     }
 }

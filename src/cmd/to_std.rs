@@ -4,9 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use super::{Cmd, Spec};
-use crate::redirect::{Common, Input, Target};
+use super::Cmd;
 use crate::spawn::EnvChange;
+use crate::spec::{self, Common, Input, Target};
 
 /// For APIs that take std's type. Carried over: program, arguments, `arg0`, environment, working directory, process group, uid and gid,
 /// and streams that are inherited, null, piped, or a file.
@@ -27,7 +27,7 @@ use crate::spawn::EnvChange;
 /// ```
 impl From<Cmd> for Command {
     fn from(cmd: Cmd) -> Command {
-        let spec = &cmd.spec;
+        let spec = &cmd.command;
         let lost = match cmd.settings.names().first() {
             Some(setting) => Some((*setting).to_owned()),
             None => lost(spec),
@@ -48,11 +48,11 @@ fn refuse(what: &str) -> Command {
 }
 
 /// The first thing that std cannot hold.
-fn lost(spec: &Spec) -> Option<String> {
+fn lost(spec: &spec::Command) -> Option<String> {
     let attributes = &spec.attributes;
     let named = [
-        (spec.merge.stderr_to_stdout, "stderr_to_stdout"),
-        (spec.merge.stdout_to_stderr, "stdout_to_stderr"),
+        (spec.streams.merge.stderr_to_stdout, "stderr_to_stdout"),
+        (spec.streams.merge.stdout_to_stderr, "stdout_to_stderr"),
         (attributes.new_session, "new_session"),
         (attributes.controlling_tty, "controlling_tty"),
         (attributes.umask.is_some(), "umask"),
@@ -61,20 +61,20 @@ fn lost(spec: &Spec) -> Option<String> {
         (attributes.groups.is_some(), "groups"),
         (attributes.kill_on_parent_death, "kill_on_parent_death"),
         (attributes.inherit_signals, "inherit_signals"),
-        (!spec.allowed_codes.is_empty(), "allow_codes"),
+        (!spec.tolerance.codes.is_empty(), "allow_codes"),
         (spec.args.iter().any(|arg| arg.secret), "secret_arg"),
-        (spec.args.iter().any(|arg| arg.opens.is_some()), "arg_reader, arg_writer and arg_fd"),
-        (spec.jobserver.is_some(), "jobserver"),
-        (!spec.extra.is_empty(), "a descriptor beyond the standard ones"),
-        (spec.env_changes().iter().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
+        (spec.args.iter().any(|arg| arg.source.is_some()), "arg_reader, arg_writer and arg_fd"),
+        (spec.streams.jobserver.is_some(), "jobserver"),
+        (!spec.streams.extra.is_empty(), "a descriptor beyond the standard ones"),
+        (spec.env_changes().any(|change| matches!(change, EnvChange::Only(_))), "env_only"),
     ];
     named.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned())
 }
 
-fn convert(spec: &Spec) -> Result<Command, String> {
-    let mut command = Command::new(&spec.program);
+fn convert(spec: &spec::Command) -> Result<Command, String> {
+    let mut command = Command::new(&spec.program.name);
     command.args(spec.args.iter().map(|arg| &arg.text));
-    if let Some(name) = &spec.arg0 {
+    if let Some(name) = &spec.program.arg0 {
         command.arg0(name);
     }
     for change in spec.env_changes() {
@@ -96,14 +96,14 @@ fn convert(spec: &Spec) -> Result<Command, String> {
     if let Some(gid) = spec.attributes.gid {
         command.gid(gid);
     }
-    match &spec.stdin {
+    match &spec.streams.stdin {
         None => {}
         Some(Input::Common(common)) => {
             command.stdin(stdio(common, |path| File::open(path))?);
         }
         Some(other) => return Err(format!("a stdin from {other:?}")),
     }
-    if let Some(stdout) = &spec.stdout {
+    if let Some(stdout) = &spec.streams.stdout {
         command.stdout(output(stdout)?);
     }
     if let Some(stderr) = spec.stderr() {

@@ -10,7 +10,6 @@ use std::{fmt, io};
 
 use crate::failure::Step;
 use crate::output::Output;
-use crate::pipeline::StageSpec;
 use crate::status::Status;
 
 pub use kind::ErrorKind;
@@ -68,8 +67,8 @@ pub(crate) struct StageName {
 }
 
 impl StageName {
-    pub(crate) fn of(stage: &StageSpec, index: usize, count: usize) -> StageName {
-        StageName { index, count, label: stage.name(), program: stage.command().map(|spec| spec.program.clone()) }
+    pub(crate) fn new(label: String, program: Option<&OsStr>, index: usize, count: usize) -> StageName {
+        StageName { index, count, label, program: program.map(OsStr::to_owned) }
     }
 }
 

@@ -7,10 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::{ErrorKind, Inner, StageName};
-use crate::cmd::quote::escape_text;
 use crate::failure::Step;
 use crate::output::Output;
-use crate::stage::CLOSURE;
+use crate::text::escape_text;
 
 /// One line: who, what.
 pub(super) struct Short<'a>(pub(super) &'a Inner);
@@ -27,7 +26,7 @@ const COMMAND_BYTES: usize = 4096;
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", one_line(self.label.as_bytes()))?;
-        let program = self.program.as_deref().unwrap_or(OsStr::new(CLOSURE));
+        let program = self.program.as_deref().unwrap_or(OsStr::new("closure"));
         let labelled = program != self.label.as_str();
         match (labelled.then(|| one_line(program.as_bytes())), self.count) {
             (None, ..=1) => Ok(()),

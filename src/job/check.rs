@@ -6,10 +6,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::error::{Error, ErrorKind};
 use crate::fd::FdKind;
 use crate::one_shot::OneShot;
-use crate::pipeline::StageSpec;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
-use crate::redirect::Input;
-use crate::stage::{Once, Work};
+use crate::spec::closure::OnceBody;
+use crate::spec::{ClosureBody, Input, Stage};
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -79,10 +78,10 @@ fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
 
 /// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
 fn unused(plan: &Plan) -> Result<(), Error> {
-    let mut closures: Vec<&OneShot<Box<Once>>> = Vec::new();
+    let mut closures: Vec<&OneShot<Box<OnceBody>>> = Vec::new();
     for (index, stage) in plan.stages.iter().enumerate() {
-        if let StageSpec::Function(function) = &stage.stage {
-            if let Work::Once(slot) = &function.work {
+        if let Stage::Closure(closure) = &stage.stage {
+            if let ClosureBody::Once(slot) = &closure.body {
                 if slot.is_used() {
                     return Err(used_closure().at(plan.stage_name(index)));
                 }

@@ -10,16 +10,17 @@ use super::files::{Files, own_stream};
 use super::flows::Ends;
 use super::spawn_error::setup_error;
 use super::start::Scope;
+use super::task::Task;
 use crate::error::Error;
 use crate::failure::Step;
 use crate::pipe::{self, MemReader};
-use crate::pipeline::StageSpec;
 use crate::plan::{PipePlan, Place, Plan};
 use crate::pump::function::{Function, function};
 use crate::pump::outlet::{Fd, Outlet};
 use crate::pump::stop::Stop;
 use crate::pump::wake::Waker;
-use crate::stage::{Source, StageReader, StageWriter, Task, Work, WriterTarget};
+use crate::spec::closure::{Source, StageReader, StageWriter, WriterTarget};
+use crate::spec::{ClosureBody, Stage};
 use crate::sys::fds;
 
 /// The closures of a run that are not started yet.
@@ -108,18 +109,18 @@ impl Closures {
     /// Starts the threads. The first that cannot be is the run's error.
     pub(super) fn start(self, plan: &Plan, mut scope: Option<Scope<'_>>) -> Result<(), Error> {
         for (index, task) in self.tasks {
-            let StageSpec::Function(function) = &plan.stages[index].stage else { continue };
-            let started = match (&function.work, scope.as_mut()) {
-                (Work::Again(work), _) => {
+            let Stage::Closure(closure) = &plan.stages[index].stage else { continue };
+            let started = match (&closure.body, scope.as_mut()) {
+                (ClosureBody::Reusable(work), _) => {
                     let work = Arc::clone(work);
                     spawn(move || task.run(move |input, output| work(input, output)))
                 }
-                (Work::Once(slot), _) => {
+                (ClosureBody::Once(slot), _) => {
                     let work = slot.take().ok_or_else(|| used_closure().at(plan.stage_name(index)))?;
                     spawn(move || task.run(work))
                 }
-                (Work::Lent(slot), Some(scope)) => scope(*slot, task),
-                (Work::Lent(_), None) => Err(io::Error::other("a closure that borrows, outside its scope")),
+                (ClosureBody::Borrowed(slot), Some(scope)) => scope(*slot, task),
+                (ClosureBody::Borrowed(_), None) => Err(io::Error::other("a closure that borrows, outside its scope")),
             };
             started.map_err(|error| setup_error(Step::Thread, error).at(plan.stage_name(index)))?;
         }

@@ -15,7 +15,7 @@ use crate::failure::Step;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::pump::helper::Helper;
 use crate::pump::{Capture, Drain, FdSink, Feed, Flow, LineSplitter, Sink};
-use crate::redirect::Input;
+use crate::spec::Input;
 use crate::stdio::Stream;
 
 /// The ends of the plan's pipes that are open here, by the pipe's number.

@@ -15,7 +15,7 @@ use crate::redirect::Redirect;
 use crate::sys::poll::PollSet;
 
 fn run(pipeline: impl Into<Pipeline>) -> Run {
-    let plan = lower(&pipeline.into(), Verb::Output).unwrap();
+    let plan = lower(&pipeline.into().spec, Verb::Output).unwrap();
     start(Arc::new(plan), Drive::ByJob, Wants::default()).unwrap()
 }
 

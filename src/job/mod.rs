@@ -4,6 +4,7 @@ mod check;
 mod closures;
 mod dropped;
 mod events;
+mod exec;
 mod files;
 mod flows;
 pub(crate) mod forwarded;
@@ -17,6 +18,7 @@ mod scoped;
 mod shared;
 mod spawn_error;
 pub(crate) mod start;
+mod task;
 #[cfg(feature = "tracing")]
 mod trace;
 mod verbs;

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use crate::cmd::settings::StatusPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::output::{FdOutput, Leak, Output, StageReport};
-use crate::pipeline::StageSpec;
 use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
+use crate::spec::Stage;
+use crate::spec::settings::StatusPolicy;
 use crate::status::{Status, signal_name};
 use crate::stdio::Stream;
 
@@ -310,17 +310,17 @@ struct Verdict {
 }
 
 impl<'a> Check<'a> {
-    fn new(status: Status, stage: &'a StageSpec, echo: bool) -> Self {
+    fn new(status: Status, stage: &'a Stage, echo: bool) -> Self {
         match stage {
-            StageSpec::Command(spec) => Check {
+            Stage::Command(command) => Check {
                 status,
-                allowed: &spec.allowed_codes,
-                unchecked: spec.unchecked,
-                sigpipe_codes: spec.sigpipe_codes,
+                allowed: &command.tolerance.codes,
+                unchecked: command.tolerance.unchecked,
+                sigpipe_codes: command.tolerance.sigpipe_codes,
                 echo,
             },
-            StageSpec::Function(function) => {
-                Check { status, allowed: &[], unchecked: function.unchecked, sigpipe_codes: false, echo }
+            Stage::Closure(closure) => {
+                Check { status, allowed: &[], unchecked: closure.unchecked, sigpipe_codes: false, echo }
             }
         }
     }

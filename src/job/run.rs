@@ -8,7 +8,6 @@ use super::forwarded::Forwarded;
 use super::outcome::{self, Ended};
 use super::start::{Drive, Wants, start};
 use crate::clock::Deadline;
-use crate::cmd::cancel::Registration;
 use crate::error::{Error, ErrorKind};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
@@ -21,6 +20,7 @@ use crate::pump::helper::Leash;
 use crate::pump::stop::Stop;
 use crate::pump::wake::Waker;
 use crate::pump::{Drain, Flow, Lent, Pump, Sink, driver};
+use crate::spec::cancel::Registration;
 use crate::stdio::Stream;
 
 /// Processes that run, and the pump that serves them. Dropping it kills and reaps them.

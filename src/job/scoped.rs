@@ -6,16 +6,18 @@ use std::{fmt, mem, thread};
 
 use super::closures::THREAD;
 use super::start::Wants;
+use super::task::Task;
 use super::verbs;
 use crate::cmd::Cmd;
-use crate::cmd::settings::Settings;
 use crate::error::Error;
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb};
 use crate::pump::BoxError;
 use crate::redirect::{In, LineResult, Out, Redirect};
-use crate::stage::{LentOnce, Stage, StageReader, StageWriter, Task, Work, lines};
+use crate::spec::closure::{BorrowedBody, StageReader, StageWriter, UNNAMED};
+use crate::spec::{ClosureBody, Settings};
+use crate::stage::{Stage, lines};
 use crate::status::Status;
 
 /// A pipeline whose closures may borrow, from [`Pipeline::scoped`].
@@ -51,7 +53,7 @@ pub struct Scoped<'env> {
     pipeline: Pipeline,
     /// Kept apart, since a pipeline that grows loses them.
     settings: Settings,
-    lent: Vec<Option<Box<LentOnce<'env>>>>,
+    lent: Vec<Option<Box<BorrowedBody<'env>>>>,
 }
 
 macro_rules! scoped_methods {
@@ -77,7 +79,7 @@ scoped_methods!(Pipeline);
 
 impl<'env> Scoped<'env> {
     fn new(mut pipeline: Pipeline) -> Self {
-        let settings = mem::take(&mut pipeline.settings);
+        let settings = mem::take(&mut pipeline.spec.settings);
         Scoped { pipeline, settings, lent: Vec::new() }
     }
 
@@ -108,7 +110,7 @@ impl<'env> Scoped<'env> {
         self,
         work: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'env,
     ) -> Self {
-        self.lend(Box::new(work), crate::stage::CLOSURE)
+        self.lend(Box::new(work), UNNAMED)
     }
 
     /// As [`Pipeline::tap`], of a callback that may borrow.
@@ -198,16 +200,16 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline: self.pipeline.stdout(to), ..self }
     }
 
-    fn lend(mut self, work: Box<LentOnce<'env>>, label: &str) -> Self {
+    fn lend(mut self, work: Box<BorrowedBody<'env>>, label: &str) -> Self {
         let slot = self.lent.len();
         self.lent.push(Some(work));
-        self.pipe(Stage::of(Work::Lent(slot), label))
+        self.pipe(Stage::of(ClosureBody::Borrowed(slot), label))
     }
 
     /// Runs a verb with threads that are joined behind it.
     fn execute<R>(self, verb: Verb, run: impl FnOnce(&Arc<Plan>, Wants<'_>) -> Result<R, Error>) -> Result<R, Error> {
         let Scoped { mut pipeline, settings, mut lent } = self;
-        pipeline.settings = settings;
+        pipeline.spec.settings = settings;
         let plan = verbs::plan(&pipeline, verb)?;
         thread::scope(|scope| {
             let mut start = |slot: usize, task: Task| {

@@ -19,8 +19,8 @@ use super::flows::{self, Ends};
 use super::forwarded::Forwarded;
 use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
+use super::task::Task;
 use crate::clock::Deadline;
-use crate::cmd::Spec;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, Step};
 use crate::fd::diverted::{self, Streams};
@@ -36,7 +36,7 @@ use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
 use crate::pump::{Pump, Runner, Stops, Timing};
 use crate::spawn::{self, Image, ImageSpec, Prepared};
-use crate::stage::Task;
+use crate::spec::Command;
 use crate::sys::fds;
 
 /// How the run will be driven.
@@ -193,12 +193,12 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
     let mut images = Vec::with_capacity(plan.stages.len());
     for (index, spec) in plan.commands() {
         let image = Image::new(ImageSpec {
-            program: &spec.program,
-            arg0: spec.arg0.as_deref(),
+            program: &spec.program.name,
+            arg0: spec.program.arg0.as_deref(),
             args: &mut spec.args.iter().map(|arg| arg.text.as_os_str()),
-            env: &spec.env_changes(),
+            env: &spec.env_changes().cloned().collect::<Vec<_>>(),
             cwd: spec.current_dir().map(|dir| dir.as_path()),
-            allow_relative_path: spec.allow_relative_path,
+            allow_relative_path: spec.program.allow_relative_path,
         });
         images.push(image.map_err(|bad| bad_input(&bad).at(plan.stage_name(index)))?);
     }
@@ -283,7 +283,7 @@ impl Starting<'_> {
     fn process(
         &mut self,
         index: usize,
-        spec: &Spec,
+        spec: &Command,
         image: Image,
         files: &Files,
         began: Instant,
@@ -296,7 +296,7 @@ impl Starting<'_> {
         let terminal = self.terminal.filter(|_| attributes.foreground);
         terminal.iter().for_each(|terminal| terminal.is_lent());
         let own = self.ends.numbers();
-        let mut prepared = Arc::new(Prepared::new(image, attributes, map, spec.inherit_fds, &own));
+        let mut prepared = Arc::new(Prepared::new(image, attributes, map, spec.streams.inherit_fds, &own));
         let mut launched = loop {
             let (failure, mut refused) = match spawn::spawn(prepared, self.timing.deadline) {
                 Ok(launched) => break launched,
@@ -411,7 +411,11 @@ pub(crate) fn exec(plan: &Plan) -> Error {
             let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
-        Ok((Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.inherit_fds, &[]), files, streams))
+        Ok((
+            Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.streams.inherit_fds, &[]),
+            files,
+            streams,
+        ))
     };
     match prepare() {
         // The files stay open until the copies are made from them.

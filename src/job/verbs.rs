@@ -17,7 +17,9 @@ use crate::status::Status;
 
 /// A plan, or an error that says of which command.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
-    lower(pipeline, verb).map(Arc::new).map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
+    lower(&pipeline.spec, verb)
+        .map(Arc::new)
+        .map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
 }
 
 /// Runs to the end on this thread.

@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::ops::BitOr;
 
-use super::{Link, Pipeline};
+use super::Pipeline;
 use crate::cmd::Cmd;
 use crate::pump::BoxError;
 use crate::redirect::LineResult;
-use crate::stage::{Stage, StageReader, StageWriter};
+use crate::spec::Link;
+use crate::spec::closure::{StageReader, StageWriter};
+use crate::stage::Stage;
 
 macro_rules! pipe_methods {
     ($builder:ident) => {
@@ -23,7 +25,7 @@ macro_rules! pipe_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn pipe(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Stdout, next.into())
+                Pipeline::from(self).join(Link::Stdout, next.into())
             }
 
             /// Feeds stderr to `next`, and leaves stdout where it goes.
@@ -36,7 +38,7 @@ macro_rules! pipe_methods {
             /// ```
             #[doc(alias = "2|")]
             pub fn pipe_stderr(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Stderr, next.into())
+                Pipeline::from(self).join(Link::Stderr, next.into())
             }
 
             /// Feeds stdout and stderr to `next`, in the order of the writes, as `|&` of some shells.
@@ -49,7 +51,7 @@ macro_rules! pipe_methods {
             /// ```
             #[doc(alias = "|&")]
             pub fn pipe_both(self, next: impl Into<Pipeline>) -> Pipeline {
-                Pipeline::from(self).joined(Link::Both, next.into())
+                Pipeline::from(self).join(Link::Both, next.into())
             }
 
             /// Feeds stdout to a closure, which reads it and writes what the next stage reads; see [`Stage`].

@@ -1,17 +1,16 @@
 //! Commands in a row.
 
+mod args;
 mod join;
-mod show;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cmd::settings::{Settings, settings_methods};
-use crate::cmd::{Cmd, Spec, env_methods};
+use crate::cmd::settings::settings_methods;
+use crate::cmd::{Cmd, env_methods};
 use crate::redirect::{In, Out, Redirect};
-use crate::stage::FunctionSpec;
-
-pub(crate) use show::shell_line;
+use crate::spec::{self, EnvPart, Link, Settings, shell_line};
+use crate::stage::Stage;
 
 /// Commands whose outputs feed the next one, as a value.
 ///
@@ -37,67 +36,12 @@ pub(crate) use show::shell_line;
 #[derive(Clone, Default)]
 #[must_use = "a pipeline does nothing until it is run"]
 pub struct Pipeline {
-    pub(crate) stages: Vec<StageSpec>,
-    /// What feeds the next stage; one less than there are stages.
-    pub(crate) links: Vec<Link>,
-    pub(crate) settings: Settings,
-    /// A part of the pipeline came with a setting of a whole run.
-    pub(crate) misplaced: Option<Misplaced>,
-}
-
-/// One stage: what runs there.
-#[derive(Clone)]
-pub(crate) enum StageSpec {
-    Command(Arc<Spec>),
-    Function(Arc<FunctionSpec>),
-}
-
-/// Which of a stage's outputs feeds the next stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Link {
-    Stdout,
-    Stderr,
-    Both,
-}
-
-/// A setting of a whole run on a part of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Misplaced {
-    /// The first stage of that part.
-    pub(crate) stage: usize,
-    pub(crate) setting: &'static str,
+    pub(crate) spec: spec::Pipeline,
 }
 
 impl Pipeline {
-    /// A pipeline of one.
-    pub(crate) fn of(stage: StageSpec) -> Pipeline {
-        Pipeline { stages: vec![stage], ..Pipeline::default() }
-    }
-
-    /// Adds `next`'s stages behind `self`'s.
-    fn joined(mut self, link: Link, next: Pipeline) -> Pipeline {
-        self.demote(0);
-        let first = self.stages.len();
-        let mut next = next;
-        next.demote(0);
-        if let Some(misplaced) = next.misplaced {
-            let moved = Misplaced { stage: misplaced.stage + first, ..misplaced };
-            self.misplaced.get_or_insert(moved);
-        }
-        if !self.stages.is_empty() && !next.stages.is_empty() {
-            self.links.push(link);
-        }
-        self.links.extend(next.links);
-        self.stages.extend(next.stages);
-        self
-    }
-
-    /// What was a whole run becomes a part of one: its settings have no place any more.
-    fn demote(&mut self, stage: usize) {
-        let settings = std::mem::take(&mut self.settings);
-        if let Some(&setting) = settings.names().first() {
-            self.misplaced.get_or_insert(Misplaced { stage, setting });
-        }
+    fn join(self, link: Link, next: Pipeline) -> Pipeline {
+        Pipeline { spec: self.spec.join(link, next.spec) }
     }
 
     /// A name for the stage that was added last, in errors and results. Nothing on an empty pipeline.
@@ -108,7 +52,7 @@ impl Pipeline {
     /// assert_eq!(error.to_string(), "`think` (closure, stage 1 of 2) failed: no idea");
     /// ```
     pub fn label(mut self, name: impl Into<String>) -> Pipeline {
-        if let Some(last) = self.stages.last_mut() {
+        if let Some(last) = self.spec.stages.last_mut() {
             last.set_label(name.into());
         }
         self
@@ -125,11 +69,8 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdin(mut self, from: Redirect<In>) -> Pipeline {
-        let from = Some(from.into_kind());
-        match self.stages.first_mut() {
-            Some(StageSpec::Command(spec)) => Arc::make_mut(spec).stdin = from,
-            Some(StageSpec::Function(function)) => Arc::make_mut(function).stdin = from,
-            None => {}
+        if let Some(first) = self.spec.stages.first_mut() {
+            first.set_stdin(from.into_kind());
         }
         self
     }
@@ -145,11 +86,8 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdout(mut self, to: Redirect<Out>) -> Pipeline {
-        let to = Some(to.into_kind());
-        match self.stages.last_mut() {
-            Some(StageSpec::Command(spec)) => Arc::make_mut(spec).stdout = to,
-            Some(StageSpec::Function(function)) => Arc::make_mut(function).stdout = to,
-            None => {}
+        if let Some(last) = self.spec.stages.last_mut() {
+            last.set_stdout(to.into_kind());
         }
         self
     }
@@ -164,7 +102,7 @@ impl Pipeline {
     /// ```
     pub fn stderr(mut self, to: Redirect<Out>) -> Pipeline {
         let target = Arc::new(to.into_kind());
-        self.each_command(|spec| spec.outer.stderr = Some(Arc::clone(&target)));
+        self.spec.each_command(|command| command.streams.pipeline_stderr = Some(Arc::clone(&target)));
         self
     }
 
@@ -177,7 +115,7 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stderr_to_stdout(mut self) -> Pipeline {
-        self.each_command(|spec| spec.merge.stderr_to_stdout = true);
+        self.spec.each_command(|command| command.streams.merge.stderr_to_stdout = true);
         self
     }
 
@@ -192,12 +130,7 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn unchecked(mut self) -> Pipeline {
-        for stage in &mut self.stages {
-            match stage {
-                StageSpec::Command(spec) => Arc::make_mut(spec).unchecked = true,
-                StageSpec::Function(function) => Arc::make_mut(function).unchecked = true,
-            }
-        }
+        self.spec.stages.iter_mut().for_each(spec::Stage::set_unchecked);
         self
     }
 
@@ -210,20 +143,20 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Pipeline {
-        self.each_command(|spec| spec.sigpipe_codes = on);
+        self.spec.each_command(|command| command.tolerance.sigpipe_codes = on);
         self
     }
 
-    fn each_command(&mut self, mut change: impl FnMut(&mut Spec)) {
-        for stage in &mut self.stages {
-            if let StageSpec::Command(spec) = stage {
-                change(Arc::make_mut(spec));
-            }
-        }
+    fn each_env(&mut self, change: impl Fn(&mut EnvPart)) {
+        self.spec.each_command(|command| change(&mut command.environment.pipeline));
     }
 
-    fn each_env(&mut self, change: impl Fn(&mut Vec<crate::spawn::EnvChange>, &mut Option<std::path::PathBuf>)) {
-        self.each_command(|spec| change(&mut spec.outer.env, &mut spec.outer.cwd));
+    fn settings(&self) -> &Settings {
+        &self.spec.settings
+    }
+
+    fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.spec.settings
     }
 }
 
@@ -233,8 +166,13 @@ settings_methods!(Pipeline);
 impl From<Cmd> for Pipeline {
     /// A pipeline of one is the command: its settings are the run's.
     fn from(cmd: Cmd) -> Pipeline {
-        let (spec, settings) = cmd.into_parts();
-        Pipeline { settings, ..Pipeline::of(StageSpec::Command(spec)) }
+        Pipeline::from(Stage::from(cmd))
+    }
+}
+
+impl From<Stage> for Pipeline {
+    fn from(stage: Stage) -> Pipeline {
+        Pipeline { spec: stage.into_spec() }
     }
 }
 
@@ -248,14 +186,14 @@ impl From<Cmd> for Pipeline {
 /// ```
 impl<P: Into<Pipeline>> FromIterator<P> for Pipeline {
     fn from_iter<I: IntoIterator<Item = P>>(parts: I) -> Pipeline {
-        parts.into_iter().map(Into::into).reduce(|all, next| all.joined(Link::Stdout, next)).unwrap_or_default()
+        parts.into_iter().map(Into::into).reduce(|all, next| all.join(Link::Stdout, next)).unwrap_or_default()
     }
 }
 
 /// The pipeline as a line for a shell; see [`Cmd`]'s.
 impl fmt::Display for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shell_line(self.stages.iter(), &self.links))
+        f.write_str(&shell_line(self.spec.stages.iter(), &self.spec.links))
     }
 }
 

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use super::lower::place;
 use super::{Mode, PipePlan, Place, Wire};
-use crate::cmd::{Opens, Spec};
 use crate::error::{Error, ErrorKind, StageName};
-use crate::pipeline::{Link, Misplaced, Pipeline, StageSpec};
+use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
 use crate::stdio::Stream;
 
 /// A stage, and what is around it.
 pub(super) struct Chained {
-    pub(super) stage: StageSpec,
+    pub(super) stage: Stage,
     pub(super) input: Input,
     pub(super) output: Output,
     /// The descriptors that its arguments name.
@@ -71,7 +70,7 @@ impl Chains {
             let count = start + pipeline.stages.len();
             let error = Error::new(ErrorKind::Conflict, what);
             return Err(match pipeline.stages.get(stage) {
-                Some(spec) => error.at(StageName::of(spec, start + stage, count)),
+                Some(at) => error.at(StageName::new(at.name(), at.program(), start + stage, count)),
                 None => error,
             });
         }
@@ -99,22 +98,22 @@ impl Chains {
     }
 
     /// The pipe between two stages: in memory, if both are closures and nobody else gets a copy.
-    fn link(&mut self, from: &StageSpec, to: &StageSpec) -> usize {
+    fn link(&mut self, from: &Stage, to: &Stage) -> usize {
         let closures = from.command().is_none() && to.command().is_none();
         self.pipes.push(if closures && from.stdout().is_none() { PipePlan::Memory } else { PipePlan::Link });
         self.pipes.len() - 1
     }
 
-    fn wire(&mut self, number: i32, opens: &Opens) -> Result<Wire, Error> {
+    fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<Wire, Error> {
         let pipe = self.pipes.len();
         Ok(match opens {
-            Opens::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },
-            Opens::Reader(pipeline) => {
+            ArgSource::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },
+            ArgSource::Reader(pipeline) => {
                 self.pipes.push(PipePlan::Link);
                 self.add(pipeline, Input::Null, Output::Into(Link::Stdout, pipe))?;
                 Wire { stream: Stream::Input(number), place: Place::Pipe(pipe) }
             }
-            Opens::Writer(pipeline) => {
+            ArgSource::Writer(pipeline) => {
                 self.pipes.push(PipePlan::Link);
                 self.add(pipeline, Input::Pipe(pipe), Output::Beside)?;
                 Wire { stream: Stream::Output(number), place: Place::Pipe(pipe) }
@@ -124,21 +123,21 @@ impl Chains {
 }
 
 /// The stage with a number for each descriptor that its arguments name, in their texts too.
-fn numbered(stage: &StageSpec) -> (StageSpec, Vec<(i32, Opens)>) {
-    let StageSpec::Command(spec) = stage else { return (stage.clone(), Vec::new()) };
-    if spec.args.iter().all(|arg| arg.opens.is_none()) {
+fn numbered(stage: &Stage) -> (Stage, Vec<(i32, ArgSource)>) {
+    let Stage::Command(spec) = stage else { return (stage.clone(), Vec::new()) };
+    if spec.args.iter().all(|arg| arg.source.is_none()) {
         return (stage.clone(), Vec::new());
     }
-    let taken: BTreeSet<i32> = spec.extra.iter().map(|extra| extra.number).collect();
+    let taken: BTreeSet<i32> = spec.streams.extra.iter().map(|extra| extra.number).collect();
     let mut free = (3..=HIGHEST).rev().chain(HIGHEST + 1..i32::MAX).filter(|number| !taken.contains(number));
-    let mut spec: Spec = (**spec).clone();
+    let mut spec: Command = (**spec).clone();
     let mut all = Vec::new();
     for arg in &mut spec.args {
-        let Some(opens) = &arg.opens else { continue };
+        let Some(opens) = &arg.source else { continue };
         // No table has as many numbers as there are.
         let number = free.next().unwrap_or(i32::MAX);
         arg.text = OsString::from(format!("/dev/fd/{number}"));
         all.push((number, opens.clone()));
     }
-    (StageSpec::Command(Arc::new(spec)), all)
+    (Stage::Command(Arc::new(spec)), all)
 }

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use super::chain::{Chained, Chains, Input, Output};
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
-use crate::cmd::{ExtraSource, Merge, Spec};
 use crate::error::{Error, ErrorKind, StageName};
-use crate::pipeline::{Link, Pipeline, StageSpec};
 use crate::process::contain::Containment;
-use crate::redirect::{self, Common, Target};
 use crate::spawn::Attributes;
+use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
 use crate::stdio::Stream;
 
 /// The plan for running `pipeline` by `verb`.
@@ -61,7 +59,7 @@ fn at_odds(attributes: &Attributes, contain: &Containment) -> Option<&'static st
     }
 }
 
-fn takes_from_a_tee(stage: &StageSpec) -> bool {
+fn takes_from_a_tee(stage: &Stage) -> bool {
     fn piped_within(target: &Target) -> bool {
         match target {
             Target::Tee(targets) => {
@@ -70,7 +68,7 @@ fn takes_from_a_tee(stage: &StageSpec) -> bool {
             _ => false,
         }
     }
-    [stage.stdout(), stage.command().and_then(Spec::stderr)].into_iter().flatten().any(piped_within)
+    [stage.stdout(), stage.command().and_then(Command::stderr)].into_iter().flatten().any(piped_within)
 }
 
 struct Lowering<'a> {
@@ -111,14 +109,14 @@ impl Lowering<'_> {
         };
         let mut wires = vec![Wire { stream: Stream::Stdin, place: stdin }];
         match stage {
-            StageSpec::Command(spec) => {
+            Stage::Command(spec) => {
                 let (stdout, stderr) = self.command_outputs(index, spec, *output)?;
                 wires.push(Wire { stream: Stream::Stdout, place: stdout });
                 wires.push(Wire { stream: Stream::Stderr, place: stderr });
                 self.extra(index, spec, &mut wires)?;
                 wires.extend(named.iter().cloned());
             }
-            StageSpec::Function(_) => {
+            Stage::Closure(_) => {
                 let stdout = self.closure_output(index, stage.stdout(), *output)?;
                 wires.push(Wire { stream: Stream::Stdout, place: stdout });
             }
@@ -126,26 +124,27 @@ impl Lowering<'_> {
         Ok(wires)
     }
 
-    fn command_outputs(&mut self, index: usize, spec: &Spec, output: Output) -> Result<(Place, Place), Error> {
+    fn command_outputs(&mut self, index: usize, spec: &Command, output: Output) -> Result<(Place, Place), Error> {
         let (stdout, stderr) = match output {
-            Output::Run => (self.last_stdout(index, spec.stdout.as_ref())?, self.stderr(spec)?),
-            Output::Beside => (self.beside(spec.stdout.as_ref()), self.stderr(spec)?),
+            Output::Run => (self.last_stdout(index, spec.streams.stdout.as_ref())?, self.stderr(spec)?),
+            Output::Beside => (self.beside(spec.streams.stdout.as_ref()), self.stderr(spec)?),
             Output::Into(link, pipe) => {
-                let own_stderr = if link == Link::Stdout { None } else { spec.stderr.as_ref() };
+                let own_stderr = if link == Link::Stdout { None } else { spec.streams.stderr.as_ref() };
                 if let Some(own) = own_stderr {
                     let what = format!("has a stderr of its own ({own:?}), but its stderr feeds the next stage");
                     return Err(self.conflict(index, what));
                 }
-                let tee = if link == Link::Stderr { None } else { self.tee(index, pipe, spec.stdout.as_ref())? };
+                let tee =
+                    if link == Link::Stderr { None } else { self.tee(index, pipe, spec.streams.stdout.as_ref())? };
                 let out = self.link(pipe, tee);
                 match link {
                     Link::Stdout => (out, self.stderr(spec)?),
-                    Link::Stderr => (self.side_stdout(index, spec.stdout.as_ref())?, out),
+                    Link::Stderr => (self.side_stdout(index, spec.streams.stdout.as_ref())?, out),
                     Link::Both => (out.clone(), out),
                 }
             }
         };
-        Ok(merged(spec.merge, stdout, stderr))
+        Ok(merged(spec.streams.merge, stdout, stderr))
     }
 
     /// A closure's one output.
@@ -165,8 +164,8 @@ impl Lowering<'_> {
     }
 
     /// Further descriptors, by number.
-    fn extra(&mut self, index: usize, spec: &Spec, wires: &mut Vec<Wire>) -> Result<(), Error> {
-        for extra in &spec.extra {
+    fn extra(&mut self, index: usize, spec: &Command, wires: &mut Vec<Wire>) -> Result<(), Error> {
+        for extra in &spec.streams.extra {
             let number = extra.number;
             if number < 0 {
                 let what = format!("cannot be given a descriptor under the number {number}");
@@ -176,6 +175,7 @@ impl Lowering<'_> {
                 let what = match wire.stream {
                     Stream::Input(_) | Stream::Output(_) => {
                         let given: Vec<String> = spec
+                            .streams
                             .extra
                             .iter()
                             .filter(|other| other.number == number)
@@ -191,15 +191,15 @@ impl Lowering<'_> {
                 return Err(self.conflict(index, what));
             }
             let (stream, place) = match &extra.source {
-                ExtraSource::Given(fd) => (Stream::Output(number), place(fd, number, Mode::Read)),
-                ExtraSource::In(from) => (Stream::Input(number), self.input(index, Stream::Input(number), Some(from))?),
-                ExtraSource::Out(Target::Common(Common::Piped) | Target::Capture) if self.verb != Verb::Spawn => {
+                FdSource::Given(fd) => (Stream::Output(number), place(fd, number, Mode::Read)),
+                FdSource::In(from) => (Stream::Input(number), self.input(index, Stream::Input(number), Some(from))?),
+                FdSource::Out(Target::Common(Common::Piped) | Target::Capture) if self.verb != Verb::Spawn => {
                     let sinks = vec![SinkPlan::Capture];
                     let pipe = self.add(PipePlan::Drain(Stream::Output(number), sinks));
                     (Stream::Output(number), Place::Pipe(pipe))
                 }
-                ExtraSource::Out(to) if inherits(to) => return Err(self.inherits(index, number)),
-                ExtraSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
+                FdSource::Out(to) if inherits(to) => return Err(self.inherits(index, number)),
+                FdSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
             };
             wires.push(Wire { stream, place });
         }
@@ -243,8 +243,8 @@ impl Lowering<'_> {
         Place::Pipe(self.add(PipePlan::Drain(Stream::Stdout, sinks)))
     }
 
-    fn input(&mut self, index: usize, stream: Stream, own: Option<&redirect::Input>) -> Result<Place, Error> {
-        use redirect::Input;
+    fn input(&mut self, index: usize, stream: Stream, own: Option<&spec::Input>) -> Result<Place, Error> {
+        use spec::Input;
         Ok(match own {
             None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
             None => Place::Null,
@@ -306,8 +306,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn stderr(&mut self, spec: &Spec) -> Result<Place, Error> {
-        match (&spec.stderr, &spec.outer.stderr) {
+    fn stderr(&mut self, spec: &Command) -> Result<Place, Error> {
+        match (&spec.streams.stderr, &spec.streams.pipeline_stderr) {
             (Some(own), _) => Ok(self.one_stderr(Some(own))),
             (None, None) => Ok(self.one_stderr(None)),
             (None, Some(shared)) => {
@@ -374,7 +374,8 @@ impl Lowering<'_> {
     }
 
     fn name(&self, index: usize) -> StageName {
-        StageName::of(&self.chained[index].stage, index, self.chained.len())
+        let stage = &self.chained[index].stage;
+        StageName::new(stage.name(), stage.program(), index, self.chained.len())
     }
 
     fn conflict(&self, index: usize, what: String) -> Error {

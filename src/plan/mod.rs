@@ -10,13 +10,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cmd::Spec;
-use crate::cmd::settings::Settings;
 use crate::error::{Error, StageName};
 use crate::one_shot::OneShot;
-use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
-use crate::redirect::{Input, Target};
+use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stdio::Stream;
 
 pub(crate) use lower::lower;
@@ -59,7 +56,7 @@ pub(crate) enum Verb {
 /// One process, or one closure.
 #[derive(Debug, Clone)]
 pub(crate) struct StagePlan {
-    pub(crate) stage: StageSpec,
+    pub(crate) stage: Stage,
     /// Where its descriptors lead: each number once, the standard ones first.
     pub(crate) wires: Vec<Wire>,
 }
@@ -126,7 +123,8 @@ pub(crate) enum SinkPlan {
 
 impl Plan {
     pub(crate) fn stage_name(&self, index: usize) -> StageName {
-        StageName::of(&self.stages[index].stage, index, self.stages.len())
+        let stage = &self.stages[index].stage;
+        StageName::new(stage.name(), stage.program(), index, self.stages.len())
     }
 
     /// The line that a shell would be given, without what must not be shown.
@@ -157,7 +155,7 @@ impl Plan {
     }
 
     /// The stages that are processes, with their numbers.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = (usize, &Spec)> {
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (usize, &Command)> {
         self.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.stage.command()?)))
     }
 
@@ -186,7 +184,6 @@ impl Plan {
 impl From<&Target> for Vec<SinkPlan> {
     /// A target as sinks of a drain; nested tees flatten.
     fn from(target: &Target) -> Vec<SinkPlan> {
-        use crate::redirect::Common;
         match target {
             // A `piped` inside a tee was refused before.
             Target::Capture | Target::Common(Common::Piped) => vec![SinkPlan::Capture],
@@ -200,12 +197,6 @@ impl From<&Target> for Vec<SinkPlan> {
             Target::Common(Common::Fd(slot)) => vec![SinkPlan::Place(Place::Fd(slot.clone()))],
             Target::Common(Common::SharedFd(fd)) => vec![SinkPlan::Place(Place::SharedFd(Arc::clone(fd)))],
         }
-    }
-}
-
-impl std::fmt::Debug for StageSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&shell_line(std::iter::once(self), &[]))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
-use crate::cmd::command_line;
-use crate::cmd::quote::quote;
+use crate::spec::command_line;
+use crate::text::quote;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +114,7 @@ pub(super) fn sink(sink: &SinkPlan) -> String {
 
 /// What a reader should know before running it.
 pub(super) fn notes(stage: &StagePlan) -> Vec<String> {
-    let Some(spec) = stage.stage.command().filter(|spec| !spec.inherit_fds) else { return Vec::new() };
+    let Some(spec) = stage.stage.command().filter(|command| !command.streams.inherit_fds) else { return Vec::new() };
     let undeclared = |text: &str| {
         let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
         let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;

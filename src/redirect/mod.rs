@@ -1,16 +1,15 @@
 //! Where a stream comes from or goes to.
 
-mod show;
-
 use std::fmt;
 use std::io::{Read, Write};
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::one_shot::OneShot;
-use crate::pump::{BoxError, LineCallback};
+use crate::pump::BoxError;
+use crate::spec::{Common, Input, Target};
 
 /// Where a child's stream comes from or goes to.
 ///
@@ -87,38 +86,6 @@ mod sealed {
         /// The result as the library keeps it.
         fn into_result(self) -> Result<(), crate::pump::BoxError>;
     }
-}
-
-/// What both directions have.
-#[derive(Clone)]
-pub enum Common {
-    Inherit,
-    Null,
-    Piped,
-    File(PathBuf),
-    Fd(OneShot<OwnedFd>),
-    SharedFd(Arc<OwnedFd>),
-}
-
-/// Where stdin comes from.
-#[derive(Clone)]
-pub enum Input {
-    Common(Common),
-    Bytes(Arc<Vec<u8>>),
-    Document(Arc<Vec<u8>>),
-    Reader(OneShot<Box<dyn Read + Send>>),
-    ReaderWith(Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>),
-}
-
-/// Where stdout or stderr goes.
-#[derive(Clone)]
-pub enum Target {
-    Common(Common),
-    Capture,
-    Append(PathBuf),
-    Writer(OneShot<Box<dyn Write + Send>>),
-    EachLine(LineCallback),
-    Tee(Vec<Target>),
 }
 
 impl sealed::Sealed for In {

@@ -3,9 +3,9 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use super::{StageReader, StageWriter};
 use crate::pump::{BoxError, LineSplitter};
 use crate::redirect::LineResult;
+use crate::spec::closure::{StageReader, StageWriter};
 
 /// So much is put together before it is written.
 const BUFFER: usize = 64 * 1024;

@@ -1,25 +1,17 @@
 //! Rust code as a stage of a pipeline.
 
 pub(crate) mod lines;
-mod reader;
-mod task;
-mod writer;
 
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cmd::{Cmd, Spec};
+use crate::cmd::Cmd;
 use crate::one_shot::OneShot;
-use crate::pipeline::{Pipeline, StageSpec};
 use crate::pump::BoxError;
-use crate::redirect::{Input, LineResult, Target};
-
-pub(crate) use reader::Source;
-pub use reader::StageReader;
-pub(crate) use task::Task;
-pub use writer::StageWriter;
-pub(crate) use writer::Target as WriterTarget;
+use crate::redirect::LineResult;
+use crate::spec::closure::{StageReader, StageWriter, UNNAMED};
+use crate::spec::{self, Closure, ClosureBody, Settings, shell_line};
 
 /// One element of a pipeline, as a value: a command, or a closure that reads what the stage before writes and writes what the next one
 /// reads.
@@ -48,33 +40,11 @@ pub(crate) use writer::Target as WriterTarget;
 /// ```
 #[derive(Clone)]
 #[must_use = "a stage does nothing until its pipeline is run"]
-pub struct Stage(Pipeline);
-
-/// What concerns one closure.
-#[derive(Clone)]
-pub(crate) struct FunctionSpec {
-    pub(crate) work: Work,
-    pub(crate) label: String,
-    pub(crate) stdin: Option<Input>,
-    pub(crate) stdout: Option<Target>,
-    pub(crate) unchecked: bool,
+pub struct Stage {
+    stage: spec::Stage,
+    /// Those of a command; a run of this stage alone has them.
+    settings: Settings,
 }
-
-/// The closure itself.
-#[derive(Clone)]
-pub(crate) enum Work {
-    Again(Arc<Again>),
-    Once(OneShot<Box<Once>>),
-    /// One that borrows, by its number among those that the scope holds.
-    Lent(usize),
-}
-
-pub(crate) type Again = dyn Fn(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + Sync;
-pub(crate) type Once = dyn FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send;
-pub(crate) type LentOnce<'env> = dyn FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'env;
-
-/// What a closure without a label is called.
-pub(crate) const CLOSURE: &str = "closure";
 
 impl Stage {
     /// A closure, for any number of runs. It may run several times at once.
@@ -94,7 +64,7 @@ impl Stage {
     pub fn from_fn(
         work: impl Fn(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Stage {
-        Stage::of(Work::Again(Arc::new(work)), CLOSURE)
+        Stage::of(ClosureBody::Reusable(Arc::new(work)), UNNAMED)
     }
 
     /// A closure for one run: it may consume what it holds. All clones share it, and a second run is
@@ -117,7 +87,7 @@ impl Stage {
     pub fn from_fn_once(
         work: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'static,
     ) -> Stage {
-        Stage::of(Work::Once(OneShot::new(Box::new(work))), CLOSURE)
+        Stage::of(ClosureBody::Once(OneShot::new(Box::new(work))), UNNAMED)
     }
 
     /// Shows the bytes that pass to a callback, as they come, in pieces of any size: to count them, or to hash them. It returns nothing,
@@ -204,13 +174,18 @@ impl Stage {
     /// let error = Pipeline::from(broken).run().unwrap_err();
     /// assert_eq!(error.to_string(), "`think` (closure) failed: no idea");
     /// ```
-    pub fn label(self, name: impl Into<String>) -> Stage {
-        Stage(self.0.label(name))
+    pub fn label(mut self, name: impl Into<String>) -> Stage {
+        self.stage.set_label(name.into());
+        self
     }
 
-    pub(crate) fn of(work: Work, label: &str) -> Stage {
-        let function = FunctionSpec { work, label: label.into(), stdin: None, stdout: None, unchecked: false };
-        Stage(Pipeline::of(StageSpec::Function(Arc::new(function))))
+    pub(crate) fn of(body: ClosureBody, label: &str) -> Stage {
+        let stage = spec::Stage::Closure(Arc::new(Closure::new(body, label)));
+        Stage { stage, settings: Settings::default() }
+    }
+
+    pub(crate) fn into_spec(self) -> spec::Pipeline {
+        spec::Pipeline::of(self.stage, self.settings)
     }
 }
 
@@ -224,63 +199,19 @@ impl From<Cmd> for Stage {
     /// The command as an element of a pipeline. A setting of a whole run that it carries is a
     /// [`Conflict`](crate::ErrorKind::Conflict) in a pipeline of several.
     fn from(cmd: Cmd) -> Stage {
-        Stage(Pipeline::from(cmd))
-    }
-}
-
-impl From<Stage> for Pipeline {
-    fn from(stage: Stage) -> Pipeline {
-        stage.0
+        let (command, settings) = cmd.into_spec();
+        Stage { stage: spec::Stage::Command(command), settings }
     }
 }
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&shell_line(std::iter::once(&self.stage), &[]))
     }
 }
 
 impl fmt::Debug for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stage({self})")
-    }
-}
-
-/// A stage, as plans and errors look at it.
-impl StageSpec {
-    pub(crate) fn command(&self) -> Option<&Spec> {
-        match self {
-            StageSpec::Command(spec) => Some(spec),
-            StageSpec::Function(_) => None,
-        }
-    }
-
-    pub(crate) fn set_label(&mut self, label: String) {
-        match self {
-            StageSpec::Command(spec) => Arc::make_mut(spec).label = Some(label),
-            StageSpec::Function(function) => Arc::make_mut(function).label = label,
-        }
-    }
-
-    /// The name that errors and results use.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            StageSpec::Command(spec) => spec.name(),
-            StageSpec::Function(function) => function.label.clone(),
-        }
-    }
-
-    pub(crate) fn stdin(&self) -> Option<&Input> {
-        match self {
-            StageSpec::Command(spec) => spec.stdin.as_ref(),
-            StageSpec::Function(function) => function.stdin.as_ref(),
-        }
-    }
-
-    pub(crate) fn stdout(&self) -> Option<&Target> {
-        match self {
-            StageSpec::Command(spec) => spec.stdout.as_ref(),
-            StageSpec::Function(function) => function.stdout.as_ref(),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Two texts, line by line.
 
-use crate::cmd::quote::escape_text;
+use crate::text::escape_text;
 
 /// Lines around a difference that are shown.
 const CONTEXT: usize = 3;

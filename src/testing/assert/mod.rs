@@ -269,7 +269,7 @@ impl Assert {
 fn shown(stream: &[u8]) -> String {
     let start = stream.len().saturating_sub(SHOWN);
     let body = stream[start..].strip_suffix(b"\n").unwrap_or(&stream[start..]);
-    let lines = body.split(|&byte| byte == b'\n').map(crate::cmd::quote::escape_text);
+    let lines = body.split(|&byte| byte == b'\n').map(crate::text::escape_text);
     let cut = if start > 0 { "\n    …" } else { "" };
     lines.fold(cut.to_owned(), |text, line| text + "\n    " + &line)
 }

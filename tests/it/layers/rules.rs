@@ -4,13 +4,13 @@ use super::source::{code, paths, tokens, without_tests};
 
 /// The top-level modules, lowest first: the leaves, then L0 to L5.
 const LAYERS: &[&[&str]] = &[
-    &["status", "failure", "clock", "event", "stdio", "one_shot"],
+    &["status", "failure", "clock", "stdio", "one_shot", "text"],
     &["sys"],
     &["fd", "pipe"],
     &["spawn", "process"],
     &["pump"],
-    &["cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
-    &["pool", "forward", "testing"],
+    &["spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
+    &["forward", "testing"],
 ];
 
 /// The most lines of a file.

@@ -1,45 +1,89 @@
-//! A command as a line for a shell.
+//! Commands and pipelines as lines for a shell.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
-use super::env::is_public;
-use super::quote::{quote, quote_program};
-use super::{Extra, ExtraSource, Merge, Opens, Spec};
-use crate::redirect::{Common, Input, Target};
+use super::environment::is_public;
+use super::pipeline::{ArgSource, Command, Link, Stage};
+use super::redirect::{Common, Input, Target};
+use super::streams::{ExtraFd, FdSource, Merge};
 use crate::spawn::EnvChange;
+use crate::text::{quote, quote_program};
 
 /// The line, without any secret.
-pub(crate) fn command_line(spec: &Spec) -> String {
-    linked_line(spec, "")
+pub(crate) fn command_line(command: &Command) -> String {
+    linked_line(command, "")
 }
 
 /// The line of a stage whose outputs are linked to the next one: a shell does that first of all, so the words for it, which change
 /// what 1 and 2 are, stand before the stage's own redirections.
-pub(crate) fn linked_line(spec: &Spec, link: &str) -> String {
+fn linked_line(command: &Command, link: &str) -> String {
     let mut line = String::new();
-    if let Some(dir) = spec.current_dir() {
+    if let Some(dir) = command.current_dir() {
         // Writing to a String cannot fail.
         let _ = write!(line, "cd {} && ", quote(dir.as_os_str().as_bytes()));
     }
-    line.push_str(&environment(spec));
-    line.push_str(&quote_program(spec.program.as_bytes()));
-    for arg in &spec.args {
+    line.push_str(&environment(command));
+    line.push_str(&quote_program(command.program.name.as_bytes()));
+    for arg in &command.args {
         line.push(' ');
-        match &arg.opens {
+        match &arg.source {
             _ if arg.secret => line.push_str("\"${SECRET:?}\""),
             None => line.push_str(&quote(arg.text.as_bytes())),
-            Some(Opens::Fd(_)) => line.push_str("\"${FD:?}\""),
+            Some(ArgSource::Fd(_)) => line.push_str("\"${FD:?}\""),
             // Writing to a String cannot fail.
-            Some(Opens::Reader(pipeline)) => drop(write!(line, "<({pipeline})")),
-            Some(Opens::Writer(pipeline)) => drop(write!(line, ">({pipeline})")),
+            Some(ArgSource::Reader(inner)) => {
+                let _ = write!(line, "<({})", shell_line(inner.stages.iter(), &inner.links));
+            }
+            Some(ArgSource::Writer(inner)) => {
+                let _ = write!(line, ">({})", shell_line(inner.stages.iter(), &inner.links));
+            }
         }
     }
     line.push_str(link);
-    redirections(&mut line, spec);
+    redirections(&mut line, command);
     line
+}
+
+/// Stages and what links them, as a line for a shell.
+pub(crate) fn shell_line<'a>(stages: impl ExactSizeIterator<Item = &'a Stage>, links: &[Link]) -> String {
+    let alone = stages.len() == 1;
+    let mut line = String::new();
+    for (index, stage) in stages.enumerate() {
+        if index > 0 {
+            line.push_str(" | ");
+        }
+        match stage {
+            Stage::Command(command) => line.push_str(&stage_line(command, links.get(index), alone)),
+            Stage::Closure(closure) => line.push_str(&closure_line(&closure.label)),
+        }
+    }
+    line
+}
+
+fn stage_line(command: &Command, link: Option<&Link>, alone: bool) -> String {
+    let line = match link {
+        None | Some(Link::Stdout) => command_line(command),
+        Some(Link::Stderr) => linked_line(command, " 3>&1 >&2 2>&3 3>&-"),
+        Some(Link::Both) => linked_line(command, " 2>&1"),
+    };
+    // `cd` is for this stage only.
+    if command.current_dir().is_some() && !alone { format!("({line})") } else { line }
+}
+
+/// No shell can run it: a paste fails, and says why.
+fn closure_line(label: &str) -> String {
+    let why = format!("{label} is Rust code");
+    format!("${{closure:?{}}}", quote(why.as_bytes()))
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shell_line(std::iter::once(self), &[]))
+    }
 }
 
 /// A variable's value, and whether it may be shown.
@@ -49,12 +93,12 @@ struct Value<'a> {
 }
 
 /// `KEY="${KEY:?}" ` for what is set; through `env` for what a prefix cannot say.
-fn environment(spec: &Spec) -> String {
+fn environment(command: &Command) -> String {
     let mut cleared = false;
     let mut kept: Vec<&OsStr> = Vec::new();
     // The last word on each variable; `None`: taken out.
     let mut variables: BTreeMap<&OsStr, Option<Value<'_>>> = BTreeMap::new();
-    for change in spec.outer.env.iter().chain(&spec.env) {
+    for change in command.env_changes() {
         match change {
             EnvChange::Set(key, value) => {
                 variables.insert(key, Some(Value { text: value, shown: is_public(key) }));
@@ -117,15 +161,15 @@ fn is_identifier(name: &OsStr) -> bool {
 }
 
 /// The redirections that a shell has words for, the merges last, as they are resolved.
-fn redirections(line: &mut String, spec: &Spec) {
-    match &spec.stdin {
+fn redirections(line: &mut String, command: &Command) {
+    match &command.streams.stdin {
         Some(Input::Common(Common::Null)) => line.push_str(" < /dev/null"),
         Some(Input::Common(Common::File(path))) => {
             let _ = write!(line, " < {}", quote(path.as_os_str().as_bytes()));
         }
         _ => {}
     }
-    for (target, sign) in [(spec.stdout.as_ref(), ">"), (spec.stderr(), "2>")] {
+    for (target, sign) in [(command.streams.stdout.as_ref(), ">"), (command.stderr(), "2>")] {
         match target {
             Some(Target::Common(Common::Null)) => {
                 let _ = write!(line, " {sign} /dev/null");
@@ -139,20 +183,20 @@ fn redirections(line: &mut String, spec: &Spec) {
             _ => {}
         }
     }
-    line.push_str(match spec.merge {
+    line.push_str(match command.streams.merge {
         Merge { stderr_to_stdout: true, stdout_to_stderr: true } => " 3>&1 1>&2 2>&3 3>&-",
         Merge { stderr_to_stdout: true, .. } => " 2>&1",
         Merge { stdout_to_stderr: true, .. } => " >&2",
         Merge { .. } => "",
     });
     // Behind the merges, which may need a 3 for a moment.
-    for Extra { number, source } in &spec.extra {
+    for ExtraFd { number, source } in &command.streams.extra {
         let (sign, path) = match source {
-            ExtraSource::In(Input::Common(Common::Null)) => ("<", OsStr::new("/dev/null")),
-            ExtraSource::In(Input::Common(Common::File(path))) => ("<", path.as_os_str()),
-            ExtraSource::Out(Target::Common(Common::Null)) => (">", OsStr::new("/dev/null")),
-            ExtraSource::Out(Target::Common(Common::File(path))) => (">", path.as_os_str()),
-            ExtraSource::Out(Target::Append(path)) => (">>", path.as_os_str()),
+            FdSource::In(Input::Common(Common::Null)) => ("<", OsStr::new("/dev/null")),
+            FdSource::In(Input::Common(Common::File(path))) => ("<", path.as_os_str()),
+            FdSource::Out(Target::Common(Common::Null)) => (">", OsStr::new("/dev/null")),
+            FdSource::Out(Target::Common(Common::File(path))) => (">", path.as_os_str()),
+            FdSource::Out(Target::Append(path)) => (">>", path.as_os_str()),
             _ => continue,
         };
         let _ = write!(line, " {number}{sign} {}", quote(path.as_bytes()));

@@ -1,8 +1,8 @@
 //! Replacing this process.
 
-use super::Cmd;
+use super::start;
+use crate::cmd::Cmd;
 use crate::error::{Error, ErrorKind};
-use crate::job::start::exec;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 
@@ -25,15 +25,15 @@ impl Cmd {
     #[must_use = "it returned, so it failed"]
     pub fn exec(&self) -> Error {
         let pipeline = Pipeline::from(self.clone());
-        let plan = match lower(&pipeline, Verb::Exec) {
+        let plan = match lower(&pipeline.spec, Verb::Exec) {
             Ok(plan) => plan,
             Err(error) => return error.running(pipeline.to_string(), Vec::new(), Vec::new()),
         };
-        let error = if let Some(setting) = self.settings.names().first() {
+        let error = if let Some(setting) = pipeline.spec.settings.names().first() {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
             Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         } else if plan.pipes.is_empty() {
-            exec(&plan)
+            start::exec(&plan)
         } else {
             let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
             Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))

@@ -83,12 +83,12 @@ impl StageReader {
     }
 
     /// Whether it gave the error of the stage before.
-    pub(super) fn upstream_failed(&self) -> bool {
+    pub(crate) fn upstream_failed(&self) -> bool {
         self.upstream_failed
     }
 
     /// At least what is in the buffer, without waiting for more.
-    pub(super) fn buffered(&self) -> &[u8] {
+    pub(crate) fn buffered(&self) -> &[u8] {
         &self.buffer[self.unread.clone()]
     }
 

@@ -1,8 +1,45 @@
-//! Redirects in words, as they stand in errors and in plans.
+//! Where a stream comes from or goes to.
 
 use std::fmt;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::{Common, Input, Target};
+use crate::one_shot::OneShot;
+use crate::pump::LineCallback;
+
+/// What both directions have.
+#[derive(Clone)]
+pub enum Common {
+    Inherit,
+    Null,
+    Piped,
+    File(PathBuf),
+    Fd(OneShot<OwnedFd>),
+    SharedFd(Arc<OwnedFd>),
+}
+
+/// Where stdin comes from.
+#[derive(Clone)]
+pub enum Input {
+    Common(Common),
+    Bytes(Arc<Vec<u8>>),
+    Document(Arc<Vec<u8>>),
+    Reader(OneShot<Box<dyn Read + Send>>),
+    ReaderWith(Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>),
+}
+
+/// Where stdout or stderr goes.
+#[derive(Clone)]
+pub enum Target {
+    Common(Common),
+    Capture,
+    Append(PathBuf),
+    Writer(OneShot<Box<dyn Write + Send>>),
+    EachLine(LineCallback),
+    Tee(Vec<Target>),
+}
 
 impl fmt::Debug for Common {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -53,17 +53,17 @@ impl StageWriter {
     }
 
     /// Whether a write found that the next stage had enough.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// For one who goes on without the next stage: a later broken pipe is somebody else's.
-    pub(super) fn forget_broken(&mut self) {
+    pub(crate) fn forget_broken(&mut self) {
         self.broken = false;
     }
 
     /// The next stage, if it is a closure, gets this error in place of an end.
-    pub(super) fn close_with_error(self, error: io::Error) {
+    pub(crate) fn close_with_error(self, error: io::Error) {
         if let Target::Memory(pipe) = self.target {
             pipe.close_with_error(error);
         }

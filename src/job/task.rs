@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use super::{StageReader, StageWriter};
 use crate::pump::BoxError;
 use crate::pump::Cut;
 use crate::pump::function::{FunctionEnd, FunctionError, Post};
 use crate::pump::helper::panic_text;
 use crate::pump::stop::Stop;
+use crate::spec::closure::{StageReader, StageWriter};
 
 /// A closure's ends, and where its result goes: all that its thread gets besides the closure.
 pub(crate) struct Task {

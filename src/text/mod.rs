@@ -1,0 +1,5 @@
+//! Bytes as text that is safe to show.
+
+mod quote;
+
+pub(crate) use quote::{escape_text, quote, quote_program};
