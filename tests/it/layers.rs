@@ -125,7 +125,7 @@ fn arrows_down_and_sideways_pass() {
 
 #[test]
 fn leaves_use_leaves_alone() {
-    assert_eq!(arrows("clock.rs", "use crate::event::Event;"), [""; 0]);
+    assert_eq!(arrows("clock.rs", "use crate::status::Status;"), [""; 0]);
     assert_eq!(arrows("clock.rs", "use crate::sys::time;").len(), 1);
 }
 
