@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-/// What is `pub` in `redirect` and `one_shot` because a sealed trait names it, and out of reach all the same.
+/// What is `pub` in `spec` and `one_shot` because a sealed trait names it, and out of reach all the same.
 const INTERNAL: &[&str] = &["Common", "Input", "Target", "OneShot"];
 
 /// A public item: its first line, its name, and what stands above it.
@@ -170,6 +170,6 @@ pub use h::H;
 pub fn seen() {}
 ";
     assert_eq!(undocumented("src/redirect/mod.rs", text), ["src/redirect/mod.rs:17: `seen` has no example"]);
-    assert_eq!(undocumented("src/redirect/mod.rs", "pub enum Common {"), [""; 0]);
+    assert_eq!(undocumented("src/spec/redirect.rs", "pub enum Common {"), [""; 0]);
     assert_eq!(undocumented("src/other.rs", "pub enum Common {").len(), 1);
 }
