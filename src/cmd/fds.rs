@@ -106,8 +106,8 @@ impl Cmd {
     /// assert_eq!(sum.fd_in(3, Redirect::bytes("2\n")).read()?, "3");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn fd_in(self, number: i32, from: Redirect<In>) -> Cmd {
-        self.extra(number, FdSource::In(from.into_kind()))
+    pub fn fd_in(self, number: i32, from: impl Into<Redirect<In>>) -> Cmd {
+        self.extra(number, FdSource::In(from.into().into_kind()))
     }
 
     /// Where a further output of the child, its descriptor `number`, goes: wherever stdout may go. What is captured is in
@@ -120,8 +120,8 @@ impl Cmd {
     /// assert_eq!(*out.fd(3).unwrap(), "100%\n");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn fd_out(self, number: i32, to: Redirect<Out>) -> Cmd {
-        self.extra(number, FdSource::Out(to.into_kind()))
+    pub fn fd_out(self, number: i32, to: impl Into<Redirect<Out>>) -> Cmd {
+        self.extra(number, FdSource::Out(to.into().into_kind()))
     }
 
     /// A pipe into the child's descriptor `number`, whose end [`Job::take_fd_in`](crate::Job::take_fd_in) gives. With verbs that end with the

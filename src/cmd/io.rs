@@ -7,19 +7,25 @@ impl Cmd {
     /// Where stdin comes from. Unset: `/dev/null` for `output`, `read`, `lines` and `reader`; this process's own for `run`, `status` and
     /// `spawn`.
     ///
-    /// A file is opened at the start, not here.
+    /// Takes text and bytes as they are, an open file or pipe, or a [`Redirect`]; a path is [`Redirect::file`], any reader
+    /// [`Redirect::from_reader`]. A file is opened at the start, not here.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// assert_eq!(cmd!("wc", "-c").stdin(Redirect::bytes("four")).read()?.trim(), "4");
+    /// assert_eq!(cmd!("wc", "-c").stdin("four").read()?.trim(), "4");
+    /// assert_eq!(cmd!("wc", "-c").stdin(Redirect::file("/dev/null")).read()?.trim(), "0");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdin(mut self, from: Redirect<In>) -> Cmd {
-        self.command_mut().streams.stdin = Some(from.into_kind());
+    #[doc(alias = "input")]
+    #[doc(alias = "stdin_bytes")]
+    pub fn stdin(mut self, from: impl Into<Redirect<In>>) -> Cmd {
+        self.command_mut().streams.stdin = Some(from.into().into_kind());
         self
     }
 
     /// Where stdout goes. Unset: captured by `output` and `read`, read by `lines` and `reader`, this process's own for the others.
+    ///
+    /// Takes an open file or pipe, or a [`Redirect`].
     ///
     /// `output`, `read` and `read_bytes` with a stdout that was sent elsewhere succeed and give empty text or bytes.
     ///
@@ -28,8 +34,8 @@ impl Cmd {
     /// assert_eq!(cmd!("echo", "lost").stdout(Redirect::null()).read()?, "");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdout(mut self, to: Redirect<Out>) -> Cmd {
-        self.command_mut().streams.stdout = Some(to.into_kind());
+    pub fn stdout(mut self, to: impl Into<Redirect<Out>>) -> Cmd {
+        self.command_mut().streams.stdout = Some(to.into().into_kind());
         self
     }
 
@@ -41,8 +47,8 @@ impl Cmd {
     /// assert_eq!(out.stderr, "warning\n");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stderr(mut self, to: Redirect<Out>) -> Cmd {
-        self.command_mut().streams.stderr = Some(to.into_kind());
+    pub fn stderr(mut self, to: impl Into<Redirect<Out>>) -> Cmd {
+        self.command_mut().streams.stderr = Some(to.into().into_kind());
         self
     }
 

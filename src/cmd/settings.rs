@@ -23,7 +23,7 @@ macro_rules! settings_methods {
             /// assert_eq!(error.output().unwrap().stdout, "so far\n");
             /// ```
             pub fn timeout(mut self, timeout: std::time::Duration) -> $builder {
-                self.settings_mut().timeout = Some(timeout);
+                self.settings_mut().times.timeout = Some(timeout);
                 self
             }
 
@@ -41,7 +41,7 @@ macro_rules! settings_methods {
             /// ```
             #[doc(alias = "kill_after")]
             pub fn grace(mut self, grace: std::time::Duration) -> $builder {
-                self.settings_mut().grace = Some(grace);
+                self.settings_mut().times.grace = Some(grace);
                 self
             }
 
@@ -62,7 +62,7 @@ macro_rules! settings_methods {
             /// assert_eq!(error.output().unwrap().stages[0].status.code(), Some(3));
             /// ```
             pub fn shutdown_plan(mut self, steps: impl IntoIterator<Item = (i32, std::time::Duration)>) -> $builder {
-                self.settings_mut().steps = Some(steps.into_iter().collect());
+                self.settings_mut().times.steps = Some(steps.into_iter().collect());
                 self
             }
 
@@ -92,7 +92,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             pub fn forward_signals(mut self, forward: bool) -> $builder {
-                self.settings_mut().forward_signals = forward;
+                self.settings_mut().signals.forward = forward;
                 self
             }
 
@@ -111,7 +111,7 @@ macro_rules! settings_methods {
             /// ```
             #[doc(alias = "tcsetpgrp")]
             pub fn foreground(mut self, foreground: bool) -> $builder {
-                self.settings_mut().foreground = foreground;
+                self.settings_mut().signals.foreground = foreground;
                 self
             }
 
@@ -132,7 +132,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn eof_grace(mut self, grace: std::time::Duration) -> $builder {
-                self.settings_mut().eof_grace = Some(grace);
+                self.settings_mut().times.eof_grace = Some(grace);
                 self
             }
 
@@ -181,7 +181,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn on_event(mut self, watch: impl Fn(&crate::pump::events::Event) + Send + Sync + 'static) -> $builder {
-                self.settings_mut().watchers.0.push(std::sync::Arc::new(move |event| {
+                self.settings_mut().observers.watchers.push(std::sync::Arc::new(move |event| {
                     watch(event);
                     true
                 }));
@@ -197,7 +197,7 @@ macro_rules! settings_methods {
             /// ```
             #[cfg(feature = "tracing")]
             pub fn trace_command(mut self, on: bool) -> $builder {
-                self.settings_mut().trace_command = on;
+                self.settings_mut().observers.trace_command = on;
                 self
             }
 
@@ -214,7 +214,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn stdout_limit(mut self, limit: crate::pump::Limit) -> $builder {
-                self.settings_mut().stdout_limit = Some(limit);
+                self.settings_mut().sizes.stdout = Some(limit);
                 self
             }
 
@@ -229,7 +229,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn stderr_limit(mut self, limit: crate::pump::Limit) -> $builder {
-                self.settings_mut().stderr_limit = Some(limit);
+                self.settings_mut().sizes.stderr = Some(limit);
                 self
             }
 
@@ -243,7 +243,7 @@ macro_rules! settings_methods {
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             pub fn fd_limit(mut self, number: i32, limit: crate::pump::Limit) -> $builder {
-                self.settings_mut().fd_limits.insert(number, limit);
+                self.settings_mut().sizes.fds.insert(number, limit);
                 self
             }
 
@@ -254,12 +254,13 @@ macro_rules! settings_methods {
             /// or what was asked for, up to 1 MiB, on any system.
             ///
             /// ```
-            /// assert_eq!(pipewright::cmd!("echo", "wide").capacity(1 << 20).read()?, "wide");
+            /// assert_eq!(pipewright::cmd!("echo", "wide").pipe_capacity(1 << 20).read()?, "wide");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             #[doc(alias = "F_SETPIPE_SZ")]
-            pub fn capacity(mut self, bytes: usize) -> $builder {
-                self.settings_mut().capacity = Some(bytes);
+            #[doc(alias = "capacity")]
+            pub fn pipe_capacity(mut self, bytes: usize) -> $builder {
+                self.settings_mut().sizes.pipe_capacity = Some(bytes);
                 self
             }
 

@@ -87,7 +87,7 @@ impl Closures {
     ) -> io::Result<WriterTarget> {
         let outlet = match place {
             Place::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
-                let (reader, writer) = pipe::buffered(plan.settings.capacity.unwrap_or(CAPACITY).min(MOST));
+                let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
                 stop.breaks(writer.breaker());
                 self.next_input = Some(reader);
                 return Ok(WriterTarget::Memory(writer));

@@ -70,7 +70,7 @@ pub(super) fn build(
     mut wants: Wants<'_>,
 ) -> Result<(), Error> {
     let plan = Arc::clone(&run.plan);
-    let fixed = plan.settings.capacity.is_some();
+    let fixed = plan.settings.sizes.pipe_capacity.is_some();
     run.untaken.fixed = fixed;
     let lone = drive == Drive::ByCaller && is_lone(&plan, run);
     // Plain captures last: one may take the caller's buffer, which no failure must lose.
@@ -204,9 +204,9 @@ impl Making<'_, '_> {
     fn capture(&mut self) -> Capture {
         let settings = &self.run.plan.settings;
         let limit = match self.stream {
-            Stream::Stderr => settings.stderr_limit,
-            Stream::Output(number) => settings.fd_limits.get(&number).copied(),
-            Stream::Stdout | Stream::Stdin | Stream::Input(_) => settings.stdout_limit,
+            Stream::Stderr => settings.sizes.stderr,
+            Stream::Output(number) => settings.sizes.fds.get(&number).copied(),
+            Stream::Stdout | Stream::Stdin | Stream::Input(_) => settings.sizes.stdout,
         };
         let limit = limit.unwrap_or_default();
         match self.wants.buffer.take_if(|_| self.stream == Stream::Stdout) {

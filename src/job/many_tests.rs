@@ -54,7 +54,7 @@ fn a_hundred_runs_are_driven_by_one_thread() {
     // no pipe grown at birth: other tests of this process have the budget for themselves.
     let text = |index: usize| format!("{index:03} ").repeat(25_000);
     let cat = |index: usize| Cmd::new("/bin/cat").stdin(Redirect::bytes(text(index)));
-    let both = |index: usize| (cat(index) | Cmd::new("/bin/cat")).capacity(64 * 1024);
+    let both = |index: usize| (cat(index) | Cmd::new("/bin/cat")).pipe_capacity(64 * 1024);
     let runs = (0..100).map(|index| if index % 2 == 0 { run(cat(index)) } else { run(both(index)) });
     let ended = drive_all(runs.collect());
     assert_eq!(ended.len(), 100);

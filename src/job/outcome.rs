@@ -239,7 +239,7 @@ fn kind_of(cut: Cut) -> ErrorKind {
 
 fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Error {
     let what = match cut {
-        Cut::TimedOut => format!("timed out after {:?}", plan.settings.timeout.unwrap_or_default()),
+        Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
         Cut::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
         Cut::Stopped { stage, signal } => return stopped(plan, stage, signal),
@@ -284,7 +284,7 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
 /// Of the one stage: the others had no part in it.
 fn stopped(plan: &Plan, stage: usize, signal: i32) -> Error {
     let does = if signal == libc::SIGTTIN { "reads" } else { "changes" };
-    let help = match plan.settings.foreground {
+    let help = match plan.settings.signals.foreground {
         true => "and this process is in the background itself",
         false => "`foreground(true)` hands it over",
     };

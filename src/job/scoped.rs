@@ -183,7 +183,7 @@ impl<'env> Scoped<'env> {
     /// assert_eq!(copy, b"abc");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdin(self, from: Redirect<In>) -> Self {
+    pub fn stdin(self, from: impl Into<Redirect<In>>) -> Self {
         Scoped { pipeline: self.pipeline.stdin(from), ..self }
     }
 
@@ -196,7 +196,7 @@ impl<'env> Scoped<'env> {
     /// assert_eq!(bytes, 4);
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdout(self, to: Redirect<Out>) -> Self {
+    pub fn stdout(self, to: impl Into<Redirect<Out>>) -> Self {
         Scoped { pipeline: self.pipeline.stdout(to), ..self }
     }
 

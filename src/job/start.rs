@@ -80,7 +80,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let mut files = Files::open(&plan)?;
     let cancel = plan.settings.cancel.get();
     let has_closures = plan.commands().count() < plan.stages.len();
-    let forwards = plan.settings.forward_signals;
+    let forwards = plan.settings.signals.forward;
     let (wake, waker) = match wants.wake || cancel.is_some() || has_closures || forwards {
         true => Wake::new()
             .map(|(wake, waker)| (Some(wake), Some(waker)))
@@ -100,7 +100,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let forwarded =
         waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
 
-    let watchers = &plan.settings.watchers.0;
+    let watchers = &plan.settings.observers.watchers;
     #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
     let mut hub = (wants.watched || !watchers.is_empty()).then(Arc::<Hub>::default);
     #[cfg(feature = "tracing")]
@@ -206,7 +206,7 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
 }
 
 fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Error> {
-    if !plan.settings.foreground {
+    if !plan.settings.signals.foreground {
         return Ok(None);
     }
     let terminal = Terminal::to_lend().map_err(|error| run_setup_error(Step::Foreground, error))?;
@@ -244,7 +244,7 @@ fn check_cancelled(plan: &Plan) -> Result<(), Error> {
 
 /// What ends the run's container with this process could not be started.
 fn sentinel_error(plan: &Plan, failure: &Failure) -> Error {
-    if timed_out(failure) && plan.settings.timeout.is_some() {
+    if timed_out(failure) && plan.settings.times.timeout.is_some() {
         return too_late(plan, 0);
     }
     plan.tell(run_setup_error(Step::ParentDeath, failure.io_error()))
@@ -255,7 +255,7 @@ fn timed_out(failure: &Failure) -> bool {
 }
 
 fn too_late(plan: &Plan, stage: usize) -> Error {
-    let timeout = plan.settings.timeout.unwrap_or_default();
+    let timeout = plan.settings.times.timeout.unwrap_or_default();
     let what = format!("was not started: the timeout of {timeout:?} passed before");
     Error::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
 }
@@ -332,7 +332,7 @@ impl Starting<'_> {
             }
             let failed = |error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index));
             let (reader, writer) = pipe::kernel().map_err(failed)?;
-            match (self.plan.settings.capacity, &self.plan.pipes[*number]) {
+            match (self.plan.settings.sizes.pipe_capacity, &self.plan.pipes[*number]) {
                 // A wish: what the kernel does not give is no error.
                 (Some(bytes), _) => drop(fds::set_capacity(writer.as_fd(), bytes)),
                 (None, PipePlan::Link) => self.grants.extend(budget::grow(writer.as_fd())),

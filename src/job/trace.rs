@@ -20,7 +20,7 @@ pub(super) fn trace(plan: &Plan, hub: impl FnOnce() -> Arc<Hub>) {
 
 fn watcher(plan: &Plan) -> Watcher {
     let run = tracing::info_span!(target: TARGET, "run", stages = plan.stages.len(), command = Empty);
-    if plan.settings.trace_command {
+    if plan.settings.observers.trace_command {
         run.record("command", display(plan.line()));
     }
     let stages = Mutex::new(vec![Span::none(); plan.stages.len()]);

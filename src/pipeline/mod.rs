@@ -68,9 +68,9 @@ impl Pipeline {
     /// assert_eq!(sorted.read()?, "a");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdin(mut self, from: Redirect<In>) -> Pipeline {
+    pub fn stdin(mut self, from: impl Into<Redirect<In>>) -> Pipeline {
         if let Some(first) = self.spec.stages.first_mut() {
-            first.set_stdin(from.into_kind());
+            first.set_stdin(from.into().into_kind());
         }
         self
     }
@@ -85,9 +85,9 @@ impl Pipeline {
     /// assert_eq!(lost.read()?, "");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stdout(mut self, to: Redirect<Out>) -> Pipeline {
+    pub fn stdout(mut self, to: impl Into<Redirect<Out>>) -> Pipeline {
         if let Some(last) = self.spec.stages.last_mut() {
-            last.set_stdout(to.into_kind());
+            last.set_stdout(to.into().into_kind());
         }
         self
     }
@@ -100,8 +100,8 @@ impl Pipeline {
     /// assert_eq!(noisy.run()?.stderr, "a\nb\n");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    pub fn stderr(mut self, to: Redirect<Out>) -> Pipeline {
-        let target = Arc::new(to.into_kind());
+    pub fn stderr(mut self, to: impl Into<Redirect<Out>>) -> Pipeline {
+        let target = Arc::new(to.into().into_kind());
         self.spec.each_command(|command| command.streams.pipeline_stderr = Some(Arc::clone(&target)));
         self
     }

@@ -18,7 +18,7 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     let mut lowering =
         Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
     if let (true, Some(contain @ (Containment::Session | Containment::Cgroup(_)))) =
-        (pipeline.settings.foreground, &pipeline.settings.contain)
+        (pipeline.settings.signals.foreground, &pipeline.settings.contain)
     {
         let what =
             format!("the run has the terminal (`foreground`), which takes a group, but its `contain` is {contain:?}");

@@ -150,8 +150,9 @@ impl Plan {
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
         // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
         let bounded = reader && self.settings.eof_grace().is_some();
-        let told = self.settings.cancel.get().is_some() || self.settings.forward_signals || self.settings.foreground;
-        moving || bounded || told || self.settings.timeout.is_some()
+        let told =
+            self.settings.cancel.get().is_some() || self.settings.signals.forward || self.settings.signals.foreground;
+        moving || bounded || told || self.settings.times.timeout.is_some()
     }
 
     /// The stages that are processes, with their numbers.

@@ -10,7 +10,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stages = self.stages.len();
         write!(f, "{}: {stages} stage{}", self.verb, if stages == 1 { "" } else { "s" })?;
-        match self.settings.timeout {
+        match self.settings.times.timeout {
             Some(timeout) => write!(f, ", timeout {timeout:?}")?,
             None => f.write_str(", no timeout")?,
         }

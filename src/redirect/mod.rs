@@ -1,5 +1,7 @@
 //! Where a stream comes from or goes to.
 
+mod from;
+
 use std::fmt;
 use std::io::{Read, Write};
 use std::marker::PhantomData;

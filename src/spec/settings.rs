@@ -34,41 +34,60 @@ pub enum StatusPolicy {
     Strict,
 }
 
-/// The settings that a builder carries for its runs.
+/// The settings of a whole run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) grace: Option<Duration>,
-    /// What a run that is ended gets before it is killed.
-    pub(crate) steps: Option<Steps>,
+    pub(crate) times: Times,
     pub(crate) contain: Option<Containment>,
-    pub(crate) eof_grace: Option<Duration>,
     pub(crate) on_leak: Option<OnLeak>,
     pub(crate) policy: Option<StatusPolicy>,
-    pub(crate) stdout_limit: Option<Limit>,
-    pub(crate) stderr_limit: Option<Limit>,
-    /// By the descriptor's number.
-    pub(crate) fd_limits: BTreeMap<i32, Limit>,
-    pub(crate) capacity: Option<usize>,
-    pub(crate) watchers: Watchers,
-    /// Whether a subscriber is told the command line.
-    #[cfg(feature = "tracing")]
-    pub(crate) trace_command: bool,
-    /// Signals to this process reach the run.
-    pub(crate) forward_signals: bool,
-    /// The run has the terminal.
-    pub(crate) foreground: bool,
+    pub(crate) sizes: Sizes,
+    pub(crate) observers: Observers,
+    pub(crate) signals: Signals,
     pub(crate) cancel: OnceLock<CancelHandle>,
 }
 
-/// Callbacks for what happens.
-#[derive(Clone, Default)]
-pub(crate) struct Watchers(pub(crate) Vec<Watcher>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Times {
+    pub(crate) timeout: Option<Duration>,
+    /// From the first signal to SIGKILL, where there are no `steps`.
+    pub(crate) grace: Option<Duration>,
+    /// The signals that a run gets before SIGKILL.
+    pub(crate) steps: Option<Steps>,
+    pub(crate) eof_grace: Option<Duration>,
+}
 
-impl std::fmt::Debug for Watchers {
+/// Limits of captures, and the capacity of pipes, in bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sizes {
+    pub(crate) stdout: Option<Limit>,
+    pub(crate) stderr: Option<Limit>,
+    /// By the descriptor's number.
+    pub(crate) fds: BTreeMap<i32, Limit>,
+    pub(crate) pipe_capacity: Option<usize>,
+}
+
+/// What is told about the run while it runs.
+#[derive(Clone, Default)]
+pub(crate) struct Observers {
+    pub(crate) watchers: Vec<Watcher>,
+    /// Whether a subscriber of `tracing` is told the command line.
+    #[cfg(feature = "tracing")]
+    pub(crate) trace_command: bool,
+}
+
+impl std::fmt::Debug for Observers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} callbacks", self.0.len())
+        write!(f, "{} callbacks", self.watchers.len())
     }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signals {
+    /// Whether signals to this process are passed on to the run.
+    pub(crate) forward: bool,
+    /// Whether the run has this process's terminal.
+    pub(crate) foreground: bool,
 }
 
 /// From TERM to KILL, unless the builder says otherwise.
@@ -86,45 +105,45 @@ impl Settings {
                 names.push(name)
             }
         };
-        name(self.timeout.is_some(), "timeout");
-        name(self.grace.is_some(), "grace");
-        name(self.steps.is_some(), "shutdown_plan");
+        name(self.times.timeout.is_some(), "timeout");
+        name(self.times.grace.is_some(), "grace");
+        name(self.times.steps.is_some(), "shutdown_plan");
         name(self.contain.is_some(), "contain");
-        name(self.eof_grace.is_some(), "eof_grace");
+        name(self.times.eof_grace.is_some(), "eof_grace");
         name(self.on_leak.is_some(), "on_leak");
         name(self.policy.is_some(), "status_policy");
-        name(self.stdout_limit.is_some(), "stdout_limit");
-        name(self.stderr_limit.is_some(), "stderr_limit");
-        name(!self.fd_limits.is_empty(), "fd_limit");
-        name(self.capacity.is_some(), "capacity");
-        name(!self.watchers.0.is_empty(), "on_event");
+        name(self.sizes.stdout.is_some(), "stdout_limit");
+        name(self.sizes.stderr.is_some(), "stderr_limit");
+        name(!self.sizes.fds.is_empty(), "fd_limit");
+        name(self.sizes.pipe_capacity.is_some(), "pipe_capacity");
+        name(!self.observers.watchers.is_empty(), "on_event");
         #[cfg(feature = "tracing")]
-        name(self.trace_command, "trace_command");
-        name(self.forward_signals, "forward_signals");
-        name(self.foreground, "foreground");
+        name(self.observers.trace_command, "trace_command");
+        name(self.signals.forward, "forward_signals");
+        name(self.signals.foreground, "foreground");
         name(self.cancel.get().is_some(), "cancel_handle");
         names
     }
 
     /// What the processes are put into: one that has the terminal has a group.
     pub(crate) fn container(&self) -> Option<&Containment> {
-        self.contain.as_ref().or(self.foreground.then_some(&Containment::Group))
+        self.contain.as_ref().or(self.signals.foreground.then_some(&Containment::Group))
     }
 
     /// How long streams are waited for that strangers hold.
     pub(crate) fn eof_grace(&self) -> Option<Duration> {
         let given_up = !matches!(self.on_leak, None | Some(OnLeak::Allow));
-        self.eof_grace.or(given_up.then_some(EOF_GRACE))
+        self.times.eof_grace.or(given_up.then_some(EOF_GRACE))
     }
 
     /// The times of a run that starts now.
     pub(crate) fn timing(&self) -> Timing {
         Timing {
-            deadline: Deadline::after_opt(self.timeout),
-            paused: (self.forward_signals || self.foreground).then(pauses::spent),
-            steps: match &self.steps {
+            deadline: Deadline::after_opt(self.times.timeout),
+            paused: (self.signals.forward || self.signals.foreground).then(pauses::spent),
+            steps: match &self.times.steps {
                 Some(steps) => Arc::clone(steps),
-                None => Arc::new([(libc::SIGTERM, self.grace.unwrap_or(GRACE))]),
+                None => Arc::new([(libc::SIGTERM, self.times.grace.unwrap_or(GRACE))]),
             },
             eof_grace: self.eof_grace(),
             on_leak: self.on_leak.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! Where streams may come from and go to, and what readers of them see.
 
+mod into;
 mod buffer;
 mod inherit;
 mod limits;

@@ -24,7 +24,7 @@ fn three_noisy_copies_deliver_everything_at_any_capacity() {
         let size = count(4, 256) * MIB;
         for capacity in [4 * KIB, 8 * KIB, 64 * KIB] {
             let copies = cmd!(fixture(), "blocks", size.to_string()) | noisy_cat() | noisy_cat() | noisy_cat();
-            let checked = (copies | cmd!(fixture(), "check-blocks")).capacity(capacity);
+            let checked = (copies | cmd!(fixture(), "check-blocks")).pipe_capacity(capacity);
             let output = checked.output().expect("it ends");
             assert_eq!(output.stdout, format!("{size}\n"));
             assert!(output.stderr == vec![b'e'; 3 * NOISE], "{} bytes of noise", output.stderr.len());
@@ -39,7 +39,7 @@ fn all_three_streams_move_at_once_at_any_capacity() {
         let input: Vec<u8> = (0..=255).cycle().take(count(2, 64) * MIB + 1).collect();
         for capacity in [4 * KIB, 8 * KIB, 64 * KIB] {
             let three = noisy_cat() | noisy_cat() | noisy_cat();
-            let three = three.stdin(Redirect::bytes(input.clone())).capacity(capacity);
+            let three = three.stdin(Redirect::bytes(input.clone())).pipe_capacity(capacity);
             let output = three.output().expect("it ends");
             assert!(output.stdout == input && output.stderr.len() == 3 * NOISE);
             assert_eq!(output.stdin_taken, Some(input.len() as u64));
@@ -63,10 +63,10 @@ fn a_wanted_capacity_is_what_every_pipe_keeps() {
             |fd: &str| cmd!(fixture(), "pipe-size", fd, bytes.to_string()).stdin(Redirect::bytes(vec![0; bytes]));
         for capacity in [4 * KIB, 8 * KIB, 128 * KIB] {
             for fd in ["0", "1"] {
-                let output = asks(fd).capacity(capacity).output().expect("it runs");
+                let output = asks(fd).pipe_capacity(capacity).output().expect("it runs");
                 assert_eq!(output.stderr_lossy().trim(), capacity.to_string(), "fd {fd}, however busy it is");
             }
-            let linked = (asks("1") | cmd!(fixture(), "cat")).capacity(capacity).output().expect("it runs");
+            let linked = (asks("1") | cmd!(fixture(), "cat")).pipe_capacity(capacity).output().expect("it runs");
             assert_eq!(linked.stderr_lossy().trim(), capacity.to_string(), "between stages");
         }
         let grown = asks("1").output().expect("it runs");

@@ -46,7 +46,7 @@ fn the_order_holds_in_a_file_and_at_any_capacity() {
         in_turn(2000).stdout(Redirect::file(file.path())).stderr_to_stdout().run().expect("it runs");
         assert!(std::fs::read_to_string(file.path()).expect("it is there") == expected(2000));
         for capacity in [4096, 65_536] {
-            let merged = in_turn(2000).stderr_to_stdout().capacity(capacity);
+            let merged = in_turn(2000).stderr_to_stdout().pipe_capacity(capacity);
             assert!(merged.output().expect("it runs").stdout == expected(2000), "{capacity}");
         }
     });
@@ -96,7 +96,7 @@ fn records_of_eight_stages_into_one_stderr_are_not_torn() {
         for size in [2, 100, 4096] {
             for capacity in [None, Some(4096)] {
                 let eight: Pipeline = WRITERS.chars().map(|id| writer(id, each, size).stdout_to_stderr()).collect();
-                let eight = capacity.map_or(eight.clone(), |capacity| eight.capacity(capacity));
+                let eight = capacity.map_or(eight.clone(), |capacity| eight.pipe_capacity(capacity));
                 let output = eight.output().expect("it runs");
                 all_whole(&output.stderr, each, size);
                 progress();

@@ -75,7 +75,7 @@ fn what_closures_hash_on_the_way_is_the_same_everywhere() {
             let bytes = if capacity.is_some_and(|bytes| bytes < 4096) { blocks / 64 } else { blocks };
             let line = role("blocks").arg(bytes.to_string()) | hash() | hash() | role("cat") | hash() | role("count");
             let line = match capacity {
-                Some(bytes) => line.capacity(bytes),
+                Some(bytes) => line.pipe_capacity(bytes),
                 None => line,
             };
             assert_eq!(line.read().expect("it runs"), bytes.to_string(), "{capacity:?}");
@@ -91,7 +91,7 @@ fn what_closures_hash_on_the_way_is_the_same_everywhere() {
 fn an_absurd_capacity_is_a_wish_for_pipes_in_memory_too() {
     isolated(|| {
         for capacity in [usize::MAX, isize::MAX as usize, 1 << 40] {
-            let line = (say("text") | copy() | role("cat") | copy()).capacity(capacity);
+            let line = (say("text") | copy() | role("cat") | copy()).pipe_capacity(capacity);
             assert_eq!(line.read().expect("a wish"), "text");
         }
     });

@@ -113,7 +113,7 @@ fn pipeline(random: &mut Random) -> Pipeline {
         3 => line.stdout(Redirect::piped()),
         _ => line.stdout(Redirect::null()),
     };
-    let line = if random.one_in(4) { line.capacity(random.below(10_000)) } else { line };
+    let line = if random.one_in(4) { line.pipe_capacity(random.below(10_000)) } else { line };
     let line = match random.below(4) {
         0 => line.status_policy(StatusPolicy::Strict),
         1 => line.status_policy(StatusPolicy::Last),

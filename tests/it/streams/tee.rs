@@ -73,7 +73,7 @@ fn a_middle_stage_can_be_listened_to() {
                         .stdout(Redirect::tee([Redirect::file(&file), Redirect::each_line(middle.lines())])),
                 )
                 .pipe(cmd!(fixture(), "check-blocks"))
-                .capacity(capacity);
+                .pipe_capacity(capacity);
             assert_eq!(three.read().expect("it runs"), SIZE.to_string());
             assert!(first.bytes() == blocks());
             assert!(fs::read(&file).expect("made") == blocks());
