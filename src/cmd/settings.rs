@@ -158,7 +158,7 @@ macro_rules! settings_methods {
             /// let pipeline: Pipeline = [Cmd::sh("exit 3"), cmd!("cat")].into_iter().collect();
             /// assert!(pipeline.status_policy(StatusPolicy::Last).run().is_ok());
             /// ```
-            pub fn status_policy(mut self, policy: crate::spec::settings::StatusPolicy) -> $builder {
+            pub fn status_policy(mut self, policy: crate::outcome::StatusPolicy) -> $builder {
                 self.settings_mut().policy = Some(policy);
                 self
             }

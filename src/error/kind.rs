@@ -54,8 +54,10 @@ pub enum ErrorKind {
     Leaked,
     /// More output than [`Limit::Fail`](crate::Limit::Fail) allows.
     LimitExceeded,
-    /// A callback or a closure stage of the caller's returned an error, which is the source.
+    /// A callback returned an error, which is the source.
     Callback,
+    /// A closure stage returned an error, which is the source.
+    Closure,
     /// A callback, closure stage, reader or writer of the caller's panicked.
     Panic,
     /// Reading or writing a stream failed: the system's, or the caller's own reader or writer.
@@ -72,7 +74,7 @@ impl ErrorKind {
             InvalidInput | AlreadyUsed | ProgramNotFound | RelativePath | NotExecutable | NoShebang
             | InterpreterNotFound | CurrentDir | TooLong | TextBusy | Redirect | Spawn => true,
             Conflict | Status | StatusStolen | Timeout | Cancelled | Interrupted | Stopped | Leaked | LimitExceeded
-            | Callback | Panic | Io | NotUtf8 => false,
+            | Callback | Closure | Panic | Io | NotUtf8 => false,
         }
     }
 }

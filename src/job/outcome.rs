@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
+use crate::outcome::{StageResult, judge};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
 use crate::spec::Stage;
-use crate::spec::settings::StatusPolicy;
 use crate::status::{Status, signal_name};
 use crate::stdio::Stream;
 
@@ -78,11 +78,9 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         || unread.iter().any(|pipe| plan.users(*pipe, false).any(|(stage, _)| stage == last));
 
     let policy = plan.settings.policy.unwrap_or_default();
-    let check = |(index, stage): (usize, &StageReport)| {
-        Check::new(stage.status, &plan.stages[index].stage, echoes.contains(&index))
-    };
-    let checks: Vec<Check<'_>> = output.stages.iter().enumerate().map(check).collect();
-    let verdict = judge(&checks, last, policy, stopped_reading);
+    let results = output.stages.iter().enumerate();
+    let results = results.map(|(index, report)| result(report, &plan.stages[index].stage, echoes.contains(&index)));
+    let verdict = judge(&results.collect::<Vec<_>>(), last, policy, stopped_reading);
     output.status = verdict.status;
 
     if let Some(failure) = failure {
@@ -134,7 +132,7 @@ fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
     let error = match error {
         FunctionError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
-            Error::new(ErrorKind::Callback, what).because_of(error)
+            Error::new(ErrorKind::Closure, what).because_of(error)
         }
         FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
@@ -292,69 +290,25 @@ fn stopped(plan: &Plan, stage: usize, signal: i32) -> Error {
     Error::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
 }
 
-/// One stage, as the policy looks at it.
-struct Check<'a> {
-    status: Status,
-    allowed: &'a [i32],
-    unchecked: bool,
-    sigpipe_codes: bool,
-    /// It failed with the error that the stage before gave it.
-    echo: bool,
-}
-
-/// What a run's statuses come to.
-#[derive(Debug, PartialEq, Eq)]
-struct Verdict {
-    status: Status,
-    culprit: Option<usize>,
-}
-
-impl<'a> Check<'a> {
-    fn new(status: Status, stage: &'a Stage, echo: bool) -> Self {
-        match stage {
-            Stage::Command(command) => Check {
-                status,
-                allowed: &command.tolerance.codes,
-                unchecked: command.tolerance.unchecked,
-                sigpipe_codes: command.tolerance.sigpipe_codes,
-                echo,
-            },
-            Stage::Closure(closure) => {
-                Check { status, allowed: &[], unchecked: closure.unchecked, sigpipe_codes: false, echo }
-            }
-        }
-    }
-
-    fn failed(&self, policy: StatusPolicy, forgive_sigpipe: bool) -> bool {
-        if self.status.success() || self.status.code().is_some_and(|code| self.allowed.contains(&code)) {
-            return false;
-        }
-        let sigpipe = self.status.signal() == Some(libc::SIGPIPE)
-            || (self.sigpipe_codes && self.status.code() == Some(128 + libc::SIGPIPE));
-        !(sigpipe && forgive_sigpipe && policy != StatusPolicy::Strict)
+/// What the policy judges a stage by.
+fn result<'a>(report: &StageReport, stage: &'a Stage, echo: bool) -> StageResult<'a> {
+    let (status, closure_failed) = (report.status, report.error.is_some());
+    match stage {
+        Stage::Command(command) => StageResult {
+            status,
+            allowed: &command.tolerance.codes,
+            unchecked: command.tolerance.unchecked,
+            sigpipe_codes: command.tolerance.sigpipe_codes,
+            closure_failed,
+            echo,
+        },
+        Stage::Closure(closure) => StageResult {
+            status,
+            allowed: &[],
+            unchecked: closure.unchecked,
+            sigpipe_codes: false,
+            closure_failed,
+            echo,
+        },
     }
 }
-
-/// The rightmost checked stage that failed decides, one that only passed on another's error last; then the rightmost unchecked one
-/// that failed; then the last.
-///
-/// `last` is the pipeline's own last stage; those of pipelines in arguments come behind it.
-///
-/// A death of SIGPIPE is a success where somebody stopped reading on purpose: the next stage, or, for the last one, this
-/// library.
-fn judge(stages: &[Check<'_>], last: usize, policy: StatusPolicy, stopped_reading: bool) -> Verdict {
-    if stages.is_empty() {
-        return Verdict { status: Status::exited(0), culprit: None };
-    }
-    let counted = if policy == StatusPolicy::Last { last..last + 1 } else { 0..stages.len() };
-    let failed: Vec<usize> =
-        counted.filter(|&index| stages[index].failed(policy, index != last || stopped_reading)).collect();
-    let mut checked = failed.iter().rev().copied().filter(|&index| !stages[index].unchecked);
-    let culprit = checked.clone().find(|&index| !stages[index].echo).or_else(|| checked.next());
-    let decisive = culprit.or(failed.last().copied()).unwrap_or(last);
-    Verdict { status: stages[decisive].status, culprit }
-}
-
-#[cfg(test)]
-#[path = "outcome_tests.rs"]
-mod tests;

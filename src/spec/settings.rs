@@ -6,33 +6,11 @@ use std::time::Duration;
 
 use super::cancel::CancelHandle;
 use crate::clock::Deadline;
+use crate::outcome::StatusPolicy;
 use crate::process::contain::Containment;
 use crate::process::pauses;
 use crate::pump::events::Watcher;
 use crate::pump::{Limit, OnLeak, Steps, Timing};
-
-/// Which stages' statuses count.
-///
-/// An [`unchecked`](crate::Cmd::unchecked) stage and an allowed code are no failure under any of them.
-///
-/// ```
-/// use pipewright::{Cmd, StatusPolicy, cmd};
-/// let pipeline = Cmd::sh("exit 3") | cmd!("cat");
-/// assert_eq!(pipeline.run().unwrap_err().stage(), Some(0));
-/// assert!(pipeline.status_policy(StatusPolicy::Last).run()?.status.success());
-/// # Ok::<(), pipewright::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum StatusPolicy {
-    /// Any stage that failed, the rightmost first; a stage that died of SIGPIPE because the next one had enough did not fail.
-    #[default]
-    Pipefail,
-    /// The last stage alone.
-    Last,
-    /// Any stage, a death of SIGPIPE included.
-    Strict,
-}
 
 /// The settings of a whole run.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@ use crate::spec::{self, Closure, ClosureBody, Settings, shell_line};
 /// memory; towards a process it is one of the kernel's. A closure that
 ///
 /// - returns, or stops reading, ends the stage before it as a process would: by a broken pipe;
-/// - returns an error fails the run with [`Callback`](crate::ErrorKind::Callback), its error as the source; the next stage gets the
+/// - returns an error fails the run with [`Closure`](crate::ErrorKind::Closure), its error as the source; the next stage gets the
 ///   end of its input, or that error where it is a closure, too. As a status it is exit code 1;
 /// - panics fails the run with [`Panic`](crate::ErrorKind::Panic) and the panic's text. As a status it is exit code 101;
 /// - returns the `BrokenPipe` that its output gave ended as a process that dies of SIGPIPE: no failure, where the next stage had enough;

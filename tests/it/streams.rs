@@ -1,8 +1,8 @@
 //! Where streams may come from and go to, and what readers of them see.
 
-mod into;
 mod buffer;
 mod inherit;
+mod into;
 mod limits;
 mod lines;
 mod one_shot;

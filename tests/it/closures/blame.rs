@@ -20,9 +20,9 @@ fn the_rightmost_failure_is_blamed_be_it_a_closures_or_a_processs() {
     isolated(|| {
         let three = || role("exit").arg("3");
         for (line, stage, kind) in [
-            (fails("a") | role("cat") | fails("b"), 2, ErrorKind::Callback),
+            (fails("a") | role("cat") | fails("b"), 2, ErrorKind::Closure),
             (fails("a") | three(), 1, ErrorKind::Status),
-            (three() | fails("a") | role("cat"), 1, ErrorKind::Callback),
+            (three() | fails("a") | role("cat"), 1, ErrorKind::Closure),
             (fails("a") | role("cat") | fails("b") | role("cat") | three(), 4, ErrorKind::Status),
         ] {
             let error = without_input(line.clone()).run().expect_err("it fails");
@@ -32,15 +32,14 @@ fn the_rightmost_failure_is_blamed_be_it_a_closures_or_a_processs() {
 }
 
 #[test]
-fn an_echo_is_blamed_only_where_its_cause_does_not_count() {
+fn an_echo_is_not_blamed() {
     isolated(|| {
         let error = (fails("root") | copy() | copy()).run().expect_err("it fails");
         assert_eq!(error.label(), Some("root"));
-        let error = (alone(fails("root")).unchecked() | copy()).run().expect_err("the echo counts");
-        assert_eq!((error.label(), error.kind()), (Some("copy"), ErrorKind::Callback));
+        assert_eq!((error.label(), error.kind()), (Some("root"), ErrorKind::Closure));
         assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
         let last = (fails("root") | copy()).status_policy(StatusPolicy::Last);
-        assert_eq!(last.run().expect_err("the last failed").label(), Some("copy"));
+        assert_eq!(last.run().expect_err("a closure's error counts").label(), Some("root"));
         // An error that is caught is no echo: what comes of it later is the stage's own.
         let catches = Stage::from_fn(|input, _| {
             assert!(input.read(&mut [0]).is_err());
@@ -52,29 +51,32 @@ fn an_echo_is_blamed_only_where_its_cause_does_not_count() {
 }
 
 #[test]
-fn status_unchecked_and_the_policies_take_closures_as_processes() {
+fn unchecked_and_the_policies_leave_a_closures_error_alone() {
     isolated(|| {
         let bad = || fails("bad");
         let panics = || Stage::from_fn(|_, _| panic!("so it goes"));
-        let output = (alone(bad()) | role("cat")).unchecked().output().expect("unchecked");
-        assert_eq!(output.status.code(), Some(1), "the rightmost that failed");
+        // These are about exit statuses.
+        let error = (alone(bad()) | role("cat")).unchecked().output().expect_err("its error is no status");
+        assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("bad")));
+        let output = error.output().expect("it ran");
+        assert_eq!(output.status.code(), Some(1));
         let report = output.stages[0].error.as_ref().expect("it is told");
-        assert_eq!((report.kind(), report.label()), (ErrorKind::Callback, Some("bad")));
-        assert_eq!(alone(panics()).unchecked().status().expect("unchecked").code(), Some(101));
-        let output = alone(panics()).unchecked().output().expect("unchecked");
-        assert_eq!(output.stages[0].error.as_ref().map(|error| error.kind()), Some(ErrorKind::Panic));
+        assert_eq!((report.kind(), report.label()), (ErrorKind::Closure, Some("bad")));
+        let error = alone(panics()).unchecked().output().expect_err("a panic is no status");
+        assert_eq!(error.kind(), ErrorKind::Panic);
+        assert_eq!(error.output().expect("it ran").status.code(), Some(101));
 
         let first = || bad() | role("cat");
-        first().status_policy(StatusPolicy::Last).run().expect("only the last counts");
+        first().status_policy(StatusPolicy::Last).run().expect_err("its error is no status");
         first().status_policy(StatusPolicy::Strict).run().expect_err("all count");
         (role("exit").arg("3") | bad()).status_policy(StatusPolicy::Last).run().expect_err("the last failed");
 
         // What no status can say is an error of `status` and of `wait`, too.
-        assert_eq!(alone(bad()).status().expect_err("a closure's").kind(), ErrorKind::Callback);
+        assert_eq!(alone(bad()).status().expect_err("a closure's").kind(), ErrorKind::Closure);
         let job = first().spawn().expect("it starts");
-        assert_eq!(job.wait().expect_err("a closure's").kind(), ErrorKind::Callback);
+        assert_eq!(job.wait().expect_err("a closure's").kind(), ErrorKind::Closure);
         let job = first().unchecked().spawn().expect("it starts");
-        assert_eq!(job.wait().expect("unchecked").code(), Some(1));
+        assert_eq!(job.wait().expect_err("its error is no status").kind(), ErrorKind::Closure);
     });
 }
 
@@ -145,7 +147,7 @@ fn an_error_of_another_reason_after_a_broken_pipe_is_not_forgiven() {
         for next in [alone(head()), role("take").arg("1").into()] {
             let other = writes_until(|_| Err(Own(7).into()));
             let error = (other | next.clone()).run().expect_err("a reason of its own");
-            assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("writer")), "{error:?}");
+            assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("writer")), "{error:?}");
             let panics = writes_until(|error| panic!("cannot write: {error}"));
             let error = (panics | next).run().expect_err("a panic is a panic");
             assert_eq!(error.kind(), ErrorKind::Panic, "{error:?}");
@@ -159,7 +161,7 @@ fn a_broken_pipe_of_something_else_is_not_forgiven() {
         let other = Stage::from_fn(|_, _| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
         for line in [alone(other.clone()), other.clone() | role("cat"), role("cat") | other | copy()] {
             let error = without_input(line).run().expect_err("its output is not broken");
-            assert_eq!(error.kind(), ErrorKind::Callback, "{error:?}");
+            assert_eq!(error.kind(), ErrorKind::Closure, "{error:?}");
         }
     });
 }

@@ -27,7 +27,7 @@ fn tells(error: &Error, stage: usize, label: &str) {
         assert_eq!(error.kind(), ErrorKind::Panic, "{error:?}");
         assert!(text.contains("panicked: the caller's own panic, number 7"), "{text}");
     } else {
-        assert_eq!(error.kind(), ErrorKind::Callback, "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Closure, "{error:?}");
         let source = error.source().expect("the closure's");
         assert_eq!(source.downcast_ref(), Some(&Own(7)), "{error:?}");
         assert!(text.ends_with("failed: the caller's own, number 7"), "{text}");

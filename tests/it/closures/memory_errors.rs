@@ -123,7 +123,7 @@ fn an_error_goes_on_through_closures_that_pass_it_on_and_the_first_is_blamed() {
         let notes = Notes::default();
         let bad = Stage::from_fn(|_, _| Err(Own(7).into())).label("root");
         let error = (bad | copy() | copy() | noting(&notes)).output().expect_err("it fails");
-        assert_eq!((error.kind(), error.stage(), error.label()), (ErrorKind::Callback, Some(0), Some("root")));
+        assert_eq!((error.kind(), error.stage(), error.label()), (ErrorKind::Closure, Some(0), Some("root")));
         let notes = notes.take();
         assert!(notes[0].contains("the caller's own, number 7"), "{notes:?}");
         let stages = &error.output().expect("it ran").stages;

@@ -56,7 +56,7 @@ fn a_line_that_is_not_utf8_fails_the_stage_after_the_lines_before() {
         for stage in [Stage::map_lines(|line| line.to_owned()), Stage::filter_lines(|_| true)] {
             for input in [&b"good\nb\xff\nmore\n"[..], b"good\ntail \xe2\x82"] {
                 let error = alone(stage.clone()).stdin(Redirect::bytes(input)).output().expect_err("bytes");
-                assert_eq!((error.kind(), error.stage()), (ErrorKind::Callback, Some(0)), "{error:?}");
+                assert_eq!((error.kind(), error.stage()), (ErrorKind::Closure, Some(0)), "{error:?}");
                 assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::InvalidData));
                 assert!(error.to_string().contains("not UTF-8"), "{error}");
                 assert_eq!(error.output().expect("it ran").stdout, "good\n");
@@ -80,7 +80,7 @@ fn a_tap_sees_every_byte_once_and_its_error_is_the_stages() {
         assert_eq!(sheet.bytes().len(), 500_000);
         let tap = Stage::tap(|_| -> Result<(), Own> { Err(Own(7)) });
         let error = (role("yes") | tap | role("cat")).output().expect_err("the callback fails");
-        assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("tap")), "{error:?}");
+        assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("tap")), "{error:?}");
         assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
         assert_eq!(error.output().expect("it ran").stdout, "");
     });
@@ -220,7 +220,7 @@ fn a_tees_writer_that_fails_is_the_stages_error_and_ends_the_stage_before() {
         for kind in [io::ErrorKind::Other, io::ErrorKind::BrokenPipe] {
             let line = role("yes") | Stage::tee_to(Broken(kind)) | role("cat");
             let error = line.output().expect_err("the writer fails");
-            assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("tee_to")), "{error:?}");
+            assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("tee_to")), "{error:?}");
             assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
         }
         // Nor is it when the next stage had enough long before.
@@ -236,7 +236,7 @@ fn a_tees_writer_that_fails_is_the_stages_error_and_ends_the_stage_before() {
         }
         let line = role("blocks").arg("3000000") | Stage::tee_to(BreaksLate(0)) | Stage::from_fn(|_, _| Ok(()));
         let error = line.output().expect_err("the copy is not whole");
-        assert_eq!((error.kind(), error.label()), (ErrorKind::Callback, Some("tee_to")), "{error:?}");
+        assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("tee_to")), "{error:?}");
         let error = (role("echo") | Stage::tee_to(Unflushed)).output().expect_err("the flush fails");
         assert_eq!(error.label(), Some("tee_to"));
     });

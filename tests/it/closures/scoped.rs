@@ -77,7 +77,7 @@ fn a_scoped_closure_that_fails_or_panics_is_the_runs_error() {
                 verb(s.label("bad").pipe(role("cat")))
             });
             let error = error.expect_err(name);
-            assert_eq!((error.kind(), error.label(), error.stage()), (ErrorKind::Callback, Some("bad"), Some(1)));
+            assert_eq!((error.kind(), error.label(), error.stage()), (ErrorKind::Closure, Some("bad"), Some(1)));
             let error = role("yes").scoped(|s| {
                 verb(s.pipe_fn(move |_, _| {
                     let _guard = &second;

@@ -128,18 +128,18 @@ fn pipeline(random: &mut Random) -> Pipeline {
 fn is_plausible(error: &Error, ends: Option<ErrorKind>) {
     use ErrorKind::*;
     let kind = error.kind();
-    assert!(matches!(kind, Status | Callback | Panic) || Some(kind) == ends, "{error:?}");
-    let Some(output) = error.output() else { return assert_ne!(kind, Callback, "{error:?}") };
+    assert!(matches!(kind, Status | Closure | Panic) || Some(kind) == ends, "{error:?}");
+    let Some(output) = error.output() else { return assert_ne!(kind, Closure, "{error:?}") };
     for report in &output.stages {
         // Nobody here sits outside of reads and writes: nobody may be left behind.
         assert!(!report.status.is_unknown(), "{error:?}");
         if let Some(own) = &report.error {
             let code = report.status.code();
-            assert!(matches!((own.kind(), code), (Callback, Some(1)) | (Panic, Some(101))), "{error:?}");
+            assert!(matches!((own.kind(), code), (Closure, Some(1)) | (Panic, Some(101))), "{error:?}");
         }
     }
     match (kind, error.stage()) {
-        (Callback | Panic, Some(stage)) => assert!(output.stages[stage].error.is_some(), "{error:?}"),
+        (Closure | Panic, Some(stage)) => assert!(output.stages[stage].error.is_some(), "{error:?}"),
         (Status, Some(stage)) => assert!(output.stages[stage].error.is_none(), "{error:?}"),
         _ => {}
     }

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["fd", "pipe"],
     &["spawn", "process"],
     &["pump"],
-    &["spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
+    &["outcome", "spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
     &["forward", "testing"],
 ];
 

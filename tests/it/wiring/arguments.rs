@@ -111,7 +111,7 @@ fn closures_may_be_their_stages() {
         assert_eq!(tee.stdout(Redirect::null()).read().expect("it runs"), "0 x\n1 y");
         let fails = Stage::from_fn(|_, _| Err("no idea")?);
         let error = paths().arg_reader(fails).output().expect_err("it fails");
-        assert_eq!((error.kind(), error.stage()), (ErrorKind::Callback, Some(1)));
+        assert_eq!((error.kind(), error.stage()), (ErrorKind::Closure, Some(1)));
     });
 }
 
