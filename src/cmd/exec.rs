@@ -1,7 +1,7 @@
 //! Replacing this process.
 
 use super::Cmd;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Secrets};
 use crate::job::start::exec;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
@@ -27,7 +27,7 @@ impl Cmd {
         let pipeline = Pipeline::from(self.clone());
         let plan = match lower(&pipeline, Verb::Exec) {
             Ok(plan) => plan,
-            Err(error) => return error.running(pipeline.to_string(), Vec::new(), Vec::new()),
+            Err(error) => return error.running(pipeline.to_string(), Secrets::default(), Vec::new()),
         };
         let error = if let Some(setting) = self.settings.names().first() {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");

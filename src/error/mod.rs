@@ -1,11 +1,12 @@
 //! The one error type of the library.
 
 mod kind;
-pub(crate) mod render;
+mod redact;
+mod render;
 
 use std::error::Error as StdError;
 use std::ffi::{OsStr, OsString};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
 use crate::failure::Step;
@@ -14,12 +15,17 @@ use crate::pipeline::StageSpec;
 use crate::status::Status;
 
 pub use kind::ErrorKind;
+use redact::Redacted;
+pub(crate) use redact::Secrets;
 
 /// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
 ///
 /// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last of the captured stderr, and so does `{:?}`,
-/// because that is what a `main` that returns it prints. No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value
-/// of the environment that the builder set. The fields are for programs:
+/// because that is what a `main` that returns it prints. The fields are for programs.
+///
+/// No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value of the environment that the builder set, nor a piece of one that a
+/// limit, a deadline or a kill has cut. That includes the chain of sources: where an error of the caller's own code shows a secret,
+/// [`source`](StdError::source) gives a stand-in with its redacted text, and [`raw_source`](Error::raw_source) the error itself.
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind};
@@ -48,13 +54,24 @@ struct Inner {
     status: Option<Status>,
     output: Option<Output>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// `what` leaves nothing for the source's words to add: they stand in the full text alone.
-    says_all: bool,
+    words: Words,
     /// The command line as it may be shown.
     command: Option<String>,
-    /// Texts that must not be seen in a rendered tail.
-    secrets: Vec<Vec<u8>>,
+    secrets: Secrets,
+    /// What stands for the source, once it was asked for.
+    redacted: OnceLock<Option<Arc<Redacted>>>,
     notes: Vec<String>,
+}
+
+/// Whose the words of a source or a panic are, and where they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// The system's, which hold no secret, behind what happened.
+    Systems,
+    /// The system's, to which `what` leaves nothing to add: they stand in the full text alone.
+    InWhat,
+    /// The caller's, which may hold anything. `cut`: they may be about a line whose end is missing.
+    Callers { cut: bool },
 }
 
 /// A stage, as errors name it.
@@ -83,9 +100,10 @@ impl Error {
             status: None,
             output: None,
             source: None,
-            says_all: false,
+            words: Words::Systems,
             command: None,
-            secrets: Vec::new(),
+            secrets: Secrets::default(),
+            redacted: OnceLock::new(),
             notes: Vec::new(),
         }))
     }
@@ -111,8 +129,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn says_all(mut self) -> Self {
-        self.inner().says_all = true;
+    pub(crate) fn words(mut self, words: Words) -> Self {
+        self.inner().words = words;
         self
     }
 
@@ -127,7 +145,7 @@ impl Error {
     }
 
     /// The command line to show, what must not be seen in captured text, and what a reader should know besides.
-    pub(crate) fn running(mut self, command: String, secrets: Vec<Vec<u8>>, notes: Vec<String>) -> Self {
+    pub(crate) fn running(mut self, command: String, secrets: Secrets, notes: Vec<String>) -> Self {
         self.inner().notes = notes;
         self.inner().command = Some(command);
         self.inner().secrets = secrets;
@@ -226,7 +244,7 @@ impl Error {
     /// ```
     pub fn stderr_tail(&self) -> Option<String> {
         let stderr = self.0.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
-        Some(render::stderr_tail(stderr, &self.0.secrets).0)
+        Some(render::stderr_tail(stderr).0)
     }
 
     /// As [`output`](Error::output), by value: a copy where clones of the error live.
@@ -239,14 +257,27 @@ impl Error {
         Arc::unwrap_or_clone(self.0).output
     }
 
-    /// What the system said, if it came to that.
+    /// What the caller's code or the system gave as the reason, as it was given. Its own texts may show a secret, where
+    /// [`source`](StdError::source) gives a stand-in: this one is for a program to downcast, not to print.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let bad = Redirect::each_line(|line: &[u8]| String::from_utf8(line.to_vec()).map(drop));
+    /// let error = cmd!("printf", r"a\377").stdout(bad).run().unwrap_err();
+    /// assert!(error.raw_source().unwrap().is::<std::string::FromUtf8Error>());
+    /// ```
+    pub fn raw_source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
+    /// What the system said, if it came to that; also an `io::Error` of the caller's own reader or writer, unless it shows a secret.
     ///
     /// ```
     /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
     /// assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
     /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.source.as_deref().and_then(|source| source.downcast_ref())
+        self.source().and_then(|source| source.downcast_ref())
     }
 
     /// The errno of errno(3), if the system gave one.
@@ -286,14 +317,18 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        let source = self.0.source.as_deref()?;
+        let Words::Callers { cut } = self.0.words else { return Some(source) };
+        let redacted = self.0.redacted.get_or_init(|| Redacted::of(source, &self.0.secrets, cut).map(Arc::new));
+        Some(redacted.as_deref().map_or(source, |redacted| redacted))
     }
 }
 
 /// For callers that live in `io::Result`: the system's own kind where there is one, this error as the inner one.
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
-        let kind = match (error.kind(), error.io_error()) {
+        let source = error.raw_source().and_then(|source| source.downcast_ref::<io::Error>());
+        let kind = match (error.kind(), source) {
             (ErrorKind::Timeout, _) => io::ErrorKind::TimedOut,
             (ErrorKind::ProgramNotFound, _) => io::ErrorKind::NotFound,
             (ErrorKind::InvalidInput | ErrorKind::Conflict, _) => io::ErrorKind::InvalidInput,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::cmd::settings::StatusPolicy;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Words};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::pipeline::StageSpec;
 use crate::plan::{Place, Plan, Verb, Wire};
@@ -52,12 +52,16 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             error: None,
         });
     }
+    // What was written is then all that was to be: nothing was cut in the middle of a secret. A process that a signal ends may have
+    // been in the middle of a write.
+    let by_itself = |stage: &StageReport| stage.status.code().is_some();
+    let whole = cut.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
     let mut echoes = Vec::new();
     for (index, error) in errors {
         if matches!(error, FunctionError::Failed { echo: true, .. }) {
             echoes.push(index);
         }
-        output.stages[index].error = Some(closure_failed(plan, index, error));
+        output.stages[index].error = Some(closure_failed(plan, index, error, !whole));
     }
     if let Some(cut) = cut {
         for (index, stage) in output.stages.iter_mut().enumerate() {
@@ -68,6 +72,9 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         }
     }
     let unread = collect(plan, flows, &mut output);
+    let secrets = plan.secrets();
+    let fds = output.fds.iter_mut().map(|fd| &mut fd.bytes);
+    [&mut output.stdout, &mut output.stderr].into_iter().chain(fds).for_each(|bytes| bytes.conceal(&secrets, whole));
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
         // Nobody to write anything, all of it captured.
         output.stdout = Captured::from_bytes(Vec::new());
@@ -130,7 +137,7 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
 }
 
 /// What a closure's end is to whoever looks at its stage.
-fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
+fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Error {
     let error = match error {
         FunctionError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
@@ -138,7 +145,7 @@ fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
         }
         FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
-    plan.tell(error.at(plan.stage_name(index)))
+    plan.tell(error.words(Words::Callers { cut }).at(plan.stage_name(index)))
 }
 
 impl Over {
@@ -193,19 +200,26 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     unread
 }
 
+/// The caller's code may have failed at a line that had no end: the child was killed in its middle.
+const CALLERS: Words = Words::Callers { cut: true };
+
 fn failed(plan: &Plan, failure: FlowFailure) -> Error {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
         FlowError::Io(error) => {
             let doing = if stream.is_input() { "fed" } else { "passed on" };
-            Error::new(ErrorKind::Io, format!("was cut off: its {stream} could not be {doing}")).because(error)
+            // One without a number is of the caller's reader or writer.
+            let words = if error.raw_os_error().is_some() { Words::Systems } else { CALLERS };
+            let what = format!("was cut off: its {stream} could not be {doing}");
+            Error::new(ErrorKind::Io, what).because(error).words(words)
         }
         FlowError::Callback(source) => {
-            Error::new(ErrorKind::Callback, format!("was cut off: the callback for its {stream} failed"))
-                .because(source)
+            let what = format!("was cut off: the callback for its {stream} failed");
+            Error::new(ErrorKind::Callback, what).because(source).words(CALLERS)
         }
         FlowError::Panic(text) => {
-            Error::new(ErrorKind::Panic, format!("was cut off: the code for its {stream} panicked: {text}"))
+            let what = format!("was cut off: the code for its {stream} panicked: {text}");
+            Error::new(ErrorKind::Panic, what).words(CALLERS)
         }
         FlowError::Limit(limit) => {
             Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Words};
 use crate::output::Output;
 use crate::process::Process;
 use crate::process::contain::{self, Container};
@@ -382,7 +382,7 @@ fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>
     driven.unwrap_or_else(|panic| {
         hub.iter().for_each(|hub| hub.close());
         let what = format!("the run's driver panicked: {}", panic_text(&*panic));
-        Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
+        Turn::Over(Err(Error::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })))
     })
 }
 

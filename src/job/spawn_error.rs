@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Words};
 use crate::failure::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 
@@ -52,6 +52,6 @@ pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
     }
     let what = if cause == Cause::System { String::new() } else { cause.to_string() };
     let error = Error::new(kind, what).step_failed(failure.step);
-    let error = if cause.says_all() { error.says_all() } else { error };
+    let error = if cause.says_all() { error.words(Words::InWhat) } else { error };
     if failure.errno == 0 { error } else { error.because(failure.io_error()) }
 }

@@ -7,7 +7,7 @@ use super::run::run_to_end;
 use super::start::{Scope, Wants};
 use super::{Job, outcome::Ended};
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Secrets};
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
@@ -17,7 +17,9 @@ use crate::status::Status;
 
 /// A plan, or an error that says of which command.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
-    lower(pipeline, verb).map(Arc::new).map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
+    lower(pipeline, verb)
+        .map(Arc::new)
+        .map_err(|error| error.running(pipeline.to_string(), Secrets::default(), Vec::new()))
 }
 
 /// Runs to the end on this thread.
@@ -54,16 +56,15 @@ pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<
 
 pub(super) fn read(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<String, Error> {
     let mut output = checked(plan, wants, None)?;
-    match String::from_utf8(std::mem::take(&mut output.stdout).into_vec()) {
+    match std::mem::take(&mut output.stdout).into_text() {
         Ok(mut text) => {
             if text.ends_with('\n') {
                 text.pop();
             }
             Ok(text)
         }
-        Err(error) => {
-            let cause = error.utf8_error();
-            output.stdout = crate::pump::Captured::from_bytes(error.into_bytes());
+        Err((stdout, cause)) => {
+            output.stdout = stdout;
             let what = "the captured stdout is not UTF-8; `read_bytes` gives it as it is";
             Err(plan.tell(Error::new(ErrorKind::NotUtf8, what).because(cause).with_output(output)))
         }

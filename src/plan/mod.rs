@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::cmd::Spec;
 use crate::cmd::settings::Settings;
-use crate::error::{Error, StageName};
+use crate::error::{Error, Secrets, StageName};
 use crate::one_shot::OneShot;
 use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
@@ -162,7 +162,7 @@ impl Plan {
     }
 
     /// Texts that nothing rendered may hold.
-    pub(crate) fn secrets(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn secrets(&self) -> Secrets {
         use std::os::unix::ffi::OsStrExt;
         self.commands().flat_map(|(_, spec)| spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
     }
