@@ -1,7 +1,7 @@
 //! Replacing this process.
 
 use super::Cmd;
-use crate::error::{Error, ErrorKind, Secrets};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::job::start::exec;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
@@ -27,17 +27,17 @@ impl Cmd {
         let pipeline = Pipeline::from(self.clone());
         let plan = match lower(&pipeline, Verb::Exec) {
             Ok(plan) => plan,
-            Err(error) => return error.running(pipeline.to_string(), Secrets::default(), Vec::new()),
+            Err(fault) => return fault.told_of(&pipeline),
         };
-        let error = if let Some(setting) = self.settings.names().first() {
+        let fault = if let Some(setting) = self.settings.names().first() {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
-            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+            Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         } else if plan.pipes.is_empty() {
             exec(&plan)
         } else {
             let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
-            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+            Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         };
-        plan.tell(error)
+        fault.told_by(&plan)
     }
 }

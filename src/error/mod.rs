@@ -1,5 +1,6 @@
 //! The one error type of the library.
 
+mod fault;
 mod kind;
 mod redact;
 mod render;
@@ -14,6 +15,8 @@ use crate::output::Output;
 use crate::pipeline::StageSpec;
 use crate::status::Status;
 
+use fault::Facts;
+pub(crate) use fault::{Fault, Words};
 pub use kind::ErrorKind;
 use redact::Redacted;
 pub(crate) use redact::Secrets;
@@ -44,34 +47,16 @@ pub(crate) use redact::Secrets;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+/// A fault, with what its texts show beside, and what they must not.
 #[derive(Clone)]
 struct Inner {
-    kind: ErrorKind,
-    /// What happened, as it follows the stage's name: "exited with code 3"; or why the stage could not be started.
-    what: String,
-    stage: Option<StageName>,
-    step: Option<Step>,
-    status: Option<Status>,
-    output: Option<Output>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-    words: Words,
+    facts: Arc<Facts>,
     /// The command line as it may be shown.
     command: Option<String>,
     secrets: Secrets,
     /// What stands for the source, once it was asked for.
     redacted: OnceLock<Option<Arc<Redacted>>>,
     notes: Vec<String>,
-}
-
-/// Whose the words of a source or a panic are, and where they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Words {
-    /// The system's, which hold no secret, behind what happened.
-    Systems,
-    /// The system's, to which `what` leaves nothing to add: they stand in the full text alone.
-    InWhat,
-    /// The caller's, which may hold anything. `cut`: they may be about a line whose end is missing.
-    Callers { cut: bool },
 }
 
 /// A stage, as errors name it.
@@ -91,75 +76,12 @@ impl StageName {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Error(Arc::new(Inner {
-            kind,
-            what: what.into(),
-            stage: None,
-            step: None,
-            status: None,
-            output: None,
-            source: None,
-            words: Words::Systems,
-            command: None,
-            secrets: Secrets::default(),
-            redacted: OnceLock::new(),
-            notes: Vec::new(),
-        }))
-    }
-
-    pub(crate) fn at(mut self, stage: StageName) -> Self {
-        self.inner().stage = Some(stage);
-        self
-    }
-
-    pub(crate) fn step_failed(mut self, step: Step) -> Self {
-        self.inner().step = Some(step);
-        self
-    }
-
-    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.inner().source = Some(Arc::from(source.into()));
-        self
-    }
-
-    /// As `because`, of a source that others have, too.
-    pub(crate) fn because_of(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
-        self.inner().source = Some(source);
-        self
-    }
-
-    pub(crate) fn words(mut self, words: Words) -> Self {
-        self.inner().words = words;
-        self
-    }
-
-    pub(crate) fn with_status(mut self, status: Status) -> Self {
-        self.inner().status = Some(status);
-        self
-    }
-
-    pub(crate) fn with_output(mut self, output: Output) -> Self {
-        self.inner().output = Some(output);
-        self
-    }
-
-    /// The command line to show, what must not be seen in captured text, and what a reader should know besides.
-    pub(crate) fn running(mut self, command: String, secrets: Secrets, notes: Vec<String>) -> Self {
-        self.inner().notes = notes;
-        self.inner().command = Some(command);
-        self.inner().secrets = secrets;
-        self
-    }
-
-    /// To be added to while it is being made.
-    fn inner(&mut self) -> &mut Inner {
-        Arc::make_mut(&mut self.0)
-    }
-
     /// Takes the captured stdout out, for a caller who brought the buffer; `None` when it was not captured.
     pub(crate) fn take_stdout(&mut self) -> Option<Vec<u8>> {
-        let output = self.inner().output.as_mut().filter(|output| output.stdout.is_captured())?;
+        let output = Arc::make_mut(&mut Arc::make_mut(&mut self.0).facts)
+            .output
+            .as_mut()
+            .filter(|output| output.stdout.is_captured())?;
         Some(std::mem::take(&mut output.stdout).into_vec())
     }
 
@@ -170,7 +92,7 @@ impl Error {
     /// assert_eq!(error.kind(), pipewright::ErrorKind::Status);
     /// ```
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.facts.kind
     }
 
     /// The stage it happened to, counted from 0 as in [`Output::stages`]; `None` when it concerns the run as a whole.
@@ -181,7 +103,7 @@ impl Error {
     /// assert_eq!(error.stage(), Some(1));
     /// ```
     pub fn stage(&self) -> Option<usize> {
-        self.0.stage.as_ref().map(|stage| stage.index)
+        self.0.facts.stage.as_ref().map(|stage| stage.index)
     }
 
     /// The stage's label, or its program's name where none was set.
@@ -191,7 +113,7 @@ impl Error {
     /// assert_eq!(error.label(), Some("check"));
     /// ```
     pub fn label(&self) -> Option<&str> {
-        self.0.stage.as_ref().map(|stage| stage.label.as_str())
+        self.0.facts.stage.as_ref().map(|stage| stage.label.as_str())
     }
 
     /// The stage's program, as it was given; `None` for a closure.
@@ -201,7 +123,7 @@ impl Error {
     /// assert_eq!(error.program().unwrap(), "false");
     /// ```
     pub fn program(&self) -> Option<&OsStr> {
-        self.0.stage.as_ref().and_then(|stage| stage.program.as_deref())
+        self.0.facts.stage.as_ref().and_then(|stage| stage.program.as_deref())
     }
 
     /// The step that failed, when a process could not be started.
@@ -211,7 +133,7 @@ impl Error {
     /// assert_eq!(error.step(), Some(pipewright::Step::Chdir));
     /// ```
     pub fn step(&self) -> Option<Step> {
-        self.0.step
+        self.0.facts.step
     }
 
     /// The status that was an error.
@@ -221,7 +143,7 @@ impl Error {
     /// assert_eq!(error.status().unwrap().code(), Some(3));
     /// ```
     pub fn status(&self) -> Option<Status> {
-        self.0.status
+        self.0.facts.status
     }
 
     /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
@@ -231,7 +153,7 @@ impl Error {
     /// assert_eq!(error.output().unwrap().stdout, "half\n");
     /// ```
     pub fn output(&self) -> Option<&Output> {
-        self.0.output.as_ref()
+        self.0.facts.output.as_ref()
     }
 
     /// The last lines of the captured stderr as the long text shows them: at most twenty, without secrets, with control
@@ -243,7 +165,7 @@ impl Error {
     /// assert_eq!(error.stderr_tail().as_deref(), Some("oops"));
     /// ```
     pub fn stderr_tail(&self) -> Option<String> {
-        let stderr = self.0.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
+        let stderr = self.0.facts.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
         Some(render::stderr_tail(stderr).0)
     }
 
@@ -254,7 +176,7 @@ impl Error {
     /// assert_eq!(error.into_output().unwrap().stdout.into_vec(), b"half\n");
     /// ```
     pub fn into_output(self) -> Option<Output> {
-        Arc::unwrap_or_clone(self.0).output
+        Arc::unwrap_or_clone(Arc::unwrap_or_clone(self.0).facts).output
     }
 
     /// What the caller's code or the system gave as the reason, as it was given. Its own texts may show a secret, where
@@ -267,7 +189,7 @@ impl Error {
     /// assert!(error.raw_source().unwrap().is::<std::string::FromUtf8Error>());
     /// ```
     pub fn raw_source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
-        self.0.source.as_deref()
+        self.0.facts.source.as_deref()
     }
 
     /// What the system said, if it came to that; also an `io::Error` of the caller's own reader or writer, unless it shows a secret.
@@ -317,8 +239,8 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = self.0.source.as_deref()?;
-        let Words::Callers { cut } = self.0.words else { return Some(source) };
+        let source = self.0.facts.source.as_deref()?;
+        let Words::Callers { cut } = self.0.facts.words else { return Some(source) };
         let redacted = self.0.redacted.get_or_init(|| Redacted::of(source, &self.0.secrets, cut).map(Arc::new));
         Some(redacted.as_deref().map_or(source, |redacted| redacted))
     }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{ErrorKind, Inner, StageName, Words};
+use super::{ErrorKind, Facts, Inner, StageName, Words};
 use crate::cmd::quote::escape_text;
 use crate::failure::Step;
 use crate::pump::Captured;
@@ -41,8 +41,8 @@ impl fmt::Display for StageName {
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let happened = self.0.happened();
-        let text = match &self.0.stage {
-            Some(stage) if self.0.kind.prevents_start() => {
+        let text = match &self.0.facts.stage {
+            Some(stage) if self.0.facts.kind.prevents_start() => {
                 let step = self.0.telling_step().map(|step| step.to_string());
                 let parts = [format!("cannot start {stage}")].into_iter().chain(step);
                 parts.chain(happened).collect::<Vec<_>>().join(": ")
@@ -57,7 +57,8 @@ impl fmt::Display for Short<'_> {
 impl Inner {
     /// What happened, and what it came from.
     fn happened(&self) -> Vec<String> {
-        let Inner { kind, what, source, words, secrets, .. } = self;
+        let Inner { facts, secrets, .. } = self;
+        let Facts { kind, what, source, words, .. } = &**facts;
         let what = match words {
             // A panic's text.
             Words::Callers { cut } if *kind == ErrorKind::Panic => secrets.redact_callers(what, *cut),
@@ -75,13 +76,14 @@ impl Inner {
 
     /// The step, where the short text has no better words for what failed.
     fn telling_step(&self) -> Option<Step> {
-        self.step.filter(|_| self.kind == ErrorKind::Spawn)
+        self.facts.step.filter(|_| self.facts.kind == ErrorKind::Spawn)
     }
 }
 
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { command, output, notes, step, source, words, .. } = self.0;
+        let Inner { facts, command, notes, .. } = self.0;
+        let Facts { output, step, source, words, .. } = &**facts;
         Short(self.0).fmt(f)?;
         if let (Some(step), None) = (step, self.0.telling_step()) {
             write!(f, "\n  failed at: {step}")?;

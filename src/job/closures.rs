@@ -10,7 +10,7 @@ use super::files::{Files, own_stream};
 use super::flows::Ends;
 use super::spawn_error::setup_error;
 use super::start::Scope;
-use crate::error::Error;
+use crate::error::Fault;
 use crate::failure::Step;
 use crate::pipe::{self, MemReader};
 use crate::pipeline::StageSpec;
@@ -106,7 +106,7 @@ impl Closures {
     }
 
     /// Starts the threads. The first that cannot be is the run's error.
-    pub(super) fn start(self, plan: &Plan, mut scope: Option<Scope<'_>>) -> Result<(), Error> {
+    pub(super) fn start(self, plan: &Plan, mut scope: Option<Scope<'_>>) -> Result<(), Fault> {
         for (index, task) in self.tasks {
             let StageSpec::Function(function) = &plan.stages[index].stage else { continue };
             let started = match (&function.work, scope.as_mut()) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lower::place;
 use super::{Mode, PipePlan, Place, Wire};
 use crate::cmd::{Opens, Spec};
-use crate::error::{Error, ErrorKind, StageName};
+use crate::error::{ErrorKind, Fault, StageName};
 use crate::pipeline::{Link, Misplaced, Pipeline, StageSpec};
 use crate::stdio::Stream;
 
@@ -53,7 +53,7 @@ pub(super) struct Chains {
 
 impl Chains {
     /// Adds a pipeline, and what is in its arguments behind it.
-    pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Error> {
+    pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Fault> {
         let start = self.stages.len();
         let inner = start > 0 || first != Input::Run;
         let setting = pipeline.settings.names().first().copied().filter(|_| inner);
@@ -69,7 +69,7 @@ impl Chains {
                 )
             };
             let count = start + pipeline.stages.len();
-            let error = Error::new(ErrorKind::Conflict, what);
+            let error = Fault::new(ErrorKind::Conflict, what);
             return Err(match pipeline.stages.get(stage) {
                 Some(spec) => error.at(StageName::of(spec, start + stage, count)),
                 None => error,
@@ -105,7 +105,7 @@ impl Chains {
         self.pipes.len() - 1
     }
 
-    fn wire(&mut self, number: i32, opens: &Opens) -> Result<Wire, Error> {
+    fn wire(&mut self, number: i32, opens: &Opens) -> Result<Wire, Fault> {
         let pipe = self.pipes.len();
         Ok(match opens {
             Opens::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::cmd::Spec;
 use crate::cmd::settings::Settings;
-use crate::error::{Error, Secrets, StageName};
+use crate::error::{Secrets, StageName};
 use crate::one_shot::OneShot;
 use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
@@ -134,11 +134,9 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// Adds to an error what was run, and what must not be shown of it.
-    pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = self.line();
-        let notes = self.stages.iter().flat_map(show::notes).collect();
-        error.running(line, self.secrets(), notes)
+    /// What a reader of an error should know besides.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.stages.iter().flat_map(show::notes).collect()
     }
 
     /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.

@@ -130,3 +130,16 @@ fn a_callback_that_gets_a_line_that_was_cut_does_not_tell_its_piece() {
         }
     });
 }
+
+#[test]
+fn an_observers_panic_does_not_tell_a_secret() {
+    isolated(|| {
+        let job = tells().stdout(Redirect::capture()).on_event(|event| {
+            if let pipewright::EventKind::Line { line, .. } = &event.kind {
+                panic!("{}", text(line));
+            }
+        });
+        let panicked = job.spawn().expect("it starts").output();
+        chain_shows_none(&panicked.expect_err("the observer panicked"));
+    });
+}
