@@ -10,7 +10,7 @@ use super::outcome;
 use super::run::Run;
 use super::spawn_error::setup_error;
 use super::start::{Drive, Wants};
-use crate::error::Error;
+use crate::error::Fault;
 use crate::failure::Step;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::pump::helper::Helper;
@@ -68,7 +68,7 @@ pub(super) fn build(
     files: &mut Files,
     drive: Drive,
     mut wants: Wants<'_>,
-) -> Result<(), Error> {
+) -> Result<(), Fault> {
     let plan = Arc::clone(&run.plan);
     let fixed = plan.settings.sizes.pipe_capacity.is_some();
     run.untaken.fixed = fixed;
@@ -142,7 +142,7 @@ fn feed(
     source: &Input,
     writer: OwnedFd,
     fixed: bool,
-) -> Result<io::Result<Flow>, Error> {
+) -> Result<io::Result<Flow>, Fault> {
     let reader = match source {
         Input::Bytes(bytes) => {
             let feed = Feed::new(writer, stream, number, Arc::clone(bytes));
@@ -167,7 +167,7 @@ struct Making<'a, 'b> {
 }
 
 impl Making<'_, '_> {
-    fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Error> {
+    fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Fault> {
         let sink = match plan {
             SinkPlan::Capture => Sink::Capture(self.capture()),
             SinkPlan::Lent => Sink::LentLines(LineSplitter::default()),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
@@ -63,11 +63,11 @@ impl Forwarded {
     ///
     /// # Errors
     /// This process is about to die.
-    pub(super) fn join(waker: Waker, grace: Duration) -> Result<Forwarded, Error> {
+    pub(super) fn join(waker: Waker, grace: Duration) -> Result<Forwarded, Fault> {
         let mut runs = runs();
         if let Some(signal) = runs.dying_of {
             let what = format!("the run was not started: this process ends, by {}", signal_name(signal));
-            return Err(Error::new(ErrorKind::Interrupted, what));
+            return Err(Fault::new(ErrorKind::Interrupted, what));
         }
         let id = runs.next;
         runs.next += 1;

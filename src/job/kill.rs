@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Job;
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::process::contain::{self, Container, Ended, Reach};
 use crate::process::tree::{self, Tree};
 use crate::pump::Cut;
@@ -184,10 +184,10 @@ impl Job {
         for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             if let Err(error) = process.send_signal(signal) {
                 let what = format!("refused the signal {signal}");
-                refused.get_or_insert(Error::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
+                refused.get_or_insert(Fault::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
             }
         }
-        refused.map_or(Ok(()), |error| Err(self.plan.tell(error)))
+        refused.map_or(Ok(()), |fault| Err(fault.told_by(&self.plan)))
     }
 
     /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
@@ -276,8 +276,8 @@ impl Job {
                 Ok(())
             };
             wait().map_err(|error| {
-                let error = Error::new(ErrorKind::Io, "cannot be waited for").because(error);
-                self.plan.tell(error.at(self.plan.stage_name(index)))
+                let fault = Fault::new(ErrorKind::Io, "cannot be waited for").because(error);
+                fault.at(self.plan.stage_name(index)).told_by(&self.plan)
             })?;
         }
         Ok(())

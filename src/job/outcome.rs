@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault, Words};
 use crate::outcome::{StageResult, judge};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::plan::{Place, Plan, Verb, Wire};
@@ -14,7 +14,7 @@ use crate::status::{Status, signal_name};
 use crate::stdio::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
-pub(crate) type Ended = Result<Box<Over>, Error>;
+pub(crate) type Ended = Result<Box<Over>, Fault>;
 
 /// What a run left, before anybody judged its statuses.
 #[derive(Debug, Clone)]
@@ -52,22 +52,33 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             error: None,
         });
     }
+    // What was written is then all that was to be: nothing was cut in the middle of a secret. A process that a signal ends may have
+    // been in the middle of a write.
+    let by_itself = |stage: &StageReport| stage.status.code().is_some();
+    let whole = cut.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
     let mut echoes = Vec::new();
+    let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
     for (index, error) in errors {
         if matches!(error, FunctionError::Failed { echo: true, .. }) {
             echoes.push(index);
         }
-        output.stages[index].error = Some(closure_failed(plan, index, error));
+        faults[index] = Some(closure_failed(plan, index, error, !whole));
     }
     if let Some(cut) = cut {
-        for (index, stage) in output.stages.iter_mut().enumerate() {
+        for (index, stage) in output.stages.iter().enumerate() {
             if stage.status.is_unknown() && plan.stages[index].stage.command().is_none() {
-                let error = Error::new(kind_of(cut), "did not return, and was left behind");
-                stage.error = Some(plan.tell(error.at(plan.stage_name(index))));
+                let fault = Fault::new(kind_of(cut), "did not return, and was left behind");
+                faults[index] = Some(fault.at(plan.stage_name(index)));
             }
         }
     }
+    for (stage, fault) in output.stages.iter_mut().zip(&faults) {
+        stage.error = fault.clone().map(|fault| fault.told_by(plan));
+    }
     let unread = collect(plan, flows, &mut output);
+    let secrets = plan.secrets();
+    let fds = output.fds.iter_mut().map(|fd| &mut fd.bytes);
+    [&mut output.stdout, &mut output.stderr].into_iter().chain(fds).for_each(|bytes| bytes.conceal(&secrets, whole));
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
         // Nobody to write anything, all of it captured.
         output.stdout = Captured::from_bytes(Vec::new());
@@ -92,16 +103,16 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
                             (a waitpid(-1) loop, or SIGCHLD set to be ignored)";
-                return Err(Error::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)).with_output(output));
+                return Err(Fault::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)).with_output(output));
             }
         }
     }
     // No status says why a closure failed.
-    if let Some(error) = verdict.culprit.and_then(|stage| output.stages[stage].error.clone()) {
+    if let Some(error) = verdict.culprit.and_then(|stage| faults[stage].take()) {
         return Err(error.with_output(output));
     }
     if let (None, Some(OnLeak::Fail), Some(leak)) = (verdict.culprit, plan.settings.on_leak, &output.leaked) {
-        let error = Error::new(ErrorKind::Leaked, left_behind(leak));
+        let error = Fault::new(ErrorKind::Leaked, left_behind(leak));
         let error = if plan.stages.len() == 1 { error.at(plan.stage_name(0)) } else { error };
         return Err(error.with_output(output));
     }
@@ -128,27 +139,27 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
 }
 
 /// What a closure's end is to whoever looks at its stage.
-fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
+fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Fault {
     let error = match error {
         FunctionError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
-            Error::new(ErrorKind::Closure, what).because_of(error)
+            Fault::new(ErrorKind::Closure, what).because_of(error)
         }
-        FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
+        FunctionError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
-    plan.tell(error.at(plan.stage_name(index)))
+    error.words(Words::Callers { cut }).at(plan.stage_name(index))
 }
 
 impl Over {
     /// The output, or the bad status as an error.
-    pub(crate) fn checked(self, plan: &Plan) -> Result<Output, Error> {
+    pub(crate) fn checked(self, plan: &Plan) -> Result<Output, Fault> {
         match self.culprit {
             None => Ok(self.output),
             Some(stage) => {
                 let status = self.output.stages[stage].status;
                 let was = if status.signal().is_some() { "was " } else { "" };
-                let error = Error::new(ErrorKind::Status, format!("{was}{status}")).at(plan.stage_name(stage));
-                Err(plan.tell(error.with_status(status).with_output(self.output)))
+                let error = Fault::new(ErrorKind::Status, format!("{was}{status}")).at(plan.stage_name(stage));
+                Err(error.with_status(status).with_output(self.output))
             }
         }
     }
@@ -191,22 +202,29 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     unread
 }
 
-fn failed(plan: &Plan, failure: FlowFailure) -> Error {
+/// The caller's code may have failed at a line that had no end: the child was killed in its middle.
+const CALLERS: Words = Words::Callers { cut: true };
+
+fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
         FlowError::Io(error) => {
             let doing = if stream.is_input() { "fed" } else { "passed on" };
-            Error::new(ErrorKind::Io, format!("was cut off: its {stream} could not be {doing}")).because(error)
+            // One without a number is of the caller's reader or writer.
+            let words = if error.raw_os_error().is_some() { Words::Systems } else { CALLERS };
+            let what = format!("was cut off: its {stream} could not be {doing}");
+            Fault::new(ErrorKind::Io, what).because(error).words(words)
         }
         FlowError::Callback(source) => {
-            Error::new(ErrorKind::Callback, format!("was cut off: the callback for its {stream} failed"))
-                .because(source)
+            let what = format!("was cut off: the callback for its {stream} failed");
+            Fault::new(ErrorKind::Callback, what).because(source).words(CALLERS)
         }
         FlowError::Panic(text) => {
-            Error::new(ErrorKind::Panic, format!("was cut off: the code for its {stream} panicked: {text}"))
+            let what = format!("was cut off: the code for its {stream} panicked: {text}");
+            Fault::new(ErrorKind::Panic, what).words(CALLERS)
         }
         FlowError::Limit(limit) => {
-            Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
+            Fault::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
     };
     // The stage whose stream it is; one that several write is everybody's.
@@ -235,7 +253,7 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Error {
+fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Fault {
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -274,20 +292,20 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
         rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
     }
     match count {
-        1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
-        count => Error::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
+        1 => Fault::new(kind, what + &rest).at(plan.stage_name(0)),
+        count => Fault::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
 }
 
 /// Of the one stage: the others had no part in it.
-fn stopped(plan: &Plan, stage: usize, signal: i32) -> Error {
+fn stopped(plan: &Plan, stage: usize, signal: i32) -> Fault {
     let does = if signal == libc::SIGTTIN { "reads" } else { "changes" };
     let help = match plan.settings.signals.foreground {
         true => "and this process is in the background itself",
         false => "`foreground(true)` hands it over",
     };
     let what = format!("was stopped by {}: it {does} the terminal from the background; {help}", signal_name(signal));
-    Error::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
+    Fault::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
 }
 
 /// What the policy judges a stage by.

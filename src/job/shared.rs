@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault, Words};
 use crate::output::Output;
 use crate::process::Process;
 use crate::process::contain::{self, Container};
@@ -214,7 +214,7 @@ impl Shared {
     ///
     /// What nobody took is let go of under the turn's lock, by whoever is to drive or to a driver that hears of it. A driver without
     /// a waker that has not done so only looks, and leaves at once: then the turn is ours.
-    pub(super) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Error>> {
+    pub(super) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Fault>> {
         let let_go = || match leftovers {
             LetGo => self.untaken().let_go(),
             Keep => Vec::new(),
@@ -281,7 +281,7 @@ impl Shared {
             Turn::Over(ended) => ended,
             // `wait` came back, so it is over.
             Turn::Idle(_) | Turn::Driven | Turn::Detached => {
-                Err(Error::new(ErrorKind::Io, "the run's result was taken before"))
+                Err(Fault::new(ErrorKind::Io, "the run's result was taken before"))
             }
         }
     }
@@ -372,7 +372,7 @@ fn drive(run: Box<Run>, until: Deadline) -> Turn {
 
 /// Does something to a run, and concludes it if that says that it is over. A panic in here is a callback's that nobody lent, or a bug:
 /// either way the waiters must not wait for ever.
-fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>) -> Turn {
+fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Fault>) -> Turn {
     let hub = run.hub.clone();
     let driven = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
         Ok(false) => Turn::Idle(run),
@@ -382,7 +382,7 @@ fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>
     driven.unwrap_or_else(|panic| {
         hub.iter().for_each(|hub| hub.close());
         let what = format!("the run's driver panicked: {}", panic_text(&*panic));
-        Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
+        Turn::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })))
     })
 }
 

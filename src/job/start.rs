@@ -21,7 +21,7 @@ use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use super::task::Task;
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::failure::{Failure, Step};
 use crate::fd::diverted::{self, Streams};
 use crate::fd::jobserver;
@@ -67,7 +67,7 @@ pub(crate) struct Wants<'a> {
 }
 
 /// Starts everything.
-pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Error> {
+pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Fault> {
     let timing = plan.settings.timing();
     jobserver::look_once();
     let images = images(&plan)?;
@@ -189,7 +189,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
 }
 
 /// What every program gets, by command, checked for all of them before anything is opened.
-fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
+fn images(plan: &Plan) -> Result<Vec<Image>, Fault> {
     let mut images = Vec::with_capacity(plan.stages.len());
     for (index, spec) in plan.commands() {
         let image = Image::new(ImageSpec {
@@ -205,7 +205,7 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
     Ok(images)
 }
 
-fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Error> {
+fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Fault> {
     if !plan.settings.signals.foreground {
         return Ok(None);
     }
@@ -233,35 +233,35 @@ struct Starting<'a> {
     drive: Drive,
 }
 
-fn check_cancelled(plan: &Plan) -> Result<(), Error> {
+fn check_cancelled(plan: &Plan) -> Result<(), Fault> {
     match plan.settings.cancel.get() {
         Some(cancel) if cancel.is_cancelled() => {
-            Err(Error::new(ErrorKind::Cancelled, "the run was cancelled before it started"))
+            Err(Fault::new(ErrorKind::Cancelled, "the run was cancelled before it started"))
         }
         _ => Ok(()),
     }
 }
 
 /// What ends the run's container with this process could not be started.
-fn sentinel_error(plan: &Plan, failure: &Failure) -> Error {
+fn sentinel_error(plan: &Plan, failure: &Failure) -> Fault {
     if timed_out(failure) && plan.settings.times.timeout.is_some() {
         return too_late(plan, 0);
     }
-    plan.tell(run_setup_error(Step::ParentDeath, failure.io_error()))
+    run_setup_error(Step::ParentDeath, failure.io_error())
 }
 
 fn timed_out(failure: &Failure) -> bool {
     failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT
 }
 
-fn too_late(plan: &Plan, stage: usize) -> Error {
+fn too_late(plan: &Plan, stage: usize) -> Fault {
     let timeout = plan.settings.times.timeout.unwrap_or_default();
     let what = format!("was not started: the timeout of {timeout:?} passed before");
-    Error::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
+    Fault::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
 }
 
 impl Starting<'_> {
-    fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>, files: &Files) -> Result<(), Error> {
+    fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>, files: &Files) -> Result<(), Fault> {
         if self.timing.deadline.passed() {
             return Err(too_late(self.plan, index));
         }
@@ -287,7 +287,7 @@ impl Starting<'_> {
         image: Image,
         files: &Files,
         began: Instant,
-    ) -> Result<Process, Error> {
+    ) -> Result<Process, Fault> {
         let mut attributes = spec.attributes.clone();
         let mut leads = self.container.is_some_and(|container| container.place(&mut attributes));
         let streams = diverted::streams();
@@ -324,7 +324,7 @@ impl Starting<'_> {
     }
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
-    fn make_pipes(&mut self, index: usize) -> Result<(), Error> {
+    fn make_pipes(&mut self, index: usize) -> Result<(), Fault> {
         for wire in &self.plan.stages[index].wires {
             let Place::Pipe(number) = &wire.place else { continue };
             if self.ends.is_made(*number) || matches!(self.plan.pipes[*number], PipePlan::Memory) {
@@ -354,7 +354,7 @@ impl Starting<'_> {
         if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
     }
 
-    fn fd_map(&self, index: usize, files: &Files, streams: &Streams) -> Result<ChildTable, Error> {
+    fn fd_map(&self, index: usize, files: &Files, streams: &Streams) -> Result<ChildTable, Fault> {
         let mut map = ChildTable::new();
         for wire in &self.plan.stages[index].wires {
             let number = wire.stream.number();
@@ -368,7 +368,7 @@ impl Starting<'_> {
             if entered.is_err() {
                 // Cannot be: every place was opened, and the plan has each number once.
                 let what = format!("its {} has no source", wire.stream);
-                return Err(Error::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
+                return Err(Fault::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
             }
         }
         Ok(map)
@@ -399,8 +399,8 @@ impl Run {
 }
 
 /// Becomes the one program of a plan without pipes; what kept it from it.
-pub(crate) fn exec(plan: &Plan) -> Error {
-    let prepare = || -> Result<(Prepared, Files, Streams), Error> {
+pub(crate) fn exec(plan: &Plan) -> Fault {
+    let prepare = || -> Result<(Prepared, Files, Streams), Fault> {
         let mut images = images(plan)?;
         check::check(plan)?;
         let files = Files::open(plan)?;
@@ -410,7 +410,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
             // A plan without pipes, which has each number once.
             let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);
         }
-        let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
+        let (_, spec) = plan.commands().next().ok_or_else(|| Fault::new(ErrorKind::InvalidInput, "no command"))?;
         Ok((
             Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.streams.inherit_fds, &[]),
             files,

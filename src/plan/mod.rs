@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Error, StageName};
+use crate::error::{Secrets, StageName};
 use crate::one_shot::OneShot;
 use crate::pump::LineCallback;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
@@ -132,11 +132,9 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// Adds to an error what was run, and what must not be shown of it.
-    pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = self.line();
-        let notes = self.stages.iter().flat_map(show::notes).collect();
-        error.running(line, self.secrets(), notes)
+    /// What a reader of an error should know besides.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.stages.iter().flat_map(show::notes).collect()
     }
 
     /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
@@ -161,7 +159,7 @@ impl Plan {
     }
 
     /// Texts that nothing rendered may hold.
-    pub(crate) fn secrets(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn secrets(&self) -> Secrets {
         use std::os::unix::ffi::OsStrExt;
         self.commands().flat_map(|(_, spec)| spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
     }
