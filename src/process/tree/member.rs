@@ -3,8 +3,9 @@
 use std::io;
 
 use super::Tree;
-use super::stat::Stat;
-use super::system::{System, has_ended, is_shortage};
+use super::system::System;
+use crate::procfs::stat::Stat;
+use crate::procfs::{has_ended, is_shortage};
 
 pub(super) struct Member<H> {
     pub(super) pid: i32,
