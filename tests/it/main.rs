@@ -13,6 +13,7 @@
 //! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |
 //! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
 //! | few descriptors left | `children::exhausted` |
+//! | calls that are refused, one by one | `refused` |
 //! | the `/proc` of another namespace | `namespaces` |
 //! | a limit or name that does not fit is named | `names` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
@@ -62,6 +63,7 @@ mod parent_death;
 mod plan;
 mod random;
 mod readme;
+mod refused;
 mod secrets;
 mod signals;
 mod status;

@@ -11,6 +11,7 @@ use crate::clock::Deadline;
 use crate::process::Process;
 use crate::procfs::stat::{Stat, Table};
 use crate::procfs::{self, Procfs};
+use crate::sys::poll::{self, Interest};
 use crate::sys::{env, fds, pidfd, wait};
 
 /// The system as a tree sees it; a model of it in the tests.
@@ -185,7 +186,16 @@ impl System for Proc {
     fn signal(&self, name: &Name, signal: i32) -> io::Result<()> {
         match name {
             Name::Root(process) => process.signal_unreaped(signal),
-            Name::Pidfd(held) => pidfd::send_signal(held.fd().as_fd(), signal),
+            Name::Pidfd(held) => match pidfd::send_signal(held.fd().as_fd(), signal) {
+                // The question alone has another answer: what has not ended has not been reaped.
+                Err(error) if signal == 0 && error.raw_os_error() != Some(libc::ESRCH) => {
+                    match poll::wait_for(held.fd().as_fd(), Interest::Readable, Deadline::after(Duration::ZERO)) {
+                        Ok(true) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+                        Ok(false) | Err(_) => Ok(()),
+                    }
+                }
+                sent => sent,
+            },
         }
     }
 
