@@ -160,7 +160,7 @@ impl Files {
 
 /// A file without a name that holds the bytes, at its start.
 fn document(bytes: &[u8]) -> std::io::Result<OwnedFd> {
-    let mut file = fds::memory_file()?;
+    let mut file = fds::memory_file(bytes.len())?;
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())

@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::process::contain::{self, Container, Ended, Reach};
 use crate::process::tree::{self, Tree};
+use crate::procfs::Unseen;
 use crate::pump::Cut;
 use crate::pump::events::EventKind;
 
@@ -38,6 +39,9 @@ pub struct KillReport {
     pub complete: bool,
     /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
     pub fell_back: Option<String>,
+    /// Why more may be left than what the means misses by its nature: what could not be looked at. `None` where nothing of that kind came
+    /// up, and where it is proven that nothing is left.
+    pub unseen: Option<Unseen>,
 }
 
 /// How the processes of a run are found in order to end them.
@@ -86,8 +90,9 @@ pub struct Survivor {
 }
 
 fn report(ended: Ended, container: Option<&Container>) -> KillReport {
+    let unseen = ended.killed.gap.filter(|_| !ended.complete);
     let means = match container.map_or(Reach::Parentage, Container::reach) {
-        Reach::Parentage if cfg!(target_os = "linux") => Means::Walk,
+        Reach::Parentage if cfg!(target_os = "linux") && unseen != Some(Unseen::Proc) => Means::Walk,
         Reach::Parentage => Means::Children,
         Reach::Group => Means::Group,
         Reach::Session => Means::Session,
@@ -95,7 +100,7 @@ fn report(ended: Ended, container: Option<&Container>) -> KillReport {
     };
     let survivors = ended.killed.survivors.into_iter().map(Survivor::from).collect();
     let fell_back = container.and_then(Container::fell_back).map(String::from);
-    KillReport { means, killed: ended.killed.killed, survivors, complete: ended.complete, fell_back }
+    KillReport { means, killed: ended.killed.killed, survivors, complete: ended.complete, fell_back, unseen }
 }
 
 /// How long to look for what the processes have started in turn.
@@ -262,6 +267,7 @@ impl Job {
         self.shared.was_killed();
         if let (Some(container), true) = (&self.container, report.survivors.is_empty()) {
             report.complete |= container.is_empty(patience);
+            report.unseen = report.unseen.filter(|_| !report.complete);
         }
         Ok(report)
     }

@@ -7,6 +7,7 @@ use crate::outcome::{StageResult, judge};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
+use crate::procfs::Unseen;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
 use crate::spec::Stage;
@@ -30,6 +31,7 @@ pub(crate) struct Over {
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
     let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
+    let unseen = leaks.unseen;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
@@ -39,6 +41,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             streams: leaks.streams,
             holders: leaks.holders,
             processes: leaks.processes,
+            unseen,
         }),
         fds: Vec::new(),
         stdin_taken: None,
@@ -98,7 +101,10 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
-        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &survivors, &output).with_output(output)),
+        Some(cut) => {
+            let left = Left { running: &running_at_cut, survivors: &survivors, unseen };
+            return Err(cut_short(plan, cut, &left, &output).with_output(output));
+        }
         None => {
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
@@ -124,7 +130,10 @@ fn left_behind(leak: &Leak) -> String {
     let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
     let held = if streams.is_empty() { String::new() } else { format!(", with {} open", streams.join(" and ")) };
     match leak.names().as_slice() {
-        [] => format!("left somebody behind{held}; who that is could not be seen"),
+        [] => {
+            let why = leak.unseen.map_or_else(String::new, |unseen| format!(": {unseen}"));
+            format!("left somebody behind{held}; who that is could not be seen{why}")
+        }
         names => format!("left {} behind{held}", names.join(", ")),
     }
 }
@@ -253,7 +262,15 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Fault {
+/// What was there at a cut, and is left after it.
+struct Left<'a> {
+    running: &'a [usize],
+    survivors: &'a [Survivor],
+    unseen: Option<Unseen>,
+}
+
+fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
+    let Left { running, survivors, unseen } = *left;
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -290,6 +307,9 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
         survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
     if !survivors.is_empty() {
         rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
+    }
+    if let Some(unseen) = unseen.filter(|unseen| unseen.is_blind()) {
+        rest.push_str(&format!("; more may be left: {unseen}"));
     }
     match count {
         1 => Fault::new(kind, what + &rest).at(plan.stage_name(0)),

@@ -4,11 +4,13 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::leak::unseen_by;
 use crate::clock::Deadline;
 use crate::fd::{Holder, HolderSearch};
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::{Survivor, Tree};
+use crate::procfs::Unseen;
 
 /// How long a search may take, so that it costs a bound on a run's time nothing to speak of; and in a drop.
 const BUDGET: Duration = Duration::from_millis(30);
@@ -22,12 +24,20 @@ pub(super) struct Descendants {
     left: Vec<usize>,
     /// Those that a kill did not reach.
     survivors: Vec<Survivor>,
+    /// Why there may be more of those who hold the pipes.
+    unseen: Option<Unseen>,
 }
 
 impl Descendants {
     /// Those of these processes.
     pub(super) fn of(roots: &[Process], container: Option<&Arc<Container>>) -> Descendants {
-        Descendants { tree: Tree::of(roots), container: container.cloned(), left: Vec::new(), survivors: Vec::new() }
+        Descendants {
+            tree: Tree::of(roots),
+            container: container.cloned(),
+            left: Vec::new(),
+            survivors: Vec::new(),
+            unseen: None,
+        }
     }
 
     /// Asks them to end, and what they have started; then those who hold one of the run's pipes and are nobody's descendants any more:
@@ -65,8 +75,10 @@ impl Descendants {
         let first = self.tree.len();
         for (index, pipe) in pipes.iter().enumerate() {
             let search = HolderSearch::new().budget(until.remaining().unwrap_or_default()).in_any_case();
+            let searched = search.run(pipe);
+            self.unseen = self.unseen.or(unseen_by(&searched));
             // Without a descriptor to look with, or the right to, they are left.
-            let Ok(holders) = search.run(pipe) else { continue };
+            let Ok(holders) = searched else { continue };
             for holder in holders.found {
                 let found = self.tree.take_in_heir(holder.pid, || search.finds(pipe, holder.pid));
                 if found || self.tree.has_from(first, holder.pid) {
@@ -101,7 +113,8 @@ impl Descendants {
         self.left.is_empty()
     }
 
-    pub(super) fn into_survivors(self) -> Vec<Survivor> {
-        self.survivors
+    /// Those that a kill did not reach, and why there may be more.
+    pub(super) fn into_rest(self) -> (Vec<Survivor>, Option<Unseen>) {
+        (self.survivors, self.tree.gap().or(self.unseen))
     }
 }

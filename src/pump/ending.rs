@@ -264,10 +264,13 @@ impl Pump {
         let worth_it = container.tells_at_once() || self.timing.on_leak != OnLeak::Allow;
         if self.cut.is_none() && worth_it {
             let kill = self.timing.on_leak == OnLeak::Kill;
-            for (pid, name) in container.members(Deadline::after(KILL_PATIENCE)) {
+            let (members, unseen) = container.members(Deadline::after(KILL_PATIENCE));
+            self.leaks.note(unseen);
+            for (pid, name) in members {
                 self.leaks.process(pid, &name, kill);
             }
-            if kill && !self.leaks.processes.is_empty() {
+            // A container is struck as one, also where it cannot be told what is in it.
+            if kill && (unseen.is_some() || !self.leaks.processes.is_empty()) {
                 let mut rest = Descendants::of(&[], Some(&container));
                 rest.kill(&[]);
                 rest.wait(Deadline::after(KILL_PATIENCE));

@@ -283,6 +283,8 @@ impl Pump {
             Runner::Function(function) => function.take_error().map(|error| (index, error)),
             Runner::Process(_) => None,
         });
+        let (survivors, unseen) = self.descendants.take().map(Descendants::into_rest).unwrap_or_default();
+        self.leaks.note(unseen);
         Finished {
             errors: errors.collect(),
             stages: self.stages.iter().map(|stage| stage.ended).collect(),
@@ -291,7 +293,7 @@ impl Pump {
             running_at_cut: std::mem::take(&mut self.running_at_cut),
             failure: self.failure.take(),
             leaks: std::mem::take(&mut self.leaks),
-            survivors: self.descendants.take().map(Descendants::into_survivors).unwrap_or_default(),
+            survivors,
         }
     }
 

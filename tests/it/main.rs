@@ -13,6 +13,8 @@
 //! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |
 //! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
 //! | few descriptors left | `children::exhausted` |
+//! | calls that are refused, one by one | `refused` |
+//! | the `/proc` of another namespace | `namespaces` |
 //! | a limit or name that does not fit is named | `names` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
@@ -56,10 +58,12 @@ mod layers;
 mod leaks;
 mod memory;
 mod names;
+mod namespaces;
 mod parent_death;
 mod plan;
 mod random;
 mod readme;
+mod refused;
 mod secrets;
 mod signals;
 mod status;

@@ -14,9 +14,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Process;
-use super::tree::{self, Killed, Tree};
+use super::tree::{Killed, Tree};
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
+use crate::procfs::{Unseen, is_shortage};
 use crate::spawn::Attributes;
 use cgroup::Cgroup;
 use sentinel::Sentinel;
@@ -94,7 +95,7 @@ impl Container {
             Containment::Session => How::Session,
             Containment::Cgroup(directory) => match Cgroup::new(directory) {
                 Ok(cgroup) => How::Cgroup(cgroup),
-                Err(error) if tree::is_shortage(&error) => return Err(error),
+                Err(error) if is_shortage(&error) => return Err(error),
                 Err(error) => {
                     fell_back = format!("no cgroup could be made in {}: {error}", directory.display()).into();
                     How::Nothing
@@ -243,11 +244,11 @@ impl Container {
         }
     }
 
-    /// Who is still in: numbers and names.
-    pub(crate) fn members(&self, budget: Deadline) -> Vec<(u32, String)> {
+    /// Who is still in: numbers and names, and why there may be more.
+    pub(crate) fn members(&self, budget: Deadline) -> (Vec<(u32, String)>, Option<Unseen>) {
         let mut tree = Tree::empty();
         self.fill(&mut tree, budget);
-        tree.named()
+        (tree.named(), tree.gap())
     }
 
     /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
@@ -333,6 +334,7 @@ pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadl
             break;
         }
     }
+    killed.gap = tree.gap();
     let complete = killed.survivors.is_empty() && container.is_empty(budget);
     Ended { killed, complete }
 }

@@ -3,8 +3,9 @@
 use std::io;
 
 use super::Tree;
-use super::stat::Stat;
-use super::system::{System, has_ended, is_shortage};
+use super::system::System;
+use crate::procfs::stat::Stat;
+use crate::procfs::{has_ended, is_shortage};
 
 pub(super) struct Member<H> {
     pub(super) pid: i32,
@@ -36,10 +37,14 @@ impl<H> Member<H> {
 impl<S: System> Tree<S> {
     /// Signals a member; whether it was still there, as a zombie or more.
     pub(super) fn send(&mut self, index: usize, signal: i32) -> io::Result<bool> {
-        if let Some(handle) = &self.members[index].handle {
-            return there(self.system.signal(handle, signal));
-        }
         let (pid, start) = (self.members[index].pid, self.members[index].start);
+        if let Some(handle) = &self.members[index].handle {
+            let sent = there(self.system.signal(handle, signal));
+            // Refused, by a filter, or by the process, which then does so again: by its number, like one without a descriptor.
+            if sent.is_ok() || start.is_none() {
+                return sent;
+            }
+        }
         let (handle, stat) = match self.meet(pid, false) {
             Err(error) if has_ended(&error) => return Ok(false),
             met => met?,
@@ -51,10 +56,10 @@ impl<S: System> Tree<S> {
         if Some(stat.start) != start {
             return Ok(false);
         }
-        there(match &handle {
-            Some(handle) => self.system.signal(handle, signal),
-            None => self.system.signal_number(pid, signal),
-        })
+        match handle.map(|handle| there(self.system.signal(&handle, signal))) {
+            Some(Ok(sent)) => Ok(sent),
+            Some(Err(_)) | None => there(self.system.signal_number(pid, signal)),
+        }
     }
 
     /// Whether the member is known not to have been reaped, so that its number is its own.

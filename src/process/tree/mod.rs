@@ -39,13 +39,12 @@
 //! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask`] is 2 looks and 2
 //! signals, 10 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
 //! found costs 6, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
-//! system has is found out once, by 3.
+//! system has is found out once, by 4, and that `/proc` shows this process once a tree, by one more.
 
 mod freeze;
 mod member;
 #[cfg(test)]
 mod model;
-pub(crate) mod stat;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -58,10 +57,10 @@ use std::time::Duration;
 
 use super::Process;
 use crate::clock::Deadline;
+use crate::procfs::stat::Stat;
+use crate::procfs::{self, Unseen, is_shortage};
 use crate::sys::poll::{Interest, PollSet};
 use member::Member;
-use stat::Stat;
-pub(crate) use system::is_shortage;
 use system::{Name, Proc, System};
 
 /// Processes and what they have started in turn, as far as it was seen.
@@ -80,24 +79,11 @@ pub(crate) struct Tree<S: System = Proc> {
     spared: Option<i32>,
     /// How many processes were looked at.
     looked: usize,
-    gap: Option<Gap>,
+    gap: Option<Unseen>,
 }
 
 /// So many looks are had whatever the clock says: on a busy machine time passes without anything being done.
 const AT_LEAST: usize = 256;
-
-/// Why a look did not see all that it could have seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gap {
-    /// The budget was over.
-    Time,
-    /// No descriptor to look with.
-    Descriptors,
-    /// No `/proc`, or one that does not show.
-    Proc,
-    /// A process was not seen to have stopped, so it may have gone on forking.
-    Running,
-}
 
 /// A process that did not end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +101,7 @@ pub(crate) struct Killed {
     pub(crate) killed: Vec<u32>,
     pub(crate) survivors: Vec<Survivor>,
     /// Why more may be left than what cannot be seen at all.
-    pub(crate) gap: Option<Gap>,
+    pub(crate) gap: Option<Unseen>,
 }
 
 impl Tree {
@@ -148,7 +134,8 @@ impl Tree {
         marked.map(|pid| usize::from(self.take_in(pid, &has_mark))).sum()
     }
 
-    /// Takes in whoever is in a list; how many that were. Who is in it before and after a look at them was in it then.
+    /// Takes in whoever is in a list; how many that were. Who is in it before and after a look at them was in it then. The list is by the
+    /// numbers of this namespace, whatever `/proc` shows: with a descriptor that is enough.
     pub(crate) fn take_in_listed(&mut self, budget: Deadline, list: impl Fn() -> io::Result<Vec<i32>>) -> usize {
         let mut met = Vec::new();
         for pid in self.listed(&list) {
@@ -165,10 +152,14 @@ impl Tree {
     }
 
     fn listed(&mut self, list: impl Fn() -> io::Result<Vec<i32>>) -> Vec<i32> {
-        self.with_room(|_| list()).unwrap_or_else(|error| {
+        let listed = self.with_room(|_| list()).unwrap_or_else(|error| {
             self.note(&error);
             Vec::new()
-        })
+        });
+        if listed.contains(&0) {
+            self.gap.get_or_insert(Unseen::Namespace);
+        }
+        listed
     }
 
     /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process without a
@@ -233,7 +224,7 @@ impl Tree {
                 let member = &self.members[index];
                 return match self.system.stat(member.pid) {
                     Ok(stat) => Some(stat.start) != member.start || stat.has_ended(),
-                    Err(error) => system::has_ended(&error),
+                    Err(error) => procfs::has_ended(&error),
                 };
             }
         };
@@ -260,8 +251,7 @@ impl<S: System> Tree<S> {
     }
 
     /// Why there may be more.
-    #[cfg(test)]
-    pub(crate) fn gap(&self) -> Option<Gap> {
+    pub(crate) fn gap(&self) -> Option<Unseen> {
         self.gap
     }
 
@@ -336,13 +326,16 @@ impl<S: System> Tree<S> {
         self.looked += 1;
         let is_over = self.looked > AT_LEAST && budget.passed();
         if is_over {
-            self.gap.get_or_insert(Gap::Time);
+            self.gap.get_or_insert(Unseen::Time);
         }
         is_over
     }
 
     fn note(&mut self, error: &io::Error) {
-        let gap = if system::is_shortage(error) { Gap::Descriptors } else { Gap::Proc };
-        self.gap.get_or_insert(gap);
+        let gap = if is_shortage(error) { Unseen::Descriptors } else { Unseen::Proc };
+        // That a search was not possible says more than that it was not through.
+        if !self.gap.is_some_and(Unseen::is_blind) {
+            self.gap = Some(gap);
+        }
     }
 }

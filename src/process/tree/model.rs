@@ -8,9 +8,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Tree;
-use super::stat::Stat;
 use super::system::{Listing, System};
 use crate::clock::Deadline;
+use crate::procfs::stat::Stat;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -374,6 +374,6 @@ fn without_time_what_is_there_is_killed_all_the_same() {
     let mut tree = tree(Vec::new(), Handles::All);
     tree.system.get_mut().fork(ROOT, false);
     let killed = tree.kill(Deadline::after(Duration::ZERO));
-    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(super::Gap::Time)));
+    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(crate::procfs::Unseen::Time)));
     assert!(!tree.system.get_mut().is_live(ROOT));
 }

@@ -15,7 +15,7 @@ fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     let (shown, first) = pipe::kernel().unwrap();
     let (gone, second) = pipe::kernel().unwrap();
     drop(gone);
-    let mut file = crate::sys::fds::memory_file().unwrap();
+    let mut file = crate::sys::fds::memory_file(0).unwrap();
     let sinks = vec![
         Sink::Fd(FdSink::ours(first.into()).unwrap()),
         Sink::Fd(FdSink::ours(second.into()).unwrap()),
