@@ -177,8 +177,18 @@ impl HolderSearch {
         if kind != FdKind::Pipe {
             return Err(BadFd::NotAPipe { call: "holders", role: Role::Subject, fd: pipe.as_raw_fd(), kind }.into());
         }
+        match HeldPipe::new(pipe) {
+            Ok(wanted) => self.run_for(&wanted),
+            Err(error) if is_shortage(&error) => Err(error),
+            // No `/proc`.
+            Err(_) => Ok(Holders::default()),
+        }
+    }
+
+    /// The same for a pipe of which no end need be at hand.
+    pub(crate) fn run_for(&self, wanted: &HeldPipe) -> io::Result<Holders> {
         let mut holders = Holders { complete: true, ..Holders::default() };
-        match self.search(pipe, described, &mut holders) {
+        match self.search(wanted, &mut holders) {
             Ok(()) => {}
             Err(error) if is_shortage(&error) => return Err(error),
             // No `/proc`, or not one that shows processes.
@@ -190,22 +200,18 @@ impl HolderSearch {
     }
 
     /// Whether this one process holds the pipe's write end, as far as that is to be seen.
-    pub(crate) fn finds(&self, pipe: impl AsFd, pid: u32) -> bool {
-        let pipe = pipe.as_fd();
+    pub(crate) fn finds(&self, wanted: &HeldPipe, pid: u32) -> bool {
         let mut holders = Holders::default();
-        let looked = fds::describe(pipe)
-            .and_then(|described| Wanted::new(pipe, described))
-            .and_then(|wanted| wanted.in_process(pid, Deadline::after(self.budget), &mut holders));
+        let looked = wanted.in_process(pid, Deadline::after(self.budget), &mut holders);
         looked.is_ok() && !holders.found.is_empty()
     }
 
-    fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
+    fn search(&self, wanted: &HeldPipe, holders: &mut Holders) -> io::Result<()> {
         if !cfg!(target_os = "linux") {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let deadline = Deadline::after(self.budget);
         let own = number(fs::read_link("/proc/self")?.as_os_str());
-        let wanted = Wanted::new(pipe, described)?;
         // First all the numbers: that directory is closed again before the next one is opened.
         let pids = fs::read_dir("/proc")?.map(|entry| entry.map(|entry| number(&entry.file_name())));
         let pids: Vec<Option<u32>> = pids.collect::<io::Result<_>>()?;
@@ -234,16 +240,19 @@ impl HolderSearch {
     }
 }
 
-/// The pipe that is looked for.
-struct Wanted {
+/// A pipe that is looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldPipe {
     /// What a link of `/proc/PID/fd` to it says: `pipe:[INODE]`, or a fifo's path.
     text: PathBuf,
     described: Described,
 }
 
-impl Wanted {
-    fn new(pipe: BorrowedFd<'_>, described: Described) -> io::Result<Wanted> {
-        Ok(Wanted { text: fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?, described })
+impl HeldPipe {
+    /// The one that this is an end of.
+    pub(crate) fn new(pipe: BorrowedFd<'_>) -> io::Result<HeldPipe> {
+        let text = fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?;
+        Ok(HeldPipe { text, described: fds::describe(pipe)? })
     }
 
     fn in_process(&self, pid: u32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {

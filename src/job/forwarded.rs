@@ -13,12 +13,10 @@ use crate::error::{Error, ErrorKind};
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
+use crate::pump::termination::{Outside, Pipes, Termination, WALK};
 use crate::pump::wake::{Interrupt, Order, Waker};
 use crate::status::signal_name;
 use crate::sys::terminal;
-
-/// How long to look for what the processes have started.
-const WALK: Duration = Duration::from_millis(100);
 
 /// How long the last run waits for the end of this process.
 const END: Duration = Duration::from_secs(1);
@@ -71,7 +69,15 @@ impl Forwarded {
         }
         let id = runs.next;
         runs.next += 1;
-        runs.live.push(Entry { id, waker, grace, told: Told::Nothing, processes: Vec::new(), container: None });
+        runs.live.push(Entry {
+            id,
+            waker,
+            grace,
+            told: Told::Nothing,
+            first: None,
+            processes: Vec::new(),
+            container: None,
+        });
         Ok(Forwarded { id })
     }
 
@@ -144,7 +150,7 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
 pub(crate) fn kill_from_here(told: Told) {
     for (processes, container) in members(told) {
         // What refuses has another user, and lives on.
-        let _ = contain::kill(&mut Tree::of(&processes), container.as_deref(), Deadline::after(WALK));
+        Termination::new(&processes, container.as_ref(), &Outside::default()).kill(&Pipes::new());
     }
 }
 

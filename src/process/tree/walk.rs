@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Tree;
-use super::member::{Member, Stop};
+use super::member::Member;
 use super::stat::Stat;
 use super::system::{Listing, System, has_ended, is_shortage};
 use crate::clock::Deadline;
@@ -92,8 +92,7 @@ impl<S: System> Tree<S> {
         }
         self.by_pid.insert(pid, self.members.len());
         let depth = self.members[parent].depth + 1;
-        let (start, name) = (Some(stat.start), stat.name);
-        self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, Some(stat), depth));
         Ok(true)
     }
 
@@ -127,8 +126,7 @@ impl<S: System> Tree<S> {
             return false;
         }
         self.by_pid.insert(pid, self.members.len());
-        let (start, name) = (Some(stat.start), stat.name);
-        self.members.push(Member { pid, handle, start, name, depth: 0, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, Some(stat), 0));
         true
     }
 
