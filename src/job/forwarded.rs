@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -36,8 +36,20 @@ struct Entry {
     /// What its plan takes.
     grace: Duration,
     told: Told,
+    /// The first signal, and when it came.
+    first: Option<(i32, Instant)>,
     processes: Vec<Process>,
     container: Option<Arc<Container>>,
+}
+
+/// Wrappers signal the group and then the process (`timeout`, npm), within milliseconds. A second press of a key that means more than the
+/// first one comes after a moment of waiting. So the same signal within this time is the same one.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
+
+impl Entry {
+    fn is_told_twice(&self, signal: i32) -> bool {
+        self.first.is_some_and(|(first, at)| first == signal && at.elapsed() < ONE_SIGNAL)
+    }
 }
 
 /// How far a run is to go.
@@ -133,12 +145,13 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
     for entry in &mut runs.live {
         if entry.told == Told::Nothing {
             entry.told = Told::ToEnd;
+            entry.first = Some((interrupt.signal, Instant::now()));
             entry.waker.order(Order::Interrupt(interrupt));
             passed = match passed {
                 Passed::ToEnd(grace) => Passed::ToEnd(grace.max(entry.grace)),
                 Passed::ToNobody | Passed::Again => Passed::ToEnd(entry.grace),
             };
-        } else if kills {
+        } else if kills && !entry.is_told_twice(interrupt.signal) {
             entry.told = Told::ToEndAtOnce;
             entry.waker.order(Order::Kill(interrupt));
         }
