@@ -193,9 +193,10 @@ fn what_is_left_behind_and_ignores_the_signal_is_killed_by_the_end_of_the_same_g
                     "trap '(trap \"\" TERM; exec sleep {time}) & exit 7' TERM; echo up; while :; do sleep 0.02; done"
                 );
                 let start = Instant::now();
-                let code = ended(contained(Cmd::sh(&text), containment.as_ref()), end, grace);
+                // On a busy machine the shell itself may take all of the grace.
+                ended(contained(Cmd::sh(&text), containment.as_ref()), end, grace);
                 assert!(start.elapsed() >= grace, "it had its time");
-                assert_eq!((code, left(&time)), (Some(7), 0), "{end}, {containment:?}");
+                assert_eq!(left(&time), 0, "{end}, {containment:?}");
                 progress();
             }
         }
