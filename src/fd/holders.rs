@@ -181,8 +181,18 @@ impl HolderSearch {
         if kind != FdKind::Pipe {
             return Err(BadFd::NotAPipe { call: "holders", role: Role::Subject, fd: pipe.as_raw_fd(), kind }.into());
         }
+        match HeldPipe::new(pipe) {
+            Ok(wanted) => self.run_for(&wanted),
+            Err(error) if is_shortage(&error) => Err(error),
+            // No `/proc`, or not one that shows this process's namespace.
+            Err(_) => Ok(Holders { unseen: Some(Unseen::Proc), ..Holders::default() }),
+        }
+    }
+
+    /// The same for a pipe of which no end need be at hand.
+    pub(crate) fn run_for(&self, wanted: &HeldPipe) -> io::Result<Holders> {
         let mut holders = Holders::default();
-        match self.search(pipe, described, &mut holders) {
+        match self.search(wanted, &mut holders) {
             Ok(()) => {}
             Err(error) if is_shortage(&error) => return Err(error),
             // No `/proc`, or not one that shows this process's namespace.
@@ -197,20 +207,18 @@ impl HolderSearch {
     }
 
     /// Whether this one process holds the pipe's write end, as far as that is to be seen.
-    pub(crate) fn finds(&self, pipe: impl AsFd, pid: u32) -> bool {
-        let pipe = pipe.as_fd();
+    pub(crate) fn finds(&self, wanted: &HeldPipe, pid: u32) -> bool {
         let mut holders = Holders::default();
-        let looked = fds::describe(pipe).and_then(|described| Wanted::new(pipe, described)).and_then(|wanted| {
+        let looked = Procfs::open().and_then(|proc| {
             let pid = i32::try_from(pid).unwrap_or(0);
-            wanted.in_process(Procfs::open()?, pid, Deadline::after(self.budget), &mut holders)
+            wanted.in_process(proc, pid, Deadline::after(self.budget), &mut holders)
         });
         looked.is_ok() && !holders.found.is_empty()
     }
 
-    fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
+    fn search(&self, wanted: &HeldPipe, holders: &mut Holders) -> io::Result<()> {
         let proc = Procfs::open()?;
         let deadline = Deadline::after(self.budget);
-        let wanted = Wanted::new(pipe, described)?;
         let own = env::pid();
         let pids = proc.processes()?.into_iter().filter(|pid| self.own_process || *pid != own);
         for (index, pid) in pids.enumerate() {
@@ -235,16 +243,19 @@ impl HolderSearch {
     }
 }
 
-/// The pipe that is looked for.
-struct Wanted {
+/// A pipe that is looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldPipe {
     /// What a link of `/proc/PID/fd` to it says: `pipe:[INODE]`, or a fifo's path.
     text: PathBuf,
     described: Described,
 }
 
-impl Wanted {
-    fn new(pipe: BorrowedFd<'_>, described: Described) -> io::Result<Wanted> {
-        Ok(Wanted { text: fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?, described })
+impl HeldPipe {
+    /// The one that this is an end of.
+    pub(crate) fn new(pipe: BorrowedFd<'_>) -> io::Result<HeldPipe> {
+        let text = fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?;
+        Ok(HeldPipe { text, described: fds::describe(pipe)? })
     }
 
     fn in_process(&self, proc: Procfs, pid: i32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {

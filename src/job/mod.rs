@@ -341,6 +341,6 @@ impl fmt::Debug for Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.created.iter().for_each(|created| self.warn(created));
-        self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
+        self.shared.end(&self.processes, self.container.as_ref(), || self.stop_closures());
     }
 }

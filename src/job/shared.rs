@@ -17,10 +17,10 @@ use crate::clock::Deadline;
 use crate::error::{ErrorKind, Fault, Words};
 use crate::output::Output;
 use crate::process::Process;
-use crate::process::contain::{self, Container};
-use crate::process::tree::Tree;
+use crate::process::contain::Container;
 use crate::pump::events::{EventKind, Hub, Watcher};
 use crate::pump::helper::{Leash, panic_text};
+use crate::pump::termination::{DROP_PATIENCE, Outside, Termination};
 use crate::pump::wake::{Order, Wake, Waker};
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     waker: Mutex<Option<Waker>>,
     /// Where the run says what happens.
     hub: Arc<Hub>,
+    /// What handles do to the run.
+    outside: Arc<Outside>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
 }
@@ -59,10 +61,6 @@ pub(super) enum Leftovers {
 }
 use Leftovers::{Keep, LetGo};
 
-/// How long a drop waits for the thread that drives the run, after the walk.
-const DROP_PATIENCE: Duration = Duration::from_millis(28);
-/// How long it looks for what the processes have started.
-const WALK: Duration = Duration::from_millis(20);
 /// How often one who drives and cannot be told looks up.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -156,7 +154,12 @@ impl Shared {
         self.hub.emit(kind);
     }
 
-    fn ring(&self) {
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// Has whatever drives the run look up.
+    pub(super) fn ring(&self) {
         if let Some(waker) = &*self.waker() {
             waker.ring();
         }
@@ -181,6 +184,8 @@ impl Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
         let hub = Arc::clone(run.hub.get_or_insert_default());
+        let outside = Arc::clone(run.pump.outside());
+        outside.set_pipes(run.pump.pipes());
         Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
@@ -188,6 +193,7 @@ impl Shared {
             threaded,
             waker: Mutex::new(waker),
             hub,
+            outside,
             detached: AtomicBool::new(false),
         }
     }
@@ -296,7 +302,7 @@ impl Shared {
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
     /// waited for only so long, since it may be in the caller's code.
-    pub(super) fn end(&self, processes: &[Process], container: Option<&Container>, stop_closures: impl FnOnce()) {
+    pub(super) fn end(&self, processes: &[Process], container: Option<&Arc<Container>>, stop_closures: impl FnOnce()) {
         if self.detached.load(Relaxed) {
             return;
         }
@@ -313,7 +319,7 @@ impl Shared {
             }
             Turn::Driven => {
                 // What refuses is not ours to kill any more; the others are.
-                let _ = contain::kill(&mut Tree::of(processes), container, Deadline::after(WALK));
+                Termination::new(processes, container, &self.outside).kill_briefly();
                 // Not left to the thread, which may be in the caller's code.
                 stop_closures();
                 if let Some(waker) = &*self.waker() {

@@ -61,6 +61,11 @@ impl Procfs {
         stat_of(&read(&format!("/proc/{pid}/stat"))?)
     }
 
+    /// The last process number that was given away, where the kernel tells it (CONFIG_CHECKPOINT_RESTORE).
+    pub(crate) fn last_pid(self) -> Option<i32> {
+        numbers(&read("/proc/sys/kernel/ns_last_pid").ok()?).first().copied()
+    }
+
     /// Of at most 15 bytes; empty where it cannot be read, as after the process's end.
     pub(crate) fn name(self, pid: i32) -> io::Result<String> {
         let name = passing(read(&format!("/proc/{pid}/comm")))?.unwrap_or_default();

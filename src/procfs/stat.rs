@@ -51,6 +51,11 @@ impl Stat {
         self.is_over() || matches!(self.state, b'T' | b't')
     }
 
+    /// In an uninterruptible sleep, which a kill waits for.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.state == b'D'
+    }
+
     pub(super) fn is_single(&self) -> bool {
         self.threads <= 1
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
@@ -71,6 +72,20 @@ pub(crate) struct Leaks {
     until: Option<Deadline>,
 }
 
+/// Those that were found by a stream of the run, and ended with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Strangers(Arc<Mutex<Vec<(Stream, Holder)>>>);
+
+impl Strangers {
+    pub(super) fn push(&self, stream: Stream, holder: Holder) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((stream, holder));
+    }
+
+    fn take(&self) -> Vec<(Stream, Holder)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Leaks {
     /// A stream was given up while somebody held it.
     pub(super) fn stream(&mut self, stream: Stream) {
@@ -79,10 +94,10 @@ impl Leaks {
         }
     }
 
-    /// Those who held the n-th of these streams were ended with the run.
-    pub(super) fn ended(&mut self, streams: &[Stream], strangers: Vec<(usize, Holder)>) {
-        for (index, holder) in strangers {
-            self.stream(streams[index]);
+    /// Those were ended with the run.
+    pub(super) fn take_in(&mut self, strangers: &Strangers) {
+        for (stream, holder) in strangers.take() {
+            self.stream(stream);
             self.process(holder.pid, &holder.name, true);
             if !self.holders.contains(&holder) {
                 self.holders.push(holder);

@@ -23,6 +23,7 @@
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
 //! | what processes have started ends with the run | `trees`, `contain`; the unit tests of `process::tree` |
+//! | a graceful end leaves clean-ups alone, and nothing behind | `graceful`; the unit tests of `process::tree` and `pump` |
 //! | who is left behind is named, and ended where that was asked for | `leaks` |
 //! | what shall die with this process does | `parent_death`; the unit tests of `spawn` |
 //! | signals passed on, the terminal lent and taken back, stops and continues | `signals` |
@@ -51,6 +52,7 @@ mod events;
 mod examples;
 mod fdapi;
 mod fixture;
+mod graceful;
 mod harness;
 mod harness_self;
 mod job;

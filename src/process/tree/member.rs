@@ -18,6 +18,10 @@ pub(super) struct Member<H> {
     /// How many parents there are up to a root.
     pub(super) depth: usize,
     pub(super) stop: Stop,
+    /// Whether it has had the signal of the step.
+    pub(super) is_asked: bool,
+    /// Whether it ran its parent's program when it was looked at last.
+    pub(super) is_copy: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +34,14 @@ pub(super) enum Stop {
 
 impl<H> Member<H> {
     pub(super) fn root(pid: i32, handle: H) -> Member<H> {
-        Member { pid, handle: Some(handle), start: None, name: String::new(), depth: 0, stop: Stop::NotYet }
+        Member::new(pid, Some(handle), None, 0)
+    }
+
+    pub(super) fn new(pid: i32, handle: Option<H>, stat: Option<Stat>, depth: usize) -> Member<H> {
+        let is_copy = stat.as_ref().is_some_and(|stat| !stat.is_program);
+        let (start, name) = stat.map(|stat| (stat.start, stat.name)).unzip();
+        let (name, stop) = (name.unwrap_or_default(), Stop::NotYet);
+        Member { pid, handle, start, name, depth, stop, is_asked: false, is_copy }
     }
 }
 

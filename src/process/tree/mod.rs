@@ -36,11 +36,12 @@
 //! true. Killed while its tree is frozen, this process leaves it frozen.
 //!
 //! # Cost
-//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask`] is 2 looks and 2
-//! signals, 10 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
+//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask_known`] between 2 looks is
+//! 2 signals and 6 calls for the last number, 16 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
 //! found costs 6, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
 //! system has is found out once, by 4, and that `/proc` shows this process once a tree, by one more.
 
+mod ask;
 mod freeze;
 mod member;
 #[cfg(test)]
@@ -59,7 +60,8 @@ use super::Process;
 use crate::clock::Deadline;
 use crate::procfs::stat::Stat;
 use crate::procfs::{self, Unseen, is_shortage};
-use crate::sys::poll::{Interest, PollSet};
+use crate::sys::poll::{Interest, wait_for};
+use ask::Asking;
 use member::Member;
 use system::{Name, Proc, System};
 
@@ -75,6 +77,8 @@ pub(crate) struct Tree<S: System = Proc> {
     zombies: HashSet<(i32, u64)>,
     /// How often a child was met that was not known before, whether or not it was still there to be taken in.
     moved: usize,
+    /// The step that was begun last.
+    asking: Option<Asking>,
     /// The process group that is asked nothing.
     spared: Option<i32>,
     /// How many processes were looked at.
@@ -170,42 +174,30 @@ impl Tree {
             .is_ok_and(|pid| self.take_in(pid, |stat| (stat.parent != own || stat.is_program) && has_it()))
     }
 
+    /// One that has not ended.
+    pub(crate) fn still_there(&self, index: usize) -> Survivor {
+        self.survivor(index, "it has not ended".to_string())
+    }
+
+    /// Which are not among these survivors.
+    pub(crate) fn all_but(&self, survivors: &[Survivor]) -> Vec<usize> {
+        let survives = |index: &usize| survivors.iter().any(|it| it.pid == self.members[*index].pid.unsigned_abs());
+        (0..self.members.len()).filter(|index| !survives(index)).collect()
+    }
+
     /// Whether it is among those from the n-th on.
     pub(crate) fn has_from(&self, first: usize, pid: u32) -> bool {
         self.members[first..].iter().any(|member| member.pid.unsigned_abs() == pid)
     }
 
-    /// Waits until all that is known of the tree has ended, zombies counted as ended, or until the deadline; those that are still there.
-    pub(crate) fn wait(&mut self, until: Deadline) -> Vec<Survivor> {
-        let mut left: Vec<usize> = (0..self.members.len()).collect();
-        let mut set = PollSet::default();
-        loop {
-            left.retain(|&index| !self.has_ended(index));
-            if left.is_empty() || until.passed() {
-                break;
-            }
-            set.clear();
-            let mut by_number = false;
-            for &index in &left {
-                match &self.members[index].handle {
-                    Some(Name::Root(process)) => set.push(process.end_fd(), Interest::Readable),
-                    Some(Name::Pidfd(held)) => set.push(held.fd().as_fd(), Interest::Readable),
-                    None => by_number = true,
-                }
-            }
-            // Woken by each end: what is known by its number alone tells nobody.
-            let next = if by_number { until.earlier(Deadline::after(LOOK)) } else { until };
-            if set.wait(next).is_err() {
-                std::thread::sleep(until.remaining().map_or(LOOK, |left| left.min(LOOK)));
-            }
-        }
-        let still = |index: usize| self.survivor(index, "it has not ended".to_string());
-        left.into_iter().map(still).collect()
-    }
-
     /// How many were found, the roots included.
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// Whether this one, which was killed, cannot die for now: it is in an uninterruptible sleep. One that cannot be looked at counts as one.
+    pub(crate) fn is_stuck(&self, index: usize) -> bool {
+        self.system.stat(self.members[index].pid).map_or(true, |stat| stat.is_stuck())
     }
 
     /// What becomes readable when this one ends.
@@ -229,19 +221,16 @@ impl Tree {
             }
         };
         // A refusal is no end.
-        crate::sys::poll::wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO)).unwrap_or(false)
+        wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO)).unwrap_or(false)
     }
 }
-
-/// How often processes are looked at that cannot be waited for.
-const LOOK: Duration = Duration::from_millis(5);
 
 impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
         let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
-        Tree { system, members, by_pid, hidden, zombies, moved: 0, spared: None, looked: 0, gap: None }
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, asking: None, spared: None, looked: 0, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
@@ -258,58 +247,20 @@ impl<S: System> Tree<S> {
     /// Sends a signal to all that is known, parents first. Who refused; one that has ended does not.
     #[cfg(test)]
     pub(crate) fn signal(&mut self, signal: i32) -> Vec<Survivor> {
-        self.signal_from(0, signal)
-    }
-
-    fn signal_from(&mut self, first: usize, signal: i32) -> Vec<Survivor> {
-        let mut refused = Vec::new();
-        for index in first..self.members.len() {
-            if self.is_spared(index) {
-                continue;
-            }
-            if let Err(error) = self.send(index, signal) {
-                refused.push(self.survivor(index, error.to_string()));
-            }
-        }
-        refused
-    }
-
-    /// Sends a signal to all that is known, then SIGCONT for those that are stopped, parents first; and the same to what was born
-    /// meanwhile, seen by a second look. Does not wait.
-    pub(crate) fn ask(&mut self, signal: i32, budget: Deadline) {
-        self.ask_from(0, signal, budget);
-    }
-
-    /// The same to those from the n-th on.
-    pub(crate) fn ask_from(&mut self, mut first: usize, signal: i32, budget: Deadline) {
-        // A third time only for what a second look found, and no more: a run that goes on forking is for the kill.
-        for look in 0..3 {
-            for signal in [signal, libc::SIGCONT] {
-                // Who refuses is seen when the grace is over.
-                let _ = self.signal_from(first, signal);
-            }
-            first = self.members.len();
-            if look == 2 || self.look(budget) == 0 {
-                return;
-            }
-        }
-    }
-
-    /// From now on, who is in this process group is asked nothing, because it has been told already; killed it is as the others.
-    pub(crate) fn spare(&mut self, group: Option<i32>) {
-        self.spared = group;
-    }
-
-    fn is_spared(&self, index: usize) -> bool {
-        let in_group = |group| self.system.stat(self.members[index].pid).is_ok_and(|stat| stat.group == group);
-        self.spared.is_some_and(in_group)
+        let refused = (0..self.members.len()).filter_map(|index| Some((index, self.send(index, signal).err()?)));
+        let refused: Vec<(usize, io::Error)> = refused.collect();
+        refused.into_iter().map(|(index, error)| self.survivor(index, error.to_string())).collect()
     }
 
     /// Sends one signal to all that is there, parents first, and no other. Does not wait.
     pub(crate) fn tell(&mut self, signal: i32, budget: Deadline) {
         self.look(budget);
-        // Who refuses has a user of its own, and is not ours to stop.
-        let _ = self.signal_from(0, signal);
+        for index in 0..self.members.len() {
+            if !self.is_spared(index) {
+                // What refuses has a user of its own, and is not to be stopped.
+                let _ = self.send(index, signal);
+            }
+        }
     }
 
     fn survivor(&self, index: usize, why: String) -> Survivor {

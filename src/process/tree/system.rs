@@ -21,6 +21,10 @@ pub(crate) trait System {
 
     /// This process.
     fn own(&self) -> i32;
+    /// In ticks since boot.
+    fn now(&self) -> u64;
+    /// The number that was given away last, where that can be told.
+    fn last_pid(&self) -> Option<i32>;
     /// To be called before a round of [`children`](Self::children).
     fn begin(&mut self) -> io::Result<()>;
     /// The children of whoever has this number, as they were at a moment after `at`.
@@ -137,6 +141,14 @@ impl System for Proc {
 
     fn own(&self) -> i32 {
         env::pid()
+    }
+
+    fn now(&self) -> u64 {
+        env::boot_ticks()
+    }
+
+    fn last_pid(&self) -> Option<i32> {
+        self.proc().ok()?.last_pid()
     }
 
     fn begin(&mut self) -> io::Result<()> {

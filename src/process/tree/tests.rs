@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill as kill_number};
 use nix::unistd::Pid;
 
 use super::system::{self, Proc, System};
-use super::{Name, Tree};
+use super::{Name, Survivor, Tree};
 use crate::clock::Deadline;
 use crate::cmd::Cmd;
 use crate::job::Job;
@@ -22,6 +22,20 @@ use crate::redirect::Redirect;
 /// Half the life of the helper program: whoever is there until then was not ended by a test.
 const SOON: Duration = Duration::from_secs(30);
 
+impl Tree {
+    /// Waits until all that is known has ended, or until then; what is still there.
+    fn wait(&mut self, until: Deadline) -> Vec<Survivor> {
+        let mut left: Vec<usize> = (0..self.len()).collect();
+        loop {
+            left.retain(|&index| !self.has_ended(index));
+            if left.is_empty() || until.passed() {
+                return left.into_iter().map(|index| self.still_there(index)).collect();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 fn seen(roots: &[Process]) -> Tree {
     let mut tree = Tree::of(roots);
     tree.look(budget());
@@ -29,8 +43,10 @@ fn seen(roots: &[Process]) -> Tree {
 }
 
 fn asked(roots: &[Process]) -> Tree {
-    let mut tree = seen(roots);
-    tree.ask(libc::SIGTERM, budget());
+    let mut tree = Tree::of(roots);
+    tree.begin_asking(libc::SIGTERM);
+    tree.look(budget());
+    tree.ask_known(Vec::new(), |_| ());
     tree
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Tree;
-use super::member::{Member, Stop};
+use super::member::Member;
 use super::system::{Listing, System};
 use crate::clock::Deadline;
 use crate::procfs::stat::Stat;
@@ -93,8 +93,7 @@ impl<S: System> Tree<S> {
         }
         self.by_pid.insert(pid, self.members.len());
         let depth = self.members[parent].depth + 1;
-        let (start, name) = (Some(stat.start), stat.name);
-        self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, Some(stat), depth));
         Ok(true)
     }
 
@@ -131,8 +130,7 @@ impl<S: System> Tree<S> {
             return false;
         }
         self.by_pid.insert(pid, self.members.len());
-        let (start, name) = stat.map_or_else(Default::default, |stat| (Some(stat.start), stat.name));
-        self.members.push(Member { pid, handle, start, name, depth: 0, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, stat, 0));
         true
     }
 
