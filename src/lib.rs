@@ -197,6 +197,7 @@ mod pipeline;
 mod plan;
 mod process;
 mod pump;
+mod redact;
 mod redirect;
 mod spawn;
 mod stage;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use crate::cmd::Spec;
 use crate::cmd::settings::Settings;
-use crate::error::{Secrets, StageName};
+use crate::error::StageName;
 use crate::one_shot::OneShot;
 use crate::pipeline::{Link, StageSpec, shell_line};
 use crate::pump::LineCallback;
+use crate::redact::Secrets;
 use crate::redirect::{Input, Target};
 use crate::stdio::Stream;
 
