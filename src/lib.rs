@@ -199,6 +199,7 @@ mod plan;
 mod process;
 mod procfs;
 mod pump;
+mod redact;
 mod redirect;
 mod spawn;
 mod spec;

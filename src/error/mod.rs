@@ -2,7 +2,7 @@
 
 mod fault;
 mod kind;
-mod redact;
+mod redacted;
 mod render;
 
 use std::error::Error as StdError;
@@ -12,13 +12,13 @@ use std::{fmt, io};
 
 use crate::failure::Step;
 use crate::output::Output;
+use crate::redact::Secrets;
 use crate::status::Status;
 
 use fault::Facts;
 pub(crate) use fault::{Fault, Words};
 pub use kind::ErrorKind;
-use redact::Redacted;
-pub(crate) use redact::Secrets;
+use redacted::Redacted;
 
 /// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
 ///

@@ -10,9 +10,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Secrets, StageName};
+use crate::error::StageName;
 use crate::one_shot::OneShot;
 use crate::pump::LineCallback;
+use crate::redact::Secrets;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stdio::Stream;
 

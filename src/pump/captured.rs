@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::str::Utf8Error;
 
-use crate::error::Secrets;
+use crate::redact::Secrets;
 
 #[cfg(test)]
 mod tests;

@@ -7,11 +7,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind, Secrets};
+use crate::error::{Error, ErrorKind};
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 use crate::pump::Captured;
+use crate::redact::Secrets;
 use crate::status::signal_name;
 
 pub use expect::Expect;

@@ -50,7 +50,7 @@ fn quoting_hides_no_secret() {
     let secret = "it's \"a\"\tsecret\n0123456789abcdefg=";
     let secrets = secrets(&[secret]);
     let bytes = secret.as_bytes();
-    for shown in [format!("{secret:?}"), format!("{bytes:?}"), bytes.escape_ascii().to_string(), escape_text(bytes)] {
+    for shown in [format!("{secret:?}"), format!("{bytes:?}"), bytes.escape_ascii().to_string()] {
         let shown = redact(&secrets, &format!("<{shown}>"));
         assert!(shown.len() < 10 && shown.contains("***"), "{shown}");
     }

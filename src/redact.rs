@@ -6,9 +6,6 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::StdError;
-use crate::text::escape_text;
-
 #[cfg(test)]
 mod tests;
 
@@ -41,7 +38,7 @@ impl FromIterator<Vec<u8>> for Secrets {
 }
 
 impl Secrets {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
@@ -56,7 +53,6 @@ impl Secrets {
                 lossy.as_bytes().to_vec(),
                 quoted.as_bytes()[1..quoted.len() - 1].to_vec(),
                 secret.escape_ascii().to_string().into_bytes(),
-                escape_text(secret).into_bytes(),
             ]);
             if secret.len() >= LINE {
                 forms.push(numbers.as_bytes()[1..numbers.len() - 1].to_vec());
@@ -78,7 +74,7 @@ impl Secrets {
 
     /// A text of the caller's, redacted. One made from a line that was `cut` may have a piece of a secret at its end, or inside the
     /// quotes there.
-    pub(super) fn redact_callers(&self, text: &str, cut: bool) -> String {
+    pub(crate) fn redact_callers(&self, text: &str, cut: bool) -> String {
         let end = [text.trim_end_matches(['"', '\'', '`', ')', ']', '}', char::REPLACEMENT_CHARACTER]).len()];
         let cuts = Cuts { at: if cut { &end } else { &[] }, least: PIECE };
         let redacted = self.redact_with(text.as_bytes(), 0..text.len(), &cuts);
@@ -155,48 +151,5 @@ fn hide_pieces(text: &[u8], form: &[u8], cuts: &Cuts<'_>, hidden: &mut [bool]) {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets")
-    }
-}
-
-/// What stands for a source that shows a secret, itself or further down its chain.
-pub(super) struct Redacted {
-    text: String,
-    source: Option<Box<Redacted>>,
-}
-
-impl Redacted {
-    /// `None` for a source that shows none.
-    pub(super) fn of(source: &(dyn StdError + 'static), secrets: &Secrets, cut: bool) -> Option<Redacted> {
-        if secrets.is_empty() {
-            return None;
-        }
-        let chain = || std::iter::successors(Some(source), |&error| error.source());
-        let shows = |error: &dyn StdError| {
-            let texts = [format!("{error}"), format!("{error:#}"), format!("{error:?}"), format!("{error:#?}")];
-            texts.iter().any(|text| secrets.redact_callers(text, cut) != *text)
-        };
-        if !chain().any(shows) {
-            return None;
-        }
-        let texts: Vec<String> = chain().map(|error| secrets.redact_callers(&error.to_string(), cut)).collect();
-        texts.into_iter().rev().fold(None, |source, text| Some(Redacted { text, source: source.map(Box::new) }))
-    }
-}
-
-impl fmt::Display for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Debug for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redacted({:?})", self.text)
-    }
-}
-
-impl StdError for Redacted {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }
