@@ -9,7 +9,6 @@ use crate::error::{Error, ErrorKind};
 use crate::process::contain::{self, Container, Ended, Reach};
 use crate::process::tree::{self, Tree};
 use crate::pump::Cut;
-use crate::pump::events::EventKind;
 
 /// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
 ///
@@ -140,7 +139,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
+        self.tell_killed(libc::SIGKILL);
         let ended = self.kill_all(&mut self.tree());
         self.stop_closures();
         self.shared.was_killed();
@@ -152,7 +151,7 @@ impl Job {
     }
 
     fn ask(&self, signal: i32) -> Tree {
-        self.shared.tell(EventKind::Killed { signal });
+        self.tell_killed(signal);
         let mut tree = self.tree();
         contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
         tree
@@ -233,7 +232,7 @@ impl Job {
         let mut tree = self.tree();
         let mut is_left = true;
         for (signal, wait) in plan {
-            self.shared.tell(EventKind::Killed { signal });
+            self.tell_killed(signal);
             contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
             let deadline = Deadline::after(wait);
             // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
@@ -247,7 +246,7 @@ impl Job {
             }
         }
         if is_left {
-            self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
+            self.tell_killed(libc::SIGKILL);
         }
         let ended = self.kill_all(&mut tree);
         self.stop_closures();

@@ -22,7 +22,7 @@ mod trace;
 mod verbs;
 
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +35,7 @@ use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::pump::events::EventKind;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
 use crate::status::Status;
@@ -193,6 +194,19 @@ impl Job {
         self.shared.take().and_then(|over| over.checked(&self.plan))
     }
 
+    /// Says that a signal is about to be sent to all of it: no end is told before its cause. A panic of those who hear it ends the run, as
+    /// for one that is told by its driver, and goes on.
+    fn tell_killed(&self, signal: i32) {
+        if let Err(panic) = self.shared.tell(EventKind::Killed { signal }) {
+            self.end();
+            resume_unwind(panic);
+        }
+    }
+
+    fn end(&self) {
+        self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
+    }
+
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
         self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
     }
@@ -335,6 +349,6 @@ impl fmt::Debug for Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.created.iter().for_each(|created| self.warn(created));
-        self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
+        self.end();
     }
 }

@@ -141,16 +141,14 @@ pub(crate) struct Finished {
 
 impl Pump {
     pub(crate) fn new(
-        runners: Vec<Runner>,
         timing: Timing,
         wake: Option<Wake>,
         stop: Option<Arc<Stop>>,
         container: Option<Arc<Container>>,
     ) -> Pump {
-        let stages = runners.into_iter().map(|runner| StageRun { runner, ended: None }).collect();
         Pump {
             flows: Vec::new(),
-            stages,
+            stages: Vec::new(),
             timing,
             phase: Phase::Running,
             wake,
@@ -167,6 +165,11 @@ impl Pump {
             stops: Stops::none(),
             spared: None,
         }
+    }
+
+    /// Another stage, which has begun: it is ended with the others.
+    pub(crate) fn begin(&mut self, runner: Runner) {
+        self.stages.push(StageRun { runner, ended: None });
     }
 
     /// Says from now on what happens.
@@ -396,6 +399,10 @@ impl Drop for Pump {
             self.hub = None;
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.abort()));
+        if ended.is_err() {
+            // A callback for events broke off what has to be done; it is not called again.
+            self.abort();
+        }
         for process in self.stages.iter().filter_map(StageRun::live_process) {
             process::hand_over(process.clone());
         }

@@ -129,8 +129,8 @@ mod tests {
             eof_grace: None,
             on_leak: OnLeak::Allow,
         };
-        let mut pump = Pump::new(Vec::new(), timing(Some(pauses::spent())), None, None, None);
-        let mut other = Pump::new(Vec::new(), timing(None), None, None, None);
+        let mut pump = Pump::new(timing(Some(pauses::spent())), None, None, None);
+        let mut other = Pump::new(timing(None), None, None, None);
         let (end, before) = (Instant::now(), pauses::spent());
         pump.last_end = Some(end);
         pump.phase = Phase::Terminating(0, hour);
