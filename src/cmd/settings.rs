@@ -162,7 +162,8 @@ macro_rules! settings_methods {
             /// How long processes get between being asked to end and being killed: one second, unless set. Zero kills almost
             /// at once.
             ///
-            /// Counts after a [`timeout`](Self::timeout) or a cancel.
+            /// Counts after a [`timeout`](Self::timeout) or a cancel. What processes say meanwhile goes on to all that their streams lead to: a
+            /// target, writer or callback that has not taken all of it by the end of this time is named in the error.
             ///
             /// ```
             /// use pipewright::{Cmd, ErrorKind};

@@ -85,11 +85,16 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let verdict = judge(&checks, last, policy, stopped_reading);
     output.status = verdict.status;
 
-    if let Some(failure) = failure {
+    // That a leg did not take all is a failure of its own only where nothing else ended the run.
+    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken).unwrap_or_default();
+    if let Some(failure) = failure.filter(|_| untaken.is_empty()) {
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
-        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &survivors, &output).with_output(output)),
+        Some(cut) => {
+            let error = cut_short(plan, cut, &running_at_cut, &(unkilled(&survivors) + &untaken), &output);
+            return Err(error.with_output(output));
+        }
         None => {
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
@@ -193,6 +198,18 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     unread
 }
 
+fn not_all(stream: Stream, legs: &str) -> String {
+    format!("not all of its {stream} was taken by {legs}")
+}
+
+/// What is said of legs that did not take all, if that is the failure.
+fn untaken(failure: &FlowFailure) -> Option<String> {
+    match &failure.what {
+        FlowError::Untaken(legs) => Some(format!("; {}", not_all(failure.stream, legs))),
+        _ => None,
+    }
+}
+
 fn failed(plan: &Plan, failure: FlowFailure) -> Error {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
@@ -210,6 +227,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Error {
         FlowError::Limit(limit) => {
             Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
+        FlowError::Untaken(legs) => Error::new(ErrorKind::Io, format!("was ended, and {}", not_all(stream, &legs))),
     };
     // The stage whose stream it is; one that several write is everybody's.
     match pipe.and_then(|pipe| only_user(plan, pipe, stream.is_input())) {
@@ -237,7 +255,7 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Error {
+fn cut_short(plan: &Plan, cut: Cut, running: &[usize], left: &str, output: &Output) -> Error {
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -270,15 +288,18 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
     if !unreturned.is_empty() {
         rest.push_str(&format!("; did not return, and was left behind: {}", names(&unreturned)));
     }
-    let survivors: Vec<String> =
-        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
-    if !survivors.is_empty() {
-        rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
-    }
+    rest.push_str(left);
     match count {
         1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
         count => Error::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
+}
+
+/// What is said of processes that a kill did not reach.
+fn unkilled(survivors: &[Survivor]) -> String {
+    let survivors: Vec<String> =
+        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
+    if survivors.is_empty() { String::new() } else { format!("; could not be killed: {}", survivors.join(", ")) }
 }
 
 /// Of the one stage: the others had no part in it.

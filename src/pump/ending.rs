@@ -1,10 +1,11 @@
 //! How a run is ended before its own end: by a deadline, a cancel, a drop.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::descendants::Descendants;
 use super::events::EventKind;
+use super::flow_out::Time;
 use super::runner::{Runner, StageRun};
 use super::wake::Interrupt;
 use super::{Cut, Flow, OnLeak, Phase, Pump, Steps};
@@ -20,7 +21,7 @@ const KILL_PATIENCE: Duration = Duration::from_millis(90);
 const DROP_PATIENCE: Duration = Duration::from_millis(28);
 
 /// How long who is not of the run may take to be gone after a kill by its handle.
-const KILLED_FROM_OUTSIDE: Duration = Duration::from_secs(1);
+pub(super) const KILLED_FROM_OUTSIDE: Duration = Duration::from_secs(1);
 
 impl Pump {
     /// The deadline has passed: ends what is to be ended, a step further than before.
@@ -52,13 +53,14 @@ impl Pump {
             }
             Phase::Killing(_) if self.cut.is_none() && self.failure.is_none() => self.wait_for_stages_alone(),
             Phase::Killing(_) => self.close(),
+            Phase::FlowingOut { last, .. } => self.give_up_on_legs(last),
             Phase::Over => {}
         }
     }
 
     /// All of it was killed from outside: who holds its streams now is ended, too, and nobody is waited for but its own processes.
     pub(crate) fn was_killed(&mut self) {
-        if matches!(self.phase, Phase::Killing(_) | Phase::Over) || self.done() {
+        if matches!(self.phase, Phase::Killing(_) | Phase::FlowingOut { .. } | Phase::Over) || self.done() {
             return;
         }
         let mut all = self.all_of_it();
@@ -136,6 +138,7 @@ impl Pump {
                 self.begin_end(Cut::Interrupted(interrupt.signal));
             }
             Phase::Terminating(..) => self.go_on(self.timing.steps.len()),
+            Phase::FlowingOut { .. } => self.close(),
             Phase::Killing(_) | Phase::Over => {}
         }
     }
@@ -151,7 +154,7 @@ impl Pump {
         // Streams that fail are no reason to look for others who hold them: the processes' ends are what is waited for.
         let is_over = self.all_ended() && (self.cut.is_none() || !self.flows.iter().any(Flow::waits_for_stranger));
         if is_over {
-            self.close();
+            self.let_flow_out();
             return;
         }
         if self.cut.is_some() {
@@ -192,12 +195,12 @@ impl Pump {
         self.close_if_all_are_gone();
     }
 
-    /// Whoever still holds the streams then is not ours to wait for: what is there is taken, and no more.
+    /// Whoever still holds the streams then is not ours to wait for: what is there is taken and handed on, and no more.
     pub(super) fn close_if_all_are_gone(&mut self) {
         if self.all_ended() && matches!(self.phase, Phase::Terminating(..) | Phase::Killing(_)) {
             self.descendants.iter_mut().for_each(Descendants::look);
             if self.descendants.as_ref().is_none_or(Descendants::are_gone) {
-                self.close();
+                self.let_flow_out();
             }
         }
     }
@@ -242,19 +245,7 @@ impl Pump {
             rest.named().iter().for_each(|(pid, name)| self.leaks.process(*pid, name, true));
             rest.wait(Deadline::after(KILL_PATIENCE));
         }
-        for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            if !flow.waits_for_stranger() || flow.wrap_up() {
-                continue;
-            }
-            let closed = flow.close(false);
-            self.tell_lines(index);
-            if closed.held {
-                self.leaks.stream(self.flows[index].stream());
-                closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-            }
-            self.note(closed.result);
-        }
+        self.finish_with_strangers(&mut None);
     }
 
     /// The run is over: who is left in its container.
@@ -279,22 +270,8 @@ impl Pump {
     /// Takes what waits in the pipes, without waiting for more, and closes our ends. Whoever is at the other end of one when all
     /// processes of the run have ended is a stranger: that stream leaked.
     pub(super) fn close(&mut self) {
-        let all_ended = self.all_ended();
         for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            let (awaited, stream) = (flow.is_awaited(), flow.stream());
-            let closed = flow.close(self.cut.is_some());
-            self.tell_lines(index);
-            if closed.held && awaited && all_ended {
-                self.leaks.stream(stream);
-                // A drop has no time for that.
-                if self.cut != Some(Cut::Aborted) {
-                    closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-                }
-            }
-            if let Err(failure) = closed.result {
-                self.failure.get_or_insert(failure);
-            }
+            self.close_one(index, Time::IsUp, &mut None);
         }
         self.phase = Phase::Over;
     }

@@ -106,6 +106,19 @@ impl Tether {
         told
     }
 
+    pub(super) fn number(&self) -> Option<usize> {
+        self.number
+    }
+
+    /// Lets go of a writer that has not taken all; says what it is.
+    pub(super) fn give_up(&mut self) -> Option<String> {
+        let late = self.is_awaited() && self.threaded;
+        late.then(|| {
+            self.cut();
+            "a writer".to_owned()
+        })
+    }
+
     /// Lets go: the helper finishes with what is in the pipe, and nobody waits for that. It may still sit in the caller's code, which nothing can interrupt.
     pub(super) fn cut(&mut self) {
         self.line = None;

@@ -15,6 +15,7 @@ mod ear;
 mod ending;
 pub(crate) mod events;
 mod flow;
+mod flow_out;
 pub(crate) mod function;
 pub(crate) mod helper;
 mod leak;
@@ -79,6 +80,11 @@ enum Phase {
     Terminating(usize, Deadline),
     /// Killed.
     Killing(Deadline),
+    /// All of it has ended, and what was said last flows out, until then; `last`: without those that had their time and took nothing.
+    FlowingOut {
+        until: Deadline,
+        last: bool,
+    },
     Over,
 }
 
@@ -219,7 +225,7 @@ impl Pump {
         match self.phase {
             Phase::Running => self.timing.deadline.earlier(self.leak_deadline()).earlier(self.next_look()),
             Phase::Closing(until) => self.timing.deadline.earlier(until),
-            Phase::Terminating(_, until) | Phase::Killing(until) => until,
+            Phase::Terminating(_, until) | Phase::Killing(until) | Phase::FlowingOut { until, .. } => until,
             Phase::Over => Deadline::NEVER,
         }
     }
@@ -228,7 +234,7 @@ impl Pump {
     /// are gone.
     fn patience(&self) -> Deadline {
         match self.phase {
-            Phase::Running | Phase::Closing(_) | Phase::Over => self.deadline(),
+            Phase::Running | Phase::Closing(_) | Phase::FlowingOut { .. } | Phase::Over => self.deadline(),
             Phase::Terminating(..) | Phase::Killing(_) => {
                 self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING))
             }

@@ -106,7 +106,10 @@ impl Pump {
         self.timing.deadline = self.timing.deadline.later_by(by);
         self.last_end = self.last_end.map(|end| end.checked_add(by).unwrap_or(end));
         match &mut self.phase {
-            Phase::Closing(until) | Phase::Terminating(_, until) | Phase::Killing(until) => *until = until.later_by(by),
+            Phase::Closing(until)
+            | Phase::Terminating(_, until)
+            | Phase::Killing(until)
+            | Phase::FlowingOut { until, .. } => *until = until.later_by(by),
             Phase::Running | Phase::Over => {}
         }
     }

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod inherit;
+mod last_words;
 mod limits;
 mod lines;
 mod one_shot;
