@@ -9,7 +9,6 @@ use crate::error::{Error, ErrorKind, Fault};
 use crate::process::contain::{Container, Reach};
 use crate::process::tree;
 use crate::procfs::Unseen;
-use crate::pump::events::EventKind;
 use crate::pump::termination::{Around, Nothing, Pipes, Termination, WALK};
 use crate::pump::{Cut, Steps};
 
@@ -121,7 +120,7 @@ impl Around for Caller<'_> {
     }
 
     fn sends(&mut self, signal: i32) {
-        self.job.shared.tell(EventKind::Killed { signal });
+        self.job.tell_killed(signal);
     }
 
     fn sent(&mut self, signal: i32) {
@@ -151,7 +150,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
-        self.shared.tell(EventKind::Killed { signal: libc::SIGTERM });
+        self.tell_killed(libc::SIGTERM);
         self.shared.outside().with_asked(|asked| {
             let asked = asked.get_or_insert_with(|| self.termination());
             asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
@@ -178,7 +177,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
+        self.tell_killed(libc::SIGKILL);
         let mut all = self.all_of_it();
         all.kill(&Pipes::new());
         self.stop_closures();

@@ -24,7 +24,7 @@ mod trace;
 mod verbs;
 
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,7 @@ use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::pump::events::EventKind;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
 use crate::status::Status;
@@ -195,6 +196,19 @@ impl Job {
         self.shared.take().and_then(|over| over.checked(&self.plan)).map_err(|fault| fault.told_by(&self.plan))
     }
 
+    /// Says that a signal is about to be sent to all of it: no end is told before its cause. A panic of those who hear it ends the run, as
+    /// for one that is told by its driver, and goes on.
+    fn tell_killed(&self, signal: i32) {
+        if let Err(panic) = self.shared.tell(EventKind::Killed { signal }) {
+            self.end();
+            resume_unwind(panic);
+        }
+    }
+
+    fn end(&self) {
+        self.shared.end(&self.processes, self.container.as_ref(), || self.stop_closures());
+    }
+
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
         self.wait_with(deadline, Leftovers::LetGo)
     }
@@ -341,6 +355,6 @@ impl fmt::Debug for Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.created.iter().for_each(|created| self.warn(created));
-        self.shared.end(&self.processes, self.container.as_ref(), || self.stop_closures());
+        self.end();
     }
 }

@@ -97,12 +97,14 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let verdict = judge(&results.collect::<Vec<_>>(), last, policy, stopped_reading);
     output.status = verdict.status;
 
-    if let Some(failure) = failure {
+    // That a leg did not take all is a failure of its own only where nothing else ended the run.
+    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken).unwrap_or_default();
+    if let Some(failure) = failure.filter(|_| untaken.is_empty()) {
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
         Some(cut) => {
-            let left = Left { running: &running_at_cut, survivors: &survivors, unseen };
+            let left = Left { running: &running_at_cut, survivors: &survivors, unseen, untaken: &untaken };
             return Err(cut_short(plan, cut, &left, &output).with_output(output));
         }
         None => {
@@ -214,6 +216,18 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
 /// The caller's code may have failed at a line that had no end: the child was killed in its middle.
 const CALLERS: Words = Words::Callers { cut: true };
 
+fn not_all(stream: Stream, legs: &str) -> String {
+    format!("not all of its {stream} was taken by {legs}")
+}
+
+/// What is said of legs that did not take all, if that is the failure.
+fn untaken(failure: &FlowFailure) -> Option<String> {
+    match &failure.what {
+        FlowError::Untaken(legs) => Some(format!("; {}", not_all(failure.stream, legs))),
+        _ => None,
+    }
+}
+
 fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
@@ -235,6 +249,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
         FlowError::Limit(limit) => {
             Fault::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
+        FlowError::Untaken(legs) => Fault::new(ErrorKind::Io, format!("was ended, and {}", not_all(stream, &legs))),
     };
     // The stage whose stream it is; one that several write is everybody's.
     match pipe.and_then(|pipe| only_user(plan, pipe, stream.is_input())) {
@@ -267,10 +282,12 @@ struct Left<'a> {
     running: &'a [usize],
     survivors: &'a [Survivor],
     unseen: Option<Unseen>,
+    /// What is said of legs of a tee that did not take all.
+    untaken: &'a str,
 }
 
 fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
-    let Left { running, survivors, unseen } = *left;
+    let Left { running, survivors, unseen, untaken } = *left;
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -303,18 +320,22 @@ fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
     if !unreturned.is_empty() {
         rest.push_str(&format!("; did not return, and was left behind: {}", names(&unreturned)));
     }
-    let survivors: Vec<String> =
-        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
-    if !survivors.is_empty() {
-        rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
-    }
+    rest.push_str(&unkilled(survivors));
     if let Some(unseen) = unseen.filter(|unseen| unseen.is_blind()) {
         rest.push_str(&format!("; more may be left: {unseen}"));
     }
+    rest.push_str(untaken);
     match count {
         1 => Fault::new(kind, what + &rest).at(plan.stage_name(0)),
         count => Fault::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
+}
+
+/// What is said of processes that a kill did not reach.
+fn unkilled(survivors: &[Survivor]) -> String {
+    let survivors: Vec<String> =
+        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
+    if survivors.is_empty() { String::new() } else { format!("; could not be killed: {}", survivors.join(", ")) }
 }
 
 /// Of the one stage: the others had no part in it.

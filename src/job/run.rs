@@ -42,7 +42,7 @@ pub(crate) struct Run {
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,
     /// Taken back when the run is over.
-    pub(super) _terminal: Option<Arc<Terminal>>,
+    pub(super) terminal: Option<Arc<Terminal>>,
     /// Last: it leaves when the processes are gone, and may not come back.
     pub(super) _forwarded: Option<Forwarded>,
 }
@@ -88,7 +88,7 @@ impl Run {
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
-        let Run { pump, plan, began, hub, _terminal: terminal, .. } = self;
+        let Run { pump, plan, began, hub, terminal, .. } = self;
         let finished = pump.finish();
         // Who hears of the end may read it.
         drop(terminal);

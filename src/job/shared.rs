@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use super::outcome::Ended;
@@ -149,9 +150,9 @@ impl Shared {
         self.ring();
     }
 
-    /// Something was done to the run from outside.
-    pub(super) fn tell(&self, kind: EventKind) {
-        self.hub.emit(kind);
+    /// Something is done to the run from outside. A panic of those who hear of it is the caller's, who has to end the run.
+    pub(super) fn tell(&self, kind: EventKind) -> thread::Result<()> {
+        catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)))
     }
 
     pub(super) fn outside(&self) -> &Outside {
@@ -310,7 +311,7 @@ impl Shared {
         let mut turn = self.turn();
         match std::mem::replace(&mut *turn, Turn::Driven) {
             Turn::Idle(run) => {
-                *turn = Turn::Detached;
+                *turn = Turn::Over(Err(Fault::new(ErrorKind::Cancelled, "the run was ended by its handle")));
                 drop(turn);
                 drop(run);
                 self.hub.close();

@@ -1,10 +1,10 @@
 //! How a run is ended before its own end: by a deadline, a cancel, a drop. The [termination](super::termination) ends the processes;
 //! the rest of the run follows here.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::events::EventKind;
+use super::flow_out::Time;
 use super::runner::{Runner, StageRun};
 use super::termination::{Around, DROP_PATIENCE, Nothing, Outside, Pipes, Termination, WALK};
 use super::wake::Interrupt;
@@ -43,7 +43,7 @@ impl Pump {
                 self.close();
             }
             Phase::Ending => self.go_on(),
-            Phase::LastWords => self.close(),
+            Phase::FlowingOut { last, .. } => self.give_up_on_legs(last),
             Phase::Over => {}
         }
     }
@@ -51,7 +51,7 @@ impl Pump {
     /// All of it was killed from outside: what holds its streams now is ended, too, and nothing is waited for but its own processes.
     pub(crate) fn was_killed(&mut self) {
         let is_killed = self.termination.as_ref().is_some_and(Termination::has_killed);
-        if is_killed || matches!(self.phase, Phase::LastWords | Phase::Over) || self.done() {
+        if is_killed || matches!(self.phase, Phase::FlowingOut { .. } | Phase::Over) || self.done() {
             return;
         }
         let mut all = self.termination.take().unwrap_or_else(|| self.all_of_it());
@@ -135,7 +135,8 @@ impl Pump {
                 self.termination.iter_mut().for_each(Termination::skip_to_kill);
                 self.go_on();
             }
-            Phase::LastWords | Phase::Over => {}
+            Phase::FlowingOut { .. } => self.close(),
+            Phase::Over => {}
         }
     }
 
@@ -154,7 +155,7 @@ impl Pump {
         // Streams that fail are no reason to look for others who hold them: the processes' ends are what is waited for.
         let is_over = self.all_ended() && (self.cut.is_none() || !self.flows.iter().any(Flow::waits_for_stranger));
         if is_over {
-            self.close();
+            self.let_flow_out();
             return;
         }
         if self.cut.is_some() {
@@ -200,8 +201,7 @@ impl Pump {
             let _ = self.look_at(index);
         }
         if self.all_ended() || (has_killed && (self.cut.is_some() || self.failure.is_some())) {
-            // What they said last may have come after the last look at the streams.
-            self.phase = Phase::LastWords;
+            self.let_flow_out();
         } else if has_killed {
             // Killed by the handle: its own processes are waited for, however long that takes.
             self.termination = None;
@@ -262,19 +262,7 @@ impl Pump {
             rest.named().iter().for_each(|(pid, name)| self.leaks.process(*pid, name, true));
             rest.run(&mut Nothing);
         }
-        for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            if !flow.waits_for_stranger() || flow.wrap_up() {
-                continue;
-            }
-            let closed = flow.close(false);
-            self.tell_lines(index);
-            if closed.held {
-                self.leaks.stream(self.flows[index].stream());
-                closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-            }
-            self.note(closed.result);
-        }
+        self.finish_with_strangers(&mut None);
     }
 
     /// The run is over: who is left in its container.
@@ -302,22 +290,8 @@ impl Pump {
     /// Takes what waits in the pipes, without waiting for more, and closes our ends. Whoever is at the other end of one when all
     /// processes of the run have ended is a stranger: that stream leaked.
     pub(super) fn close(&mut self) {
-        let all_ended = self.all_ended();
         for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            let (awaited, stream) = (flow.is_awaited(), flow.stream());
-            let closed = flow.close(self.cut.is_some());
-            self.tell_lines(index);
-            if closed.held && awaited && all_ended {
-                self.leaks.stream(stream);
-                // A drop has no time for that.
-                if self.cut != Some(Cut::Aborted) {
-                    closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-                }
-            }
-            if let Err(failure) = closed.result {
-                self.failure.get_or_insert(failure);
-            }
+            self.close_one(index, Time::IsUp, &mut None);
         }
         self.phase = Phase::Over;
     }

@@ -14,6 +14,7 @@ mod ear;
 mod ending;
 pub(crate) mod events;
 mod flow;
+mod flow_out;
 pub(crate) mod function;
 pub(crate) mod helper;
 mod leak;
@@ -78,8 +79,11 @@ enum Phase {
     Closing(Deadline),
     /// Being ended; without a termination any more, nothing but the stages is waited for.
     Ending,
-    /// All that was to be ended has: one more look at the streams, and they are closed.
-    LastWords,
+    /// All of it has ended, and what was said last flows out, until then; `last`: without those that had their time and took nothing.
+    FlowingOut {
+        until: Deadline,
+        last: bool,
+    },
     Over,
 }
 
@@ -142,16 +146,14 @@ pub(crate) struct Finished {
 
 impl Pump {
     pub(crate) fn new(
-        runners: Vec<Runner>,
         timing: Timing,
         wake: Option<Wake>,
         stop: Option<Arc<Stop>>,
         container: Option<Arc<Container>>,
     ) -> Pump {
-        let stages = runners.into_iter().map(|runner| StageRun { runner, ended: None }).collect();
         Pump {
             flows: Vec::new(),
-            stages,
+            stages: Vec::new(),
             timing,
             phase: Phase::Running,
             wake,
@@ -168,6 +170,11 @@ impl Pump {
             outside: Arc::default(),
             stops: Stops::none(),
         }
+    }
+
+    /// Another stage, which has begun: it is ended with the others.
+    pub(crate) fn begin(&mut self, runner: Runner) {
+        self.stages.push(StageRun { runner, ended: None });
     }
 
     /// Says from now on what happens.
@@ -222,7 +229,7 @@ impl Pump {
             }
             Phase::Closing(until) => self.timing.deadline.earlier(until),
             Phase::Ending => self.ending_deadline(),
-            Phase::LastWords => Deadline::after(Duration::ZERO),
+            Phase::FlowingOut { until, .. } => until,
             Phase::Over => Deadline::NEVER,
         }
     }
@@ -231,9 +238,8 @@ impl Pump {
     /// are gone.
     fn patience(&self) -> Deadline {
         match self.phase {
-            Phase::Running | Phase::Closing(_) | Phase::Over => self.deadline(),
+            Phase::Running | Phase::Closing(_) | Phase::FlowingOut { .. } | Phase::Over => self.deadline(),
             Phase::Ending => self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING)),
-            Phase::LastWords => Deadline::after(CALLBACKS_WHILE_ENDING),
         }
     }
 
@@ -408,6 +414,10 @@ impl Drop for Pump {
             self.hub = None;
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.abort()));
+        if ended.is_err() {
+            // A callback for events broke off what has to be done; it is not called again.
+            self.abort();
+        }
         for process in self.stages.iter().filter_map(StageRun::live_process) {
             process::hand_over(process.clone());
         }

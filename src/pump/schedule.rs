@@ -71,11 +71,13 @@ pub(super) struct Schedule {
     /// Whether a kill comes behind the last step.
     kills: bool,
     state: State,
+    /// When the last step's time is over; from the first step on.
+    grace_end: Deadline,
 }
 
 impl Schedule {
     pub(super) fn new(steps: Steps, kills: bool) -> Schedule {
-        Schedule { steps, step: 0, kills, state: State::Due }
+        Schedule { steps, step: 0, kills, state: State::Due, grace_end: Deadline::NEVER }
     }
 
     /// What is to be done now. Done at once, and the next question asked, unless it is to wait.
@@ -84,6 +86,10 @@ impl Schedule {
         match self.state {
             State::Due => match self.steps.get(self.step) {
                 Some(&(signal, wait)) => {
+                    if self.step == 0 {
+                        self.grace_end =
+                            self.steps.iter().fold(Deadline::at(now), |end, (_, wait)| end.later_by(*wait));
+                    }
                     // From before the search, which is within the time.
                     self.state = State::Asked { until: after(wait), look: after(FIRST_LOOK), gap: FIRST_LOOK };
                     Action::Ask(signal)
@@ -145,6 +151,10 @@ impl Schedule {
         }
     }
 
+    pub(super) fn grace_end(&self) -> Deadline {
+        self.grace_end
+    }
+
     /// The steps that are left are left out.
     pub(super) fn skip_to_kill(&mut self) {
         if let State::Due | State::Asked { .. } = self.state {
@@ -163,6 +173,7 @@ impl Schedule {
 
     /// This process was stopped for so long.
     pub(super) fn later_by(&mut self, by: Duration) {
+        self.grace_end = self.grace_end.later_by(by);
         if let State::Asked { until, .. } | State::Killed { until, .. } = &mut self.state {
             *until = until.later_by(by);
         }

@@ -106,9 +106,9 @@ impl Pump {
         self.timing.deadline = self.timing.deadline.later_by(by);
         self.last_end = self.last_end.map(|end| end.checked_add(by).unwrap_or(end));
         match &mut self.phase {
-            Phase::Closing(until) => *until = until.later_by(by),
+            Phase::Closing(until) | Phase::FlowingOut { until, .. } => *until = until.later_by(by),
             Phase::Ending => self.termination.iter_mut().for_each(|termination| termination.later_by(by)),
-            Phase::Running | Phase::LastWords | Phase::Over => {}
+            Phase::Running | Phase::Over => {}
         }
     }
 }
@@ -130,8 +130,8 @@ mod tests {
             eof_grace: None,
             on_leak: OnLeak::Allow,
         };
-        let mut pump = Pump::new(Vec::new(), timing(Some(pauses::spent())), None, None, None);
-        let mut other = Pump::new(Vec::new(), timing(None), None, None, None);
+        let mut pump = Pump::new(timing(Some(pauses::spent())), None, None, None);
+        let mut other = Pump::new(timing(None), None, None, None);
         let (end, before) = (Instant::now(), pauses::spent());
         pump.last_end = Some(end);
         pump.phase = Phase::Closing(hour);

@@ -256,6 +256,11 @@ impl Termination {
         self.schedule.until()
     }
 
+    /// When the time of the last step is over.
+    pub(super) fn grace_end(&self) -> Deadline {
+        self.schedule.grace_end()
+    }
+
     pub(super) fn later_by(&mut self, by: Duration) {
         self.schedule.later_by(by);
     }

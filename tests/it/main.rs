@@ -22,6 +22,8 @@
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
+//! | what is said between the first signal and the end reaches every leg | `streams::last_words` |
+//! | a panic of a callback for events, at each event | `events::panics` |
 //! | what processes have started ends with the run | `trees`, `contain`; the unit tests of `process::tree` |
 //! | a graceful end leaves clean-ups alone, and nothing behind | `graceful`; the unit tests of `process::tree` and `pump` |
 //! | who is left behind is named, and ended where that was asked for | `leaks` |
