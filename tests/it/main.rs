@@ -13,7 +13,7 @@
 //! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |
 //! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
 //! | few descriptors left | `children::exhausted` |
-//! | a limit or name that does not fit is named | `names` |
+//! | a limit or name that does not fit is named | `names`, `error_texts` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
 //! | what happens in a run is told, to early and late ones | `events`, `tracing` |
@@ -29,7 +29,9 @@
 //! | Rust code as a stage: its places, ends, failures, bounds | `closures` |
 //! | many runs on one thread | the unit tests of `job` |
 //! | the pipe in memory | `memory`; the unit tests of `pipe::memory` |
-//! | what other libraries' suites check, and where those libraries fail | `conformance` |
+//! | what other libraries' suites check, and where those libraries fail | `conformance`: a table, and what no other test holds |
+//! | what the README claims | `readme`: a table, and what no other test holds |
+//! | the helper program is reliable | `fixture`; every test that uses a role |
 //! | captures are exact beside tests that print; isolation; leaks; assertions | `testing` |
 //! | each example runs, and leaves nothing behind | `cookbook`, `examples` |
 //! | layers, file lengths, examples in the documentation | `layers`, `docs` |

@@ -26,8 +26,8 @@ fn every_kind_of_string_is_one_argument() {
         let os = OsString::from("os");
         let cow: Cow<'_, str> = Cow::Borrowed("cow");
         let words = cmd!(
-            fixture(),
-            "args",
+            PathBuf::from(fixture()),
+            OsStr::new("args"),
             "literal",
             owned.clone(),
             &owned,
@@ -40,6 +40,7 @@ fn every_kind_of_string_is_one_argument() {
             os.as_os_str(),
             OsStr::new(""),
             &*cow,
+            Cow::<OsStr>::Borrowed(OsStr::new("cow of the system's")),
             format!("{}-{}", 1, 2),
         );
         assert_eq!(
@@ -57,6 +58,7 @@ fn every_kind_of_string_is_one_argument() {
                 "os",
                 "",
                 "cow",
+                "cow of the system's",
                 "1-2"
             ]
         );

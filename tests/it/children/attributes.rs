@@ -188,6 +188,12 @@ fn arg0_is_what_the_program_sees_and_not_what_runs() {
         assert_eq!(role("arg0").read().expect("it runs"), fixture());
         assert_eq!(role("arg0").arg0("-another name").read().expect("it runs"), "-another name");
         assert_eq!(role("arg0").arg0("").read().expect("it runs"), "");
+        let dir = tempfile::tempdir().expect("a directory");
+        std::os::unix::fs::symlink(fixture(), dir.path().join("tool")).expect("a link");
+        let found = Cmd::new("tool").arg("arg0").env("PATH", dir.path());
+        assert_eq!(found.read().expect("it runs"), "tool", "as it was given, not as it was found");
+        let beside = Cmd::new("./tool").arg("arg0").current_dir(dir.path());
+        assert_eq!(beside.read().expect("it runs"), "./tool");
         let error = Cmd::new("no-such-program").arg0("sh").run().expect_err("it is not in PATH");
         assert_eq!(error.kind(), ErrorKind::ProgramNotFound);
     });

@@ -1,7 +1,6 @@
 //! No descriptor goes where it was not sent.
 
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -87,43 +86,6 @@ fn inherit_fds_passes_on_what_is_inheritable_and_nothing_else() {
         assert_eq!(role("count-fds").inherit_fds(true).inherit_fds(false).read().expect("it runs"), "0\n1\n2");
         assert!(marked.as_raw_fd() > 2);
         drop(hostile);
-    });
-}
-
-#[test]
-fn a_one_shot_fd_is_closed_here_before_the_start_returns() {
-    isolated(|| {
-        let before = open_fds();
-        let (reader, writer) = os_pipe::pipe().expect("a pipe");
-        let cmd = role("echo").arg("once").stdout(Redirect::fd(writer));
-        let twin = cmd.clone();
-        assert!(cmd.status().expect("it runs").success());
-        // The builder and its clone live: the end comes all the same.
-        assert_eq!(std::io::read_to_string(&reader).expect("its end"), "once\n");
-        let again = twin.run().expect_err("it was used");
-        assert_eq!((again.kind(), again.stage()), (ErrorKind::AlreadyUsed, Some(0)));
-        assert!(again.to_string().contains("stdout"), "{again}");
-        drop(reader);
-        assert_no_new_fd(&before);
-
-        // A start that fails took it, too.
-        let (reader, writer) = os_pipe::pipe().expect("a pipe");
-        let cmd = Cmd::new("/no/such/program").stdout(Redirect::fd(writer));
-        assert_eq!(cmd.run().expect_err("no program").kind(), ErrorKind::ProgramNotFound);
-        assert_eq!(std::io::read_to_string(&reader).expect("its end"), "");
-        assert_eq!(cmd.run().expect_err("it was used").kind(), ErrorKind::AlreadyUsed);
-    });
-}
-
-#[test]
-fn a_shared_fd_serves_many_starts_and_goes_with_its_last_owner() {
-    isolated(|| {
-        let (reader, writer) = os_pipe::pipe().expect("a pipe");
-        let cmd = role("echo").arg("again").stdout(Redirect::shared_fd(Arc::new(OwnedFd::from(writer))));
-        cmd.run().expect("it runs");
-        cmd.clone().run().expect("it runs");
-        drop(cmd);
-        assert_eq!(std::io::read_to_string(&reader).expect("its end"), "again\nagain\n");
     });
 }
 

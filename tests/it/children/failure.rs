@@ -103,29 +103,3 @@ fn the_error_names_the_program_as_it_was_given() {
         }
     });
 }
-
-#[test]
-fn what_cannot_be_given_to_a_process_is_named_before_anything_starts() {
-    isolated(|| {
-        let made = tempfile::tempdir().expect("a directory");
-        let file = made.path().join("file");
-        let cases: [(Cmd, &str); 8] = [
-            (Cmd::new(""), "name is empty"),
-            (Cmd::new("a\0b"), "name holds a NUL"),
-            (role("args").args(["x", "y\0"]), "argument 3 holds a NUL"),
-            (role("arg0").arg0("\0"), "arg0 holds a NUL"),
-            (role("env").env("", "x"), "name is empty"),
-            (role("env").env("A=B", "x"), "\"A=B\" holds a `=`"),
-            (role("env").env("A", "se\0cret"), "the value of the environment variable \"A\" holds a NUL"),
-            (role("cwd").current_dir("a\0b"), "working directory's path holds a NUL"),
-        ];
-        for (cmd, words) in cases {
-            let line = role("yes").stdout(Redirect::tee([Redirect::file(&file)])) | role("cat") | cmd;
-            let error = line.run().expect_err("it cannot be started");
-            assert_eq!((error.kind(), error.stage()), (ErrorKind::InvalidInput, Some(2)), "{error:?}");
-            assert!(error.to_string().contains(words), "{error}");
-            assert!(!error.full().to_string().contains("cret"), "{error:?}");
-            assert!(!file.exists(), "nothing was opened for {words}");
-        }
-    });
-}

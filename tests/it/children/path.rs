@@ -108,6 +108,9 @@ fn a_path_with_a_slash_starts_in_the_childs_directory() {
         std::env::set_current_dir(two.dir("a")).expect("it is there");
         assert_eq!(run("./prog", "").expect_err("it is not there").kind(), ErrorKind::ProgramNotFound);
         assert_eq!(Cmd::new("./prog").env("PATH", "").read().expect("it runs"), "./prog");
+        // A single component is a name for PATH, also where it is given as a path. (duct runs the file beside it.)
+        let named = Cmd::new(Path::new("prog")).env("PATH", "/no/such").run().expect_err("it is not in PATH");
+        assert_eq!(named.kind(), ErrorKind::ProgramNotFound);
         // A relative directory is one of this process's.
         assert_eq!(Cmd::new("./prog").current_dir("../b").read().expect("it runs"), "./prog");
         let told = role("env").env_only(["PWD"]).env("PWD", "as it was").current_dir("/").read_bytes();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pipewright::pipe::PipeReader;
-use pipewright::{Job, Means, Pipeline, Redirect};
+use pipewright::{ErrorKind, Job, Means, Pipeline, Redirect};
 
 use crate::harness::*;
 use crate::support::*;
@@ -31,6 +31,10 @@ fn kill_reaches_every_process_and_says_what_it_came_to() {
         assert!(report.survivors.is_empty());
         assert!(!report.complete, "a walk proves nothing");
         assert_eq!(job.wait().expect("a status").signal(), Some(libc::SIGKILL));
+        let error = job.output().expect_err("a death by signal");
+        assert_eq!(error.kind(), ErrorKind::Status);
+        let ends = error.into_output().expect("it ran").stages;
+        assert!([0, 2].into_iter().all(|stage: usize| ends[stage].status.signal() == Some(libc::SIGKILL)), "{ends:?}");
         assert_eq!(children(), []);
     });
 }

@@ -82,7 +82,7 @@ fn try_wait_leaves_the_ends_alone() {
 #[test]
 fn what_nobody_took_is_drained_whoever_else_looks() {
     isolated(|| {
-        for _ in 0..count(100, 3000) {
+        for _ in 0..count(50, 3000) {
             let job = piped("both", &["300000"], false);
             let over = AtomicBool::new(false);
             std::thread::scope(|scope| {
@@ -91,7 +91,8 @@ fn what_nobody_took_is_drained_whoever_else_looks() {
                         let _ = job.try_wait();
                     }
                 });
-                let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| job.wait())).collect();
+                scope.spawn(|| while job.wait_timeout(Duration::from_micros(50)).is_ok_and(|ended| ended.is_none()) {});
+                let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| job.wait())).collect();
                 let ends: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
                 over.store(true, SeqCst);
                 for end in ends {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use pipewright::{Cmd, Error, ErrorKind, Lines, Redirect, cmd};
 
 use crate::harness::*;
-use crate::support::{assert_childless, timed_out};
+use crate::support::{assert_childless, timed_out, within};
+use crate::time::DROPPED_WITHIN;
 
 fn say(text: &str) -> Cmd {
     cmd!(fixture(), "say", "1", text)
@@ -140,11 +141,11 @@ fn dropping_them_ends_an_endless_child() {
             for taken in [0, 1] {
                 let mut lines = cmd.lines().expect("it starts");
                 assert!(lines.by_ref().take(taken).all(|line| line.is_ok()));
-                drop(lines);
+                within(DROPPED_WITHIN, || drop(lines));
                 assert_childless();
                 let mut reader = cmd.reader().expect("it starts");
                 reader.read_exact(&mut vec![0; taken]).expect("so much comes");
-                drop(reader);
+                within(DROPPED_WITHIN, || drop(reader));
                 assert_childless();
             }
         }

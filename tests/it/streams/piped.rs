@@ -1,7 +1,6 @@
 //! Ends of pipes that are taken, and those that nobody takes.
 
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use pipewright::{Cmd, Redirect, cmd};
 
@@ -9,36 +8,6 @@ use crate::harness::*;
 
 fn piped(cmd: Cmd) -> Cmd {
     cmd.stdin(Redirect::piped()).stdout(Redirect::piped()).stderr(Redirect::piped())
-}
-
-#[test]
-fn taken_ends_are_ours_once() {
-    isolated(|| {
-        let job = piped(cmd!(fixture(), "fill-stderr", "5")).spawn().expect("it starts");
-        let (mut stdin, mut stdout, mut stderr) =
-            (job.take_stdin().expect("piped"), job.take_stdout().expect("piped"), job.take_stderr().expect("piped"));
-        assert!(job.take_stdin().is_none() && job.take_stdout().is_none() && job.take_stderr().is_none());
-        for round in 0..3 {
-            stdin.write_all(format!("{round}\n").as_bytes()).expect("it reads");
-            assert_eq!(read_line(&mut stdout), round.to_string());
-        }
-        drop(stdin);
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        stdout.read_to_end(&mut out).expect("its end comes");
-        stderr.read_to_end(&mut err).expect("its end comes");
-        assert_eq!((out, err), (vec![], b"eeeee".to_vec()));
-        assert!(job.wait().expect("it ends").success());
-    });
-}
-
-#[test]
-fn what_is_not_piped_cannot_be_taken() {
-    isolated(|| {
-        let job = cmd!(fixture(), "exit", "0").stdin(Redirect::null()).spawn().expect("it starts");
-        assert!(job.take_stdin().is_none() && job.take_stdout().is_none() && job.take_stderr().is_none());
-        assert!(job.wait().expect("it ends").success());
-        assert!(job.take_stdout().is_none());
-    });
 }
 
 #[test]
@@ -80,46 +49,6 @@ fn the_ends_of_a_pipeline_are_its_own() {
         drop(stdin);
         assert_eq!(stdout.read(&mut [0]).expect("its end comes"), 0);
         assert!(job.wait().expect("it ends").success());
-    });
-}
-
-#[test]
-fn a_wait_drains_also_while_another_thread_only_looks() {
-    isolated(|| {
-        for _ in 0..count(60, 2000) {
-            let job = piped(cmd!(fixture(), "both", "300000")).spawn().expect("it starts");
-            let over = AtomicBool::new(false);
-            std::thread::scope(|scope| {
-                for _ in 0..2 {
-                    scope.spawn(|| {
-                        while !over.load(SeqCst) {
-                            job.try_wait().expect("no failure");
-                        }
-                    });
-                }
-                let status = job.wait().expect("it ends");
-                over.store(true, SeqCst);
-                assert!(status.success(), "{status}: what it wrote was thrown away, not refused");
-            });
-            progress();
-        }
-    });
-}
-
-#[test]
-fn many_threads_may_wait_for_what_nobody_took() {
-    isolated(|| {
-        for _ in 0..count(10, 200) {
-            let job = piped(cmd!(fixture(), "both", "300000")).spawn().expect("it starts");
-            std::thread::scope(|scope| {
-                let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| job.wait())).collect();
-                for waiter in waiters {
-                    let status = waiter.join().expect("no panic").expect("it ends");
-                    assert!(status.success(), "{status}");
-                }
-            });
-            progress();
-        }
     });
 }
 

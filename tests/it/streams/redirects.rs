@@ -77,6 +77,7 @@ fn null_reads_as_the_end_and_takes_everything() {
         let output = output.expect("it ends");
         assert!(!output.stdout.is_captured() && !output.stderr.is_captured());
         assert_ne!(output.stdout, "", "what was not captured is not empty");
+        assert_eq!(cmd!(fixture(), "echo", "x").stdout(Redirect::null()).read().expect("it ends"), "");
     });
 }
 
@@ -232,5 +233,7 @@ fn a_line_longer_than_any_buffer_is_one_line() {
         let cmd = cmd!(fixture(), "cat").stdin(Redirect::bytes(input));
         cmd.for_each_line(|line| lengths.push(line.len())).expect("it runs");
         assert_eq!(lengths, [1_000_000, 5, 1_000_000]);
+        let lines = cmd.lines().expect("it starts").map(|line| line.expect("text").len());
+        assert_eq!(lines.collect::<Vec<_>>(), lengths);
     });
 }
