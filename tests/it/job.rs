@@ -41,7 +41,7 @@ const WAITS: [Wait; 5] = [
 #[test]
 fn any_number_of_threads_may_wait_and_all_hear_the_same() {
     isolated(|| {
-        for _ in 0..count(20, 500) {
+        for _ in 0..count(8, 500) {
             for (name, job) in cats() {
                 let stdin = job.take_stdin().expect("piped");
                 std::thread::scope(|scope| {

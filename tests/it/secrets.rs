@@ -134,7 +134,7 @@ fn no_text_made_from_a_builder_shows_a_secret() {
 fn no_error_of_a_run_shows_a_secret_and_the_raw_output_is_the_childs() {
     isolated(|| {
         let mut random = Random::new(270);
-        for _ in 0..count(100, 10_000) {
+        for _ in 0..count(40, 10_000) {
             let mut secrets = vec![Secret::new(&mut random)];
             // It says its secret on stderr, in the middle of much or little, and again at the very end.
             let noise = "n".repeat(random.below(3000)) + &"\n".repeat(random.below(30));
@@ -207,7 +207,7 @@ fn pasted(text: &str) -> pipewright::Output {
 fn a_pasted_secret_fails_loudly() {
     isolated(|| {
         let mut random = Random::new(5);
-        for _ in 0..count(30, 1000) {
+        for _ in 0..count(10, 1000) {
             let secret = Secret::new(&mut random);
             let echo = role("echo").arg("it ran");
             let cases = [
@@ -237,7 +237,7 @@ fn a_pasted_secret_fails_loudly() {
 fn anything_else_pasted_is_the_same_command() {
     isolated(|| {
         let mut random = Random::new(6);
-        for _ in 0..count(100, 5000) {
+        for _ in 0..count(30, 5000) {
             let words: Vec<Vec<u8>> = (0..random.below(5)).map(|_| junk(&mut random, 8)).collect();
             let args = role("args").args(words.iter().map(|word| OsStr::from_bytes(word)));
             let expected: Vec<u8> = words.iter().flat_map(|word| [word, &b"\0"[..]].concat()).collect();
@@ -263,7 +263,7 @@ fn anything_else_pasted_is_the_same_command() {
 fn a_pasted_environment_is_the_same_environment() {
     isolated(|| {
         let mut random = Random::new(7);
-        for _ in 0..count(50, 1000) {
+        for _ in 0..count(20, 1000) {
             let path = [b"/bin:", &junk(&mut random, 8)[..]].concat();
             let env = role("env").env_clear().env("PATH", OsStr::from_bytes(&path)).env("PWD", "/x y");
             let expected = env.output().expect("it ends well").stdout;

@@ -51,7 +51,7 @@ fn right_or_stolen(status: Result<Status, pipewright::Error>, code: i32) {
 
 /// All that a run may meet while its children are reaped behind its back.
 fn live_with_it() {
-    for _ in 0..count(20, 500) {
+    for _ in 0..count(8, 500) {
         right_or_stolen(cmd!(fixture(), "exit", "3").status(), 3);
         right_or_stolen(cmd!(fixture(), "exit", "3").spawn().and_then(|job| job.wait()), 3);
 
@@ -91,7 +91,7 @@ fn live_with_it_in_a_container() {
     let cgroup = Cgroup::new();
     let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
     for containment in [Containment::Group, Containment::Session].into_iter().chain(cgroup) {
-        for _ in 0..count(10, 300) {
+        for _ in 0..count(5, 300) {
             // The leader is gone before the others come.
             let three = cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "5");
             right_or_stolen(three.stdin(Redirect::null()).contain(containment.clone()).status(), 5);

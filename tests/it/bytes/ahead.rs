@@ -27,7 +27,7 @@ fn calls(log: &str) -> Vec<(usize, bool)> {
 #[test]
 fn memory_is_made_ready_for_much_that_is_new_and_for_nothing_else() {
     isolated(|| {
-        const SIZE: usize = 24 * MIB;
+        const SIZE: usize = 16 * MIB;
         match std::env::var(PART).as_deref() {
             Ok("much" | "refused") => {
                 let output = blocks(SIZE).output().expect("it ends");

@@ -49,7 +49,7 @@ fn stops_and_continues_during_spawns_hang_nobody() {
                     }
                 });
                 let run = || {
-                    for _ in 0..count(60, 1000) {
+                    for _ in 0..count(15, 1000) {
                         assert_eq!(role("echo").arg("through").read().expect("it runs"), "through");
                         progress();
                     }

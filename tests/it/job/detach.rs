@@ -45,7 +45,7 @@ fn a_detached_process_can_still_be_ended() {
 #[test]
 fn what_its_thread_does_goes_on_after_a_detach() {
     isolated(|| {
-        for _ in 0..count(30, 1000) {
+        for _ in 0..count(10, 1000) {
             let (lines, heard) = channel();
             let each = move |line: &[u8]| lines.send(line.to_vec());
             let fed = role("cat").stdin(Redirect::bytes("one\ntwo\n".repeat(20_000)));

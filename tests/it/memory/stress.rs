@@ -87,7 +87,7 @@ fn records_in(mut stream: &[u8]) -> HashMap<u8, usize> {
 fn no_record_is_torn_lost_or_doubled() {
     isolated(|| {
         let mut random = Random::new(41);
-        for round in 0..count(12, 400) {
+        for round in 0..count(6, 400) {
             let capacity = *random.pick(&[0, 1, 100, 4_096, 65_536]);
             let (reader, writer) = pipe::buffered(capacity);
             let records = 30;
@@ -113,7 +113,7 @@ fn no_record_is_torn_lost_or_doubled() {
 fn a_closing_at_any_moment_loses_nothing_that_was_acknowledged() {
     isolated(|| {
         let mut random = Random::new(42);
-        for round in 0..count(60, 2_000) {
+        for round in 0..count(25, 2_000) {
             let capacity = *random.pick(&[0, 1, 100, 65_536]);
             let (reader, writer) = pipe::buffered(capacity);
             let after = random.below(200_000);
@@ -162,7 +162,7 @@ fn a_closing_at_any_moment_loses_nothing_that_was_acknowledged() {
 fn readers_that_leave_let_the_others_have_the_rest() {
     isolated(|| {
         let mut random = Random::new(43);
-        for _ in 0..count(20, 1_000) {
+        for _ in 0..count(10, 1_000) {
             let capacity = *random.pick(&[0, 7, 65_536]);
             let (reader, writer) = pipe::buffered(capacity);
             let read = AtomicUsize::new(0);

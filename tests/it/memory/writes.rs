@@ -168,7 +168,7 @@ fn writes_of_several_writers_are_never_mixed() {
 fn several_readers_share_one_write_without_loss() {
     isolated(|| {
         each_kind(|reader, mut writer| {
-            let bytes: Vec<u8> = (0..20_000u32).flat_map(u32::to_be_bytes).collect();
+            let bytes: Vec<u8> = (0..5_000u32).flat_map(u32::to_be_bytes).collect();
             let read = |mut reader: MemReader| {
                 start(move || {
                     let mut seen = Vec::new();

@@ -18,7 +18,7 @@ const MILLISECOND: u16 = 1;
 
 fn for_a_while(mut each: impl FnMut()) {
     let start = Instant::now();
-    let while_ = Duration::from_secs(count(1, 10) as u64);
+    let while_ = Duration::from_millis(count(400, 10_000) as u64);
     let mut tick = Instant::now();
     while start.elapsed() < while_ {
         each();
@@ -98,15 +98,16 @@ fn stops_and_continues_at_1_khz_over_a_copy_of_five_stages_change_no_byte_and_ar
 #[test]
 fn stops_and_continues_of_this_process_change_no_byte_either() {
     isolated(|| {
+        let bytes = count(16, 64) << 20;
         if part("copy") {
             let _forwarding = forward::signals().expect("it is installed");
             let copy: Pipeline = (0..4).map(|_| role("cat")).collect();
             println!("copying now");
-            let bytes = ((role("blocks").arg((64 << 20).to_string()) | copy) | role("check-blocks"))
+            let copied = ((role("blocks").arg(bytes.to_string()) | copy) | role("check-blocks"))
                 .timeout(Duration::from_secs(60))
                 .forward_signals(true)
                 .read();
-            println!("copied {}", bytes.expect("it comes through"));
+            println!("copied {}", copied.expect("it comes through"));
             return;
         }
         let mut told = Told::by(in_part("copy"));
@@ -123,7 +124,7 @@ fn stops_and_continues_of_this_process_change_no_byte_either() {
             told.send(Signal::SIGCONT);
             let _ = poll(&mut [], PollTimeout::from(20_u16));
         }
-        assert_eq!(told.after("copied "), (64 << 20).to_string());
+        assert_eq!(told.after("copied "), bytes.to_string());
         assert!(told.job.wait().expect("a status").success());
     });
 }
