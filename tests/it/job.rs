@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use pipewright::{ErrorKind, Job, Redirect, Status, cmd};
+use pipewright::{Job, Redirect, Status, cmd};
 
 use crate::harness::*;
 use crate::support::*;
@@ -164,25 +164,6 @@ fn a_process_is_waited_for_and_ended_from_another_thread() {
         assert_eq!(first.wait().expect("ours").signal(), Some(libc::SIGTERM));
         assert_eq!(first.pid(), pids[0]);
         assert!(first.usage().is_some() && first.wall().is_some());
-    });
-}
-
-#[test]
-fn output_is_checked() {
-    isolated(|| {
-        let fails =
-            role("say").args(["1", "so far", "2", "oops"]).stdout(Redirect::capture()).stderr(Redirect::capture());
-        let output = fails.clone().spawn().and_then(|job| job.output()).expect("it ends well");
-        assert_eq!((output.stdout_lossy(), output.stderr_lossy()), ("so far".into(), "oops".into()));
-        let fails = Redirect::capture();
-        let job = role("fail-with").args(["7", "oops"]).stderr(fails).label("failing").spawn().expect("it starts");
-        assert_eq!(job.wait().expect("any status").code(), Some(7));
-        let error = job.output().expect_err("it failed");
-        assert_eq!((error.kind(), error.label()), (ErrorKind::Status, Some("failing")));
-        assert_eq!(error.status().and_then(|status| status.code()), Some(7));
-        assert_eq!(error.output().expect("there is one").stderr, "oops\n");
-        let unchecked = role("exit").arg("7").unchecked().spawn().and_then(|job| job.output()).expect("not checked");
-        assert_eq!(unchecked.status.code(), Some(7));
     });
 }
 

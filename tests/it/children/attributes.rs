@@ -1,9 +1,10 @@
 //! The typed attributes of a child, each seen from inside it, and the step that is named when one is refused.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+use nix::pty::openpty;
 use nix::unistd::{Pid, getpgrp, getsid};
 use pipewright::{Cmd, ErrorKind, Redirect, Resource, Step};
 
@@ -56,40 +57,16 @@ fn a_new_session_is_led_by_the_child() {
     });
 }
 
-/// A terminal: its master and the path of its slave.
-fn terminal() -> (OwnedFd, String) {
-    // SAFETY: takes flags, gives a new descriptor or -1.
-    let master = unsafe { libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) };
-    assert!(master >= 0, "no terminal");
-    // SAFETY: the call made it for us.
-    let master = unsafe { OwnedFd::from_raw_fd(master) };
-    // SAFETY: a descriptor that lives through the call.
-    assert_eq!(unsafe { libc::grantpt(master.as_raw_fd()) }, 0);
-    // SAFETY: a descriptor that lives through the call.
-    assert_eq!(unsafe { libc::unlockpt(master.as_raw_fd()) }, 0);
-    let mut name = [0_u8; 64];
-    // SAFETY: the buffer is ours and as long as said.
-    assert_eq!(unsafe { libc::ptsname_r(master.as_raw_fd(), name.as_mut_ptr().cast(), name.len()) }, 0);
-    let end = name.iter().position(|&byte| byte == 0).expect("it is terminated");
-    (master, String::from_utf8(name[..end].to_vec()).expect("it is text"))
-}
-
-/// The slave, without becoming its session's terminal here.
-fn slave(path: &str) -> OwnedFd {
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true).write(true), libc::O_NOCTTY);
-    options.open(path).expect("it opens").into()
-}
-
 #[test]
 fn the_terminal_on_stdin_becomes_the_controlling_one() {
     isolated(|| {
-        let (master, path) = terminal();
+        let pty = openpty(None, None).expect("a terminal");
+        let master = pty.master;
         let of_master = || {
             // SAFETY: a descriptor that lives through the call.
             unsafe { libc::tcgetsid(master.as_raw_fd()) }
         };
-        let fd = Arc::new(slave(&path));
+        let fd = Arc::new(pty.slave);
         let hang = role("hang").stdin(Redirect::shared_fd(Arc::clone(&fd))).stdout(Redirect::null());
         let job = hang.clone().new_session(true).spawn().expect("it starts");
         assert_eq!(of_master(), -1, "nobody controls it yet");
@@ -107,8 +84,9 @@ fn the_terminal_on_stdin_becomes_the_controlling_one() {
 #[test]
 fn all_three_streams_may_be_the_terminal() {
     isolated(|| {
-        let (master, path) = terminal();
-        let stream = || Arc::new(slave(&path));
+        let pty = openpty(None, None).expect("a terminal");
+        let (master, slave) = (pty.master, Arc::new(pty.slave));
+        let stream = || Arc::clone(&slave);
         let cmd = role("isatty").stdin(Redirect::shared_fd(stream())).stdout(Redirect::shared_fd(stream()));
         cmd.stderr_to_stdout().controlling_tty(true).run().expect("it runs");
         let mut told = [0; 7];

@@ -1,10 +1,7 @@
 //! Children of another user, and children that die with their parent.
 
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-
 use nix::unistd::geteuid;
-use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, Step};
+use pipewright::{Cmd, ErrorKind, Pipeline, Step};
 
 use crate::harness::*;
 use crate::support::*;
@@ -50,48 +47,6 @@ fn what_the_user_may_not_do_is_an_error_of_its_step() {
         let error = role("cat").uid(u32::MAX).run().expect_err("no user");
         assert_eq!((error.kind(), error.step()), (ErrorKind::Spawn, Some(Step::Uid)), "{error:?}");
         assert_no_child();
-    });
-}
-
-#[test]
-fn a_child_dies_with_this_process_if_it_was_told_to() {
-    isolated(|| {
-        let child = || role("hang").kill_on_parent_death(true);
-        if std::env::var_os(PART).is_some() {
-            // stdout is a pipe that the child now holds, too.
-            let _job = child().spawn().expect("it starts");
-            loop {
-                std::thread::park();
-            }
-        }
-        let mut middle = Command::new(std::env::current_exe().expect("the path of the test binary"));
-        middle.args(std::env::args_os().skip(1)).env(PART, "parent").stdout(Stdio::piped());
-        let mut middle = middle.spawn().expect("it starts");
-        let mut told = middle.stdout.take().expect("piped");
-        // The words of libtest stand before it.
-        while !read_line(&mut told).ends_with("ready") {}
-        middle.kill().expect("it is there");
-        middle.wait().expect("it ends");
-        // The end comes when the child lets go of the pipe, which it does for nothing but its death.
-        told.read_to_end(&mut Vec::new()).expect("its end");
-    });
-}
-
-#[test]
-fn a_thread_that_ends_takes_no_child_along() {
-    isolated_with(Options { extra_threads: 1, ..Options::default() }, || {
-        let start = || {
-            let cat = role("cat").stdin(Redirect::piped()).stdout(Redirect::piped()).kill_on_parent_death(true);
-            cat.spawn().expect("it starts")
-        };
-        let jobs: Vec<_> = (0..count(4, 100)).map(|_| std::thread::spawn(start).join().expect("no panic")).collect();
-        for job in jobs {
-            let (mut stdin, mut stdout) = (job.take_stdin().expect("piped"), job.take_stdout().expect("piped"));
-            stdin.write_all(b"alive\n").expect("it reads");
-            assert_eq!(read_line(&mut stdout), "alive");
-            drop(stdin);
-            assert!(job.wait().expect("it ends").success());
-        }
     });
 }
 

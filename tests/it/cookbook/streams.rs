@@ -31,17 +31,6 @@ fn first_lines_leaves_no_program_behind() {
 }
 
 #[test]
-fn first_lines_says_how_a_short_program_failed() {
-    isolated(|| {
-        cook("first_lines", |example| {
-            let error = example.args([fixture(), "exit", "3"]).output().unwrap_err();
-            assert_eq!(error.status().and_then(|status| status.code()), Some(1));
-            assert!(error.stderr_tail().is_some_and(|text| text.contains("exited with code 3")), "{error:#}");
-        });
-    });
-}
-
-#[test]
 fn read_stdin_counts_what_it_is_given() {
     isolated(|| {
         cook("read_stdin", |example| {

@@ -23,16 +23,6 @@ fn timeout_tree_ends_all_of_a_tree_and_says_how_many() {
 }
 
 #[test]
-fn timeout_tree_says_how_a_program_ended_that_was_in_time() {
-    isolated(|| {
-        cook("timeout_tree", |example| {
-            let out = output(&example.args(["60", fixture(), "exit", "3"]));
-            assert_eq!(out.stdout, "in time: exited with code 3\n");
-        });
-    });
-}
-
-#[test]
 fn leak_report_names_who_holds_the_pipes_and_ends_it() {
     isolated(|| {
         cook("leak_report", |example| {

@@ -121,49 +121,6 @@ fn several_slices_are_one_write_and_fill_several_slices_of_a_read() {
     });
 }
 
-/// Writers that each write `rounds` times, a record of its own letter and a length that differs.
-fn writers(writer: MemWriter, rounds: usize) -> Vec<std::thread::JoinHandle<()>> {
-    let one = |name: u8| {
-        let mut writer = writer.clone();
-        start(move || {
-            for round in 0..rounds {
-                let rest = vec![name; 1 + (round * 7 + usize::from(name)) % 40];
-                let head = [rest.len() as u8];
-                if round % 2 == 0 {
-                    writer.write_all(&[&head, &*rest].concat()).expect("it is read");
-                } else {
-                    let parts = [IoSlice::new(&head), IoSlice::new(&rest)];
-                    assert_eq!(writer.write_vectored(&parts).expect("it is read"), 1 + rest.len());
-                }
-            }
-        })
-    };
-    (b'a'..b'e').map(one).collect()
-}
-
-#[test]
-fn writes_of_several_writers_are_never_mixed() {
-    isolated(|| {
-        each_kind(|mut reader, writer| {
-            let rounds = count(200, 20_000);
-            let threads = writers(writer, rounds);
-            let mut seen = [0; 256];
-            loop {
-                let mut head = [0];
-                // A part of a record at a time: the writer's turn lasts over several reads.
-                if reader.read(&mut head).expect("the next, or the end") == 0 {
-                    break;
-                }
-                let record = take(&mut reader, usize::from(head[0]));
-                assert!(record.iter().all(|byte| *byte == record[0]), "{}", String::from_utf8_lossy(&record));
-                seen[usize::from(record[0])] += 1;
-            }
-            assert_eq!((b'a'..b'e').map(|name| seen[usize::from(name)]).collect::<Vec<_>>(), [rounds; 4]);
-            threads.into_iter().for_each(join);
-        });
-    });
-}
-
 #[test]
 fn several_readers_share_one_write_without_loss() {
     isolated(|| {

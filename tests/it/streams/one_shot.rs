@@ -59,20 +59,6 @@ fn the_reusable_forms_are_recommended() {
 }
 
 #[test]
-fn a_start_that_finds_one_used_leaves_the_others_unused() {
-    isolated(|| {
-        let (mut reader, writer) = pipe::kernel().expect("a pipe");
-        let out = Redirect::fd(writer);
-        let used = Redirect::from_reader(Cursor::new("x"));
-        cmd!(fixture(), "cat").stdin(used.clone()).run().expect("once");
-        let both = cmd!(fixture(), "cat").stdin(used).stdout(out.clone());
-        is_used(both.run(), "stdin");
-        cmd!(fixture(), "echo", "still there").stdout(out).run().expect("nobody took it");
-        assert_eq!(read_line(&mut reader), "still there");
-    });
-}
-
-#[test]
 fn one_slot_for_both_outputs_is_one_description() {
     isolated(|| {
         let (mut reader, writer) = pipe::kernel().expect("a pipe");
@@ -81,46 +67,6 @@ fn one_slot_for_both_outputs_is_one_description() {
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("its end comes");
         assert_eq!(text, "out 0\nerr 0\nout 1\nerr 1\nout 2\nerr 2\n");
-    });
-}
-
-#[test]
-fn a_builder_that_lives_on_holds_nothing_open() {
-    isolated(|| {
-        let (mut reader, writer) = pipe::kernel().expect("a pipe");
-        let cmd = cmd!(fixture(), "echo", "said").stdout(Redirect::fd(writer));
-        let clones = [cmd.clone(), cmd.clone()];
-        cmd.run().expect("it runs");
-        let mut text = String::new();
-        // Would wait for ever while a builder holds the other end.
-        reader.read_to_string(&mut text).expect("its end comes");
-        assert_eq!(text, "said\n");
-        drop((cmd, clones));
-    });
-}
-
-#[test]
-fn a_spawn_lets_go_of_its_copy_before_it_returns() {
-    isolated(|| {
-        let (mut reader, writer) = pipe::kernel().expect("a pipe");
-        let cmd = cmd!(fixture(), "take", "1").stdin(Redirect::piped()).stdout(Redirect::fd(writer));
-        let job = cmd.spawn().expect("it starts");
-        std::io::Write::write_all(&mut job.take_stdin().expect("piped"), b"x").expect("it reads");
-        let mut text = String::new();
-        reader.read_to_string(&mut text).expect("its end comes");
-        assert_eq!(text, "x");
-        assert!(job.wait().expect("it ends").success());
-    });
-}
-
-#[test]
-fn a_start_that_fails_lets_go_of_what_it_took() {
-    isolated(|| {
-        let (mut reader, writer) = pipe::kernel().expect("a pipe");
-        let cmd = cmd!("/no/such/program").stdout(Redirect::fd(writer));
-        assert_eq!(cmd.run().expect_err("no program").kind(), ErrorKind::ProgramNotFound);
-        assert_eq!(reader.read(&mut [0]).expect("its end comes"), 0);
-        assert_eq!(cmd.run().expect_err("it was taken").kind(), ErrorKind::AlreadyUsed);
     });
 }
 

@@ -147,18 +147,3 @@ fn a_panic_while_a_verb_runs_leaves_nobody() {
         assert_childless();
     });
 }
-
-#[test]
-fn a_drop_works_without_a_spare_descriptor() {
-    isolated(|| {
-        let dropped = |driven: bool| {
-            let hang = (role("ignore-term") | role("ignore-term")).stdin(Redirect::null());
-            let hang = if driven { hang.stdout(Redirect::capture()) } else { hang.stdout(Redirect::piped()) };
-            let job = hang.spawn().expect("it starts");
-            spare_fds(0, || within(DROPPED_WITHIN, || drop(job)));
-            assert_childless();
-        };
-        dropped(false);
-        dropped(true);
-    });
-}

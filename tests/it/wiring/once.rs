@@ -14,7 +14,8 @@ use crate::support::*;
 /// A way to give the first end of a pipe to a command.
 type Give = fn(Cmd, OwnedFd) -> Cmd;
 
-const ONE_SHOT: [(&str, Give); 5] = [
+const ONE_SHOT: [(&str, Give); 6] = [
+    ("stderr", |cmd, fd| cmd.stderr(Redirect::fd(fd))),
     ("map_fd", |cmd, fd| cmd.map_fd(fd, 9)),
     ("pass_fd", |cmd, fd| cmd.pass_fd(fd)),
     ("fd_out", |cmd, fd| cmd.fd_out(9, Redirect::fd(fd))),
@@ -42,7 +43,8 @@ fn a_one_shot_is_closed_here_before_the_start_returns() {
             }
             let again = twin.run().expect_err("it was used");
             assert_eq!((again.kind(), again.stage()), (ErrorKind::AlreadyUsed, Some(0)), "{name}: {again}");
-            assert!(again.to_string().contains("fd "), "{name}: {again}");
+            let stream = if name == "stderr" { name } else { "fd " };
+            assert!(again.to_string().contains(stream), "{name}: {again}");
             drop(job);
             // The builders live on, and hold nothing.
             assert_eq!(within(SLACK, || read_to_string(reader)).expect("its end"), "", "{name}");
