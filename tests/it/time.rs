@@ -10,7 +10,7 @@ use pipewright::{Error, ErrorKind, Limit, Pipeline, Redirect, cmd};
 
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 const TIMEOUT: Duration = Duration::from_millis(80);
 const GRACE: Duration = Duration::from_millis(60);

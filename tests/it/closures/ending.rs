@@ -7,7 +7,7 @@ use pipewright::{ErrorKind, Limit};
 use super::*;
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 #[test]
 fn a_closure_that_returns_early_or_never_reads_ends_the_stage_before() {

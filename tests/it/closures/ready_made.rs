@@ -5,8 +5,8 @@ use std::time::Instant;
 use pipewright::ErrorKind;
 
 use super::*;
+use crate::bytes::streams::Sheet;
 use crate::harness::*;
-use crate::streams::Sheet;
 use crate::support::*;
 
 /// What a stage makes of the bytes, between closures and between processes: it must be the same.

@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use pipewright::{Limit, Out, pipe};
 
 use super::*;
+use crate::bytes::streams::Sheet;
 use crate::harness::*;
-use crate::streams::Sheet;
 use crate::support::*;
 
 /// A reading end with the text in it, and its end behind.

@@ -9,7 +9,7 @@ use pipewright::{Pipeline, Redirect, Stream};
 use super::{SLACK, TIMEOUT, captured};
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 const EOF_GRACE: Duration = Duration::from_millis(100);
 /// Long enough for a child to start and to say its pid, on a machine that is busy elsewhere.

@@ -27,7 +27,7 @@ fn run_suite(arguments: &[&str], nextest: bool) -> String {
 #[track_caller]
 fn run_all(arguments: &[&str]) {
     for _ in 0..count(1, 5) {
-        let text = run_suite(&[&["testing::suite::", "--include-ignored"], arguments].concat(), false);
+        let text = run_suite(&[&["tools::testing::suite::", "--include-ignored"], arguments].concat(), false);
         assert!(text.contains("80 passed; 0 failed; 0 ignored"), "{text}");
         progress();
     }
@@ -55,7 +55,7 @@ fn they_are_where_one_test_runs_at_a_time() {
 fn they_are_where_each_test_has_a_process() {
     isolated(|| {
         for number in 0..8 {
-            let name = format!("testing::suite::m0{number}::what_is_captured_is_exact");
+            let name = format!("tools::testing::suite::m0{number}::what_is_captured_is_exact");
             let text = run_suite(&["--exact", &name, "--nocapture"], true);
             assert!(text.contains("1 passed; 0 failed; 0 ignored"), "{text}");
             progress();

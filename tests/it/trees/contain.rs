@@ -6,9 +6,9 @@ mod reused;
 
 use pipewright::{Cmd, Containment, Job, Redirect};
 
-use crate::cgroups::Cgroup;
 use crate::harness::*;
 use crate::support::*;
+use crate::trees::cgroups::Cgroup;
 
 /// Who said what: "member", "session", "orphan" or "parent", with a number.
 type Said = Vec<(String, i32)>;

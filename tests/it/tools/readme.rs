@@ -3,16 +3,16 @@
 //! | the README | tested by |
 //! |---|---|
 //! | a stage whose reader has enough did not fail | `status` |
-//! | a stage that cannot be started leaves none running | `children::failure` |
+//! | a stage that cannot be started leaves none running | `launch::failure` |
 //! | a timeout ends the tree and keeps what came | `time`, `trees` |
 //! | a process that holds the pipe is waited for as long as asked | `time::eof_grace` |
 //! | input that is not wanted is no error | `bytes::broken_pipe` |
 //! | a dropped job is gone | `time::drops` |
-//! | three streams and no more; a bare name is one for the child's PATH | `children::{descriptors, path}` |
+//! | three streams and no more; a bare name is one for the child's PATH | `launch::{descriptors, path}` |
 //! | the last call counts | `conformance` |
-//! | output that is no text is kept | `streams::lines` |
+//! | output that is no text is kept | `bytes::streams::lines` |
 //! | a stage's own stderr is left alone by a capture | `conformance` |
-//! | a child can be made to die with this process | `parent_death` |
+//! | a child can be made to die with this process | `trees::parent_death` |
 //! | feeding and capturing takes no thread; peak memory | here |
 
 use std::sync::Arc;

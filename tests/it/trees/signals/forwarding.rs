@@ -125,7 +125,7 @@ impl WithoutCore for pipewright::Pipeline {
 #[test]
 fn every_verb_ends_by_a_signal() {
     isolated(|| {
-        use crate::verbs::*;
+        use crate::surface::verbs::*;
         let _forwarding = forward::signals().expect("it is installed").survive(true);
         for (name, verb) in &VERBS {
             let (sign, seen) = std::sync::mpsc::channel();

@@ -12,7 +12,7 @@ use crate::harness::*;
 use crate::support::*;
 
 /// A neighbour that opens pipes inheritable and marks them only afterwards.
-pub(super) fn careless_neighbour(stop: &AtomicBool) {
+pub(crate) fn careless_neighbour(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let (reader, writer) = nix::unistd::pipe().expect("a pipe");
         for end in [&reader, &writer] {
@@ -22,7 +22,7 @@ pub(super) fn careless_neighbour(stop: &AtomicBool) {
 }
 
 /// What children had beyond 0, 1 and 2, by each of 16 threads that start many.
-pub(super) fn found_in_children() -> Vec<Option<String>> {
+pub(crate) fn found_in_children() -> Vec<Option<String>> {
     let worker = || {
         (0..count(8, 625)).find_map(|_| {
             progress();

@@ -6,8 +6,8 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use pipewright::{Containment, ErrorKind, Redirect, Status, StatusStolen, cmd};
 
-use crate::cgroups::Cgroup;
 use crate::harness::*;
+use crate::trees::cgroups::Cgroup;
 
 /// Runs `f` with SIGCHLD handled so, and puts it back.
 fn with_sigchld(handler: SigHandler, flags: SaFlags, f: impl FnOnce()) {

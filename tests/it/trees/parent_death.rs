@@ -10,10 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Containment, Error, ErrorKind, Job, Redirect, Step};
 
-use crate::cgroups::Cgroup;
 use crate::harness::*;
 use crate::random::Random;
 use crate::support::*;
+use crate::trees::cgroups::Cgroup;
 
 /// The library's thread goes on, with nothing to do.
 fn one_thread() -> Options {
@@ -80,9 +80,11 @@ fn killed_at_random(part: &str, name: &str, cgroup: Option<&Cgroup>) {
 fn no_child_is_left_of_a_process_that_is_killed_at_any_instant() {
     isolated(|| match std::env::var(PART) {
         Ok(part) => be_a_parent(&part),
-        Err(_) => {
-            killed_at_random("child", "parent_death::no_child_is_left_of_a_process_that_is_killed_at_any_instant", None)
-        }
+        Err(_) => killed_at_random(
+            "child",
+            "trees::parent_death::no_child_is_left_of_a_process_that_is_killed_at_any_instant",
+            None,
+        ),
     });
 }
 
@@ -90,7 +92,7 @@ fn no_child_is_left_of_a_process_that_is_killed_at_any_instant() {
 fn no_descendant_is_left_in_a_group() {
     isolated(|| match std::env::var(PART) {
         Ok(part) => be_a_parent(&part),
-        Err(_) => killed_at_random("group", "parent_death::no_descendant_is_left_in_a_group", None),
+        Err(_) => killed_at_random("group", "trees::parent_death::no_descendant_is_left_in_a_group", None),
     });
 }
 
@@ -101,7 +103,7 @@ fn no_descendant_and_no_cgroup_is_left() {
             be_a_parent(&part);
         }
         let Some(cgroup) = Cgroup::new() else { return };
-        killed_at_random("cgroup", "parent_death::no_descendant_and_no_cgroup_is_left", Some(&cgroup));
+        killed_at_random("cgroup", "trees::parent_death::no_descendant_and_no_cgroup_is_left", Some(&cgroup));
         // One that was killed in the moment in which it made one may have left an empty one.
         // Who lets go of the pipe is about to be gone, no more.
         let start = Instant::now();
@@ -270,7 +272,7 @@ fn a_thread_that_is_unlike_the_one_that_starts_children_is_refused() {
 #[test]
 fn a_detached_child_still_dies_with_this_process() {
     isolated(|| {
-        let name = "parent_death::a_detached_child_still_dies_with_this_process";
+        let name = "trees::parent_death::a_detached_child_still_dies_with_this_process";
         if std::env::var_os(PART).is_some() {
             bound("hang").contain(Containment::Group).stdout(Redirect::inherit()).spawn().expect("it starts").detach();
             kill(Pid::this(), Signal::SIGKILL).expect("allowed");

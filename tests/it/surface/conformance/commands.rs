@@ -23,7 +23,7 @@ fn a_missing_program_is_an_error_of_every_verb_and_one_of_std() {
     isolated(|| {
         for program in ["no-such-program-here", "/no/such/program"] {
             let missing = Pipeline::from(cmd!(program).env("PATH", "/no/such/directory"));
-            for (name, verb) in &crate::verbs::VERBS {
+            for (name, verb) in &crate::surface::verbs::VERBS {
                 let error = verb(&missing).result.expect_err(name);
                 assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::ProgramNotFound, Some(libc::ENOENT)));
                 assert!(error.to_string().contains(program) && error.status().is_none(), "{name}: {error}");

@@ -120,7 +120,7 @@ fn where_there_is_no_test_it_is_refused() {
 /// Runs a test of [`victims`] as a harness does; what it printed, and whether it passed.
 fn run(name: &str, arguments: &[&str]) -> (String, bool) {
     let mut test = Command::new(std::env::current_exe().expect("the path of the test binary"));
-    test.arg(format!("testing::isolated::victims::{name}")).args(["--exact", "--ignored"]).args(arguments);
+    test.arg(format!("tools::testing::isolated::victims::{name}")).args(["--exact", "--ignored"]).args(arguments);
     // This process is one, too.
     test.env_remove("PIPEWRIGHT_ISOLATED_PROGRAM").env_remove("PIPEWRIGHT_ISOLATED_TEST");
     let output = test.stdin(Stdio::null()).output().expect("it starts");

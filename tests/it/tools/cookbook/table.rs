@@ -42,10 +42,10 @@ fn every_example_has_a_test_and_a_row() {
             assert!(section[0].contains(&format!("\n| [`{name}`](examples/{name}.rs) | ")), "the row of {name}");
         }
 
-        let mut tested = set(between(&read("tests/it/examples.rs"), "example(\"", "\")"));
-        for file in files("tests/it/cookbook") {
+        let mut tested = set(between(&read("tests/it/tools/examples.rs"), "example(\"", "\")"));
+        for file in files("tests/it/tools/cookbook") {
             if file != "table" {
-                tested.extend(set(between(&read(&format!("tests/it/cookbook/{file}.rs")), "cook(\"", "\", ")));
+                tested.extend(set(between(&read(&format!("tests/it/tools/cookbook/{file}.rs")), "cook(\"", "\", ")));
             }
         }
         assert_eq!(tested, examples, "the tests and the files");

@@ -7,8 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::harness::*;
 
 /// What of the package's description is asked for, besides noise: what passes under any harness.
-const TESTS: &str =
-    "test(/^testing::suite::m0[0-7]/) | test(/^testing::isolated::(the_body|in_the_body|a_panic|a_body)/)";
+const TESTS: &str = "test(/^tools::testing::suite::m0[0-7]/) | test(/^tools::testing::isolated::(the_body|in_the_body|a_panic|a_body)/)";
 
 fn cargo(arguments: &[&str]) -> Option<Output> {
     let mut cargo = Command::new("cargo");

@@ -8,7 +8,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use pipewright::{KillReport, Means};
 
 use super::*;
-use crate::cgroups::members;
+use crate::trees::cgroups::members;
 
 fn in_cgroup(cmd: Cmd, cgroup: &Cgroup) -> Cmd {
     cmd.contain(Containment::Cgroup(cgroup.path().into()))

@@ -11,9 +11,8 @@ use std::thread;
 
 use pipewright::{Pipeline, Redirect};
 
-use super::descriptors::careless_neighbour;
-use super::descriptors::found_in_children;
 use crate::harness::*;
+use crate::launch::descriptors::{careless_neighbour, found_in_children};
 use crate::support::*;
 
 /// Leaves the numbers above 250 in use and the lower ones free, which a start has seen to be taken: the library then knows that the

@@ -8,9 +8,9 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use pipewright::{Cmd, Containment, ErrorKind, OnLeak, Output, Redirect, Stream, cmd};
 
-use crate::cgroups::Cgroup;
 use crate::harness::*;
 use crate::support::*;
+use crate::trees::cgroups::Cgroup;
 
 /// Says the number of a process that it leaves on its stdout.
 fn leaky() -> Cmd {

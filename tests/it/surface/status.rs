@@ -181,7 +181,7 @@ fn every_checking_verb_gives_the_same_error() {
     isolated(|| {
         let fails = role("say").args(["1", "half\n"]) | role("cat") | role("fail-with").args(["7", "oops"]);
         let fails = fails.stdout(Redirect::capture()).stderr(Redirect::capture());
-        for (name, verb) in &crate::verbs::VERBS {
+        for (name, verb) in &crate::surface::verbs::VERBS {
             let result = verb(&fails).result;
             if matches!(*name, "status" | "spawn, wait") {
                 assert!(result.is_ok(), "{name}: {result:?}");
@@ -198,7 +198,7 @@ fn every_checking_verb_gives_the_same_error() {
 #[test]
 fn nothing_at_all_succeeds() {
     isolated(|| {
-        for (name, verb) in &crate::verbs::VERBS {
+        for (name, verb) in &crate::surface::verbs::VERBS {
             let nothing = Pipeline::default();
             let result: Result<(), Error> = verb(&nothing).result;
             assert!(result.is_ok(), "{name}: {result:?}");
