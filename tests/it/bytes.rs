@@ -1,13 +1,13 @@
 //! Bytes get where they should, whoever is slow, full, gone or broken.
 
-mod ahead;
 mod broken_pipe;
 mod conduit;
 mod failing;
+mod fdapi;
 mod flow;
 mod memory;
-mod nap;
 mod order;
+pub(crate) mod streams;
 mod stuck;
 
 use std::time::Duration;

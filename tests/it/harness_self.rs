@@ -182,8 +182,8 @@ fn a_hang_takes_the_descendants_along() {
 
 #[test]
 fn progress_keeps_the_watchdog_quiet() {
-    isolated_with(impatient(3000), || {
-        for _ in 0..35 {
+    isolated_with(impatient(2000), || {
+        for _ in 0..22 {
             let pause = Command::new(fixture()).args(["sleep", "100"]).status();
             assert!(pause.expect("the helper starts").success());
             with_closed(&[0, 1, 2], progress);

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use pipewright::{Cmd, Error, Output, cmd};
+use pipewright::{Cmd, Error, cmd};
 
 use crate::harness::{children, fixture, open_fds, process_fds, process_state, skip};
 
@@ -134,13 +134,6 @@ pub(crate) fn three_fds(pid: u32) -> [String; 3] {
         }
         assert!(start.elapsed() < Duration::from_secs(5), "the child has {fds:?}");
     }
-}
-
-/// The error of a command's `output` that is cut by its timeout and had come `far_enough` by then.
-#[track_caller]
-pub(crate) fn timed_out_after(cmd: impl Fn(Duration) -> Cmd, far_enough: impl Fn(&Output) -> bool) -> Error {
-    let run = |time| within(time + Duration::from_secs(6), || cmd(time).output().unwrap_err());
-    timed_out(run, |error| error.output().is_some_and(&far_enough)).0
 }
 
 /// No child is left, zombies included. One that a busy machine let outlive its KILL has a second to go.

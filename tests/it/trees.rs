@@ -1,5 +1,14 @@
 //! What the processes of a run have started in turn ends with the run.
 
+pub(crate) mod cgroups;
+mod contain;
+mod graceful;
+mod leaks;
+mod namespaces;
+mod parent_death;
+mod signals;
+mod stolen;
+
 use std::time::{Duration, Instant};
 
 use pipewright::{Cmd, Error, ErrorKind, EventKind, Job, Means, Redirect};

@@ -33,7 +33,7 @@ fn assert_blocks(path: &Path, size: usize) {
 fn a_tee_to_a_file_and_a_child_gives_both_everything() {
     isolated_with(PATIENT, || {
         let directory = tempfile::tempdir().expect("a directory");
-        let size = count(24, 1024) * MIB + 12_344;
+        let size = count(8, 1024) * MIB + 12_344;
         for name in ["file", "append"] {
             let path = directory.path().join(name);
             let to = if name == "file" { Redirect::file(&path) } else { Redirect::append(&path) };
@@ -50,7 +50,7 @@ fn a_tee_to_several_pipes_and_a_file_gives_all_everything_however_slow_one_is() 
     isolated_with(PATIENT, || {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
-        let size = count(8, 64) * MIB;
+        let size = count(4, 64) * MIB;
         let (fast, to_fast) = pipe::kernel().expect("a pipe");
         let (slow, to_slow) = pipe::kernel().expect("a pipe");
         let fast = check_blocks().stdin(Redirect::fd(fast)).stdout(Redirect::piped()).spawn().expect("it starts");
@@ -75,7 +75,7 @@ fn one_that_has_enough_does_not_end_the_others() {
     isolated_with(PATIENT, || {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
-        let size = 16 * MIB;
+        let size = 8 * MIB;
         // It takes so much that the stream is moved by the kernel when it leaves.
         let taken = 5 * MIB + 17;
         let some = blocks(size).stdout(Redirect::tee([Redirect::file(&path)])) | role("take").arg(taken.to_string());
@@ -159,7 +159,7 @@ fn what_was_there_when_it_was_given_up_arrives() {
 #[test]
 fn no_byte_of_a_busy_tee_passes_through_this_process() {
     isolated_with(PATIENT, || {
-        let size = 32 * MIB;
+        let size = 12 * MIB;
         if let Some(part) = std::env::var_os(PART) {
             let directory = tempfile::tempdir().expect("a directory");
             let path = directory.path().join("file");

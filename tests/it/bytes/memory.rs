@@ -1,120 +1,67 @@
-//! Memory is bounded by what was asked for, not by what flows.
+//! The pipe in memory, with and without a buffer.
 
-use std::io::{Read, Write};
+mod closing;
+mod ends;
+mod errors;
+mod ring;
+mod stress;
+mod timeouts;
+mod writes;
 
-use pipewright::{Cmd, Limit, Redirect, cmd};
+use std::io::{self, Read};
+use std::thread::{self, JoinHandle};
 
-use super::PATIENT;
-use crate::harness::*;
+use pipewright::pipe::{self, MemReader, MemWriter};
 
-/// About a MiB, in whole lines.
-const UNIT: usize = 1_048_000;
-/// What the largest amount in use may grow by, for pages that were not touched before.
-const SLACK_KIB: usize = 2048;
+/// One pipe without a buffer, some with.
+fn each_kind(check: impl Fn(MemReader, MemWriter)) {
+    for capacity in [0, 1, 3, 64 * 1024] {
+        let (reader, writer) = pipe::buffered(capacity);
+        check(reader, writer);
+    }
+}
 
-/// Runs `flow` with a little first, so that everything is in place, and then with much: the peak stays.
+/// Starts something that blocks.
+fn start<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    thread::spawn(f)
+}
+
+/// What it gave; a panic of the thread is one of the test.
 #[track_caller]
-fn stays_small(what: &str, flow: impl Fn(usize)) {
-    flow(2 * UNIT);
-    let before = peak_rss_kib();
-    flow(count(32, 1024) * UNIT);
-    // The kernel sums its counters up now and then, so the peak may even seem to fall.
-    let grown = peak_rss_kib().saturating_sub(before);
-    assert!(grown < SLACK_KIB, "{what}: {grown} KiB more");
-    progress();
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("the thread did not panic")
 }
 
-/// So many bytes, in lines of 1000.
-fn lines(bytes: usize) -> Cmd {
-    cmd!(fixture(), "records", "x", (bytes / 1000).to_string(), "1000")
+/// Exactly `count` bytes.
+#[track_caller]
+fn take(reader: &mut MemReader, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    reader.read_exact(&mut bytes).expect("so many come");
+    bytes
 }
 
-#[test]
-fn lines_are_not_kept() {
-    isolated_with(PATIENT, || {
-        let each = || Redirect::each_line(|line: &[u8]| assert_eq!(line.len(), 999));
-        stays_small("each_line", |bytes| drop(lines(bytes).stdout(each()).run().expect("it runs")));
-        stays_small("for_each_line", |bytes| drop(lines(bytes).for_each_line(|_| ()).expect("it runs")));
-        stays_small("lines", |bytes| {
-            assert_eq!(lines(bytes).lines().expect("it starts").filter(Result::is_ok).count(), bytes / 1000);
-        });
-        stays_small("lines beside a thread", |bytes| {
-            let cmd = lines(bytes).stderr(Redirect::capture());
-            assert_eq!(cmd.lines_bytes().expect("it starts").filter(Result::is_ok).count(), bytes / 1000);
-        });
-    });
+#[track_caller]
+fn assert_closed<T: std::fmt::Debug>(result: io::Result<T>) {
+    let error = result.expect_err("the end is closed");
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (io::ErrorKind::BrokenPipe, "this end of the memory pipe is closed")
+    );
 }
 
-#[test]
-fn what_is_passed_on_is_not_kept() {
-    isolated_with(PATIENT, || {
-        /// Looks at nothing and keeps nothing.
-        struct Nowhere;
-        impl Write for Nowhere {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let null = || Redirect::file("/dev/null");
-        stays_small("a writer", |bytes| {
-            drop(lines(bytes).stdout(Redirect::to_writer(Nowhere)).run().expect("it runs"));
-        });
-        stays_small("a tee", |bytes| {
-            let tee = Redirect::tee([null(), Redirect::null(), Redirect::to_writer(Nowhere)]);
-            drop(lines(bytes).stdout(tee).run().expect("it runs"));
-        });
-        stays_small("a tee in the middle", |bytes| {
-            let two = lines(bytes).stdout(Redirect::tee([null()])) | cmd!(fixture(), "count");
-            assert_eq!(two.read().expect("it runs"), bytes.to_string());
-        });
-        stays_small("a reader", |bytes| {
-            let mut reader = lines(bytes).reader().expect("it starts");
-            assert_eq!(std::io::copy(&mut reader, &mut Nowhere).expect("it ends well"), bytes as u64);
-        });
-        stays_small("untaken", |bytes| {
-            let job = lines(bytes).stdout(Redirect::piped()).spawn().expect("it starts");
-            assert!(job.wait().expect("it ends").success());
-        });
-        stays_small("fed", |bytes| {
-            let feed = Redirect::from_reader(std::io::repeat(0).take(bytes as u64));
-            assert_eq!(cmd!(fixture(), "count").stdin(feed).read().expect("it runs"), bytes.to_string());
-        });
-    });
+#[track_caller]
+fn assert_no_reader<T: std::fmt::Debug>(result: io::Result<T>) {
+    let error = result.expect_err("the readers are gone");
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (io::ErrorKind::BrokenPipe, "every reader of the memory pipe is gone")
+    );
 }
 
-#[test]
-fn a_file_in_a_tee_gets_all_and_memory_none() {
-    isolated_with(PATIENT, || {
-        let dir = tempfile::tempdir().expect("a directory");
-        let file = dir.path().join("all");
-        stays_small("a file", |bytes| {
-            let bytes = bytes.min(256 * UNIT);
-            let tee = Redirect::tee([Redirect::file(&file), Redirect::each_line(|_: &[u8]| ())]);
-            lines(bytes).stdout(tee).run().expect("it runs");
-            assert_eq!(std::fs::metadata(&file).expect("it is there").len(), bytes as u64);
-        });
-    });
-}
-
-#[test]
-fn a_limit_bounds_what_a_capture_takes() {
-    isolated_with(PATIENT, || {
-        let keep = 10_000;
-        for limit in [Limit::Head(keep), Limit::Tail(keep), Limit::HeadTail { head: keep / 2, tail: keep / 2 }] {
-            stays_small(&format!("{limit:?}"), |bytes| {
-                let output = lines(bytes).stdout_limit(limit).output().expect("it runs");
-                assert_eq!(output.stdout.len(), keep);
-                let tee = Redirect::tee([Redirect::capture(), Redirect::null()]);
-                let output = lines(bytes).stdout(tee).stdout_limit(limit).run().expect("it runs");
-                assert_eq!(output.stdout.len(), keep);
-            });
-        }
-        stays_small("Fail", |bytes| {
-            let error = lines(bytes).stdout_limit(Limit::Fail(keep)).output().expect_err("it is more");
-            assert_eq!(error.output().expect("the head").stdout.len(), keep);
-        });
-    });
+/// The end, and the end again.
+#[track_caller]
+fn assert_end(reader: &mut MemReader) {
+    for _ in 0..3 {
+        assert_eq!(reader.read(&mut [0; 8]).expect("a clean end"), 0);
+    }
 }

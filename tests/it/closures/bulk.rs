@@ -28,7 +28,7 @@ impl Sum {
 #[test]
 fn bulk_through_processes_and_closures_is_identical() {
     isolated_with(PATIENT, || {
-        let bytes = count(64, 256) << 20;
+        let bytes = count(16, 256) << 20;
         let flow = |bytes: usize| {
             let first = role("blocks").arg(bytes.to_string()) | copy() | role("cat");
             let line = first | copy() | copy() | role("check-blocks") | copy();
@@ -46,7 +46,7 @@ fn bulk_through_processes_and_closures_is_identical() {
 #[test]
 fn what_closures_hash_on_the_way_is_the_same_everywhere() {
     isolated_with(PATIENT, || {
-        let blocks = (count(8, 64) << 20) as u64;
+        let blocks = (count(2, 64) << 20) as u64;
         let sums = Arc::new(Mutex::new(Vec::new()));
         let hash = || {
             let sums = Arc::clone(&sums);

@@ -7,7 +7,7 @@ use pipewright::{ErrorKind, Limit};
 use super::*;
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 #[test]
 fn a_closure_that_returns_early_or_never_reads_ends_the_stage_before() {
@@ -84,7 +84,7 @@ fn endless_data_through_closures_hides_no_deadline_from_any_verb() {
         for line in lines {
             for verbs in VERBS.chunks(4) {
                 all_at_once(verbs, |(name, verb)| {
-                    let (timeout, grace) = (Duration::from_millis(150), Duration::from_millis(100));
+                    let (timeout, grace) = (Duration::from_millis(60), Duration::from_millis(40));
                     let line = without_input(line()).stdout(Redirect::capture()).stdout_limit(kept);
                     let line = line.timeout(timeout).grace(grace);
                     let ran = within(timeout + grace + 2 * SLACK, || verb(&line));
@@ -159,18 +159,6 @@ fn what_a_process_says_when_it_is_asked_to_end_still_gets_through() {
             without_input(line).timeout(time).output().expect_err("it hangs")
         };
         let (error, _) = timed_out(run, |error| error.output().is_some_and(|output| output.stdout == "READY\nBYE\n"));
-        assert_eq!(error.kind(), ErrorKind::Timeout);
-    });
-}
-
-#[test]
-fn what_was_captured_by_the_deadline_is_in_the_error() {
-    isolated(|| {
-        let run = |time| {
-            let line = role("hang") | upper();
-            without_input(line).timeout(time).output().expect_err("it hangs")
-        };
-        let (error, _) = timed_out(run, |error| error.output().is_some_and(|output| output.stdout == "READY\n"));
         assert_eq!(error.kind(), ErrorKind::Timeout);
     });
 }

@@ -7,7 +7,7 @@ use pipewright::{Error, ErrorKind};
 use super::*;
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 fn fails() -> Stage {
     Stage::from_fn(|_, _| Err(Own(7).into())).label("fails")

@@ -7,7 +7,7 @@ use pipewright::ErrorKind;
 use super::*;
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 /// Time for a busy machine to start everything: what has not started by then is told in other words.
 const TIMEOUT: Duration = Duration::from_millis(500);

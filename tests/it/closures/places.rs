@@ -8,7 +8,7 @@ use pipewright::{ErrorKind, Pipeline, Redirect, Stage};
 use super::*;
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 /// Verbs that show nothing of a stdout when all is well.
 const SILENT: [&str; 4] = ["status", "read", "read_bytes", "spawn, wait"];

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Cursor;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use pipewright::{Limit, Out, pipe};
 
 use super::*;
+use crate::bytes::streams::Sheet;
 use crate::harness::*;
-use crate::streams::Sheet;
 use crate::support::*;
 
 /// A reading end with the text in it, and its end behind.
@@ -16,20 +16,6 @@ fn filled(text: &str) -> OwnedFd {
     let (reader, mut writer) = pipe::kernel().expect("a pipe");
     writer.write_all(text.as_bytes()).expect("it fits");
     reader.into()
-}
-
-/// A new terminal: its master and its slave.
-pub(super) fn terminal() -> (Arc<OwnedFd>, OwnedFd) {
-    let (mut master, mut slave) = (-1, -1);
-    let (name, mode, size) = (std::ptr::null_mut(), std::ptr::null(), std::ptr::null());
-    // SAFETY: two ints to fill, and nothing else wanted.
-    let made = unsafe { libc::openpty(&raw mut master, &raw mut slave, name, mode, size) };
-    assert_eq!(made, 0, "a terminal");
-    // SAFETY: just made, nobody else's.
-    let master = unsafe { OwnedFd::from_raw_fd(master) };
-    // SAFETY: just made, nobody else's.
-    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
-    (Arc::new(master), slave)
 }
 
 /// What a first closure reads, seen by a closure and by a process behind it.
@@ -178,7 +164,8 @@ fn an_end_of_the_wrong_direction_is_an_error_and_no_bytes_go_that_way() {
 #[test]
 fn a_terminals_master_is_written_and_read_itself() {
     isolated(|| {
-        let (master, slave) = terminal();
+        let pty = nix::pty::openpty(None, None).expect("a terminal");
+        let (master, slave) = (Arc::new(pty.master), pty.slave);
         alone(say("to the slave\n")).stdout(Redirect::shared_fd(Arc::clone(&master))).run().expect("it runs");
         assert_eq!(read_line(File::from(slave.try_clone().expect("a copy"))), "to the slave");
         let tee = Redirect::tee([Redirect::shared_fd(Arc::clone(&master)), Redirect::capture()]);

@@ -153,7 +153,7 @@ fn random_pipelines_of_closures_and_processes_end_as_they_should() {
     isolated(|| {
         let mut random = Random::new(28);
         let before = open_fds();
-        for _ in 0..count(500, 10_000) {
+        for _ in 0..count(200, 10_000) {
             let line = pipeline(&mut random);
             let millis = Duration::from_millis(random.below(40) as u64);
             within(BOUND, || match random.below(6) {
@@ -215,7 +215,7 @@ fn random_pipelines_of_closures_and_processes_end_as_they_should() {
 fn random_scoped_closures_are_all_joined() {
     isolated(|| {
         let mut random = Random::new(29);
-        for _ in 0..count(100, 3000) {
+        for _ in 0..count(40, 3000) {
             let (work, stage) = (steps(&mut random), closure(&mut random));
             let millis = Duration::from_millis(random.below(40) as u64);
             let alive = std::sync::atomic::AtomicUsize::new(0);

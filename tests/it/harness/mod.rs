@@ -49,6 +49,6 @@ pub(crate) fn read_line(mut from: impl Read) -> String {
 }
 
 /// Between two looks at something that tells nobody when it changes. Tests order nothing by it.
-fn nap(time: Duration) {
+pub(crate) fn nap(time: Duration) {
     let _ = poll(&mut [], PollTimeout::try_from(time).expect("a short nap"));
 }

@@ -8,7 +8,7 @@ use pipewright::{CancelHandle, ErrorKind, Redirect};
 use super::{GRACE, NO_GRACE_NEEDED, SLACK, captured};
 use crate::harness::*;
 use crate::support::*;
-use crate::verbs::*;
+use crate::surface::verbs::*;
 
 /// Cancels when the run's stderr says so: by then its processes run.
 fn cancel_at_first_sign(pipeline: pipewright::Pipeline) -> (pipewright::Pipeline, CancelHandle) {

@@ -1,0 +1,50 @@
+//! A run's processes are held together by a group, a session or a cgroup, and who left that is not signalled by mistake.
+
+mod cgroup;
+mod reach;
+mod reused;
+
+use pipewright::{Cmd, Containment, Job, Redirect};
+
+use crate::harness::*;
+use crate::support::*;
+use crate::trees::cgroups::Cgroup;
+
+/// Who said what: "member", "session", "orphan" or "parent", with a number.
+type Said = Vec<(String, i32)>;
+
+/// A live run, once it has said so many lines of who is in it.
+#[track_caller]
+fn live(cmd: &Cmd, lines: usize) -> (Job, Said) {
+    let job = cmd.clone().stdin(Redirect::null()).stdout(Redirect::piped()).spawn().expect("it starts");
+    let mut stdout = job.take_stdout().expect("piped");
+    let said = (0..lines).map(|_| {
+        let line = read_line(&mut stdout);
+        let (what, pid) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
+        (what.to_owned(), pid.parse().expect("a number"))
+    });
+    (job, said.collect())
+}
+
+fn sorted(pids: impl IntoIterator<Item = u32>) -> Vec<i32> {
+    let mut pids: Vec<i32> = pids.into_iter().map(|pid| i32::try_from(pid).expect("a number")).collect();
+    pids.sort_unstable();
+    pids
+}
+
+fn of(said: &Said, wanted: impl Fn(&str) -> bool) -> Vec<i32> {
+    let mut pids: Vec<i32> = said.iter().filter(|(what, _)| wanted(what)).map(|(_, pid)| *pid).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Those that a test must end by itself.
+fn end_strangers(pids: &[i32]) {
+    pids.iter().for_each(|pid| kill_stranger(&pid.to_string()));
+}
+
+/// Everything that a run can be put into here; the cgroup, if there is one, in this.
+fn containments(cgroup: Option<&Cgroup>) -> Vec<Containment> {
+    let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
+    [Containment::Group, Containment::Session].into_iter().chain(cgroup).collect()
+}
