@@ -12,7 +12,6 @@ mod close;
 pub(crate) mod cstdio;
 pub(crate) mod env;
 pub(crate) mod fds;
-pub(crate) mod handoff;
 pub(crate) mod launch;
 pub(crate) mod memory;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
@@ -20,6 +19,7 @@ pub(crate) mod pidfd;
 pub(crate) mod poll;
 mod probed;
 pub(crate) mod pthread;
+pub(crate) mod rendezvous;
 pub(crate) mod report;
 pub(crate) mod signals;
 #[cfg_attr(not(target_os = "linux"), path = "splice_none.rs")]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
-use crate::sys::handoff::{Handoff, Side, Stop};
+use crate::sys::rendezvous::{Rendezvous, Side, TransferError};
 use end::{End, Failure, Refusal};
 pub use reader::MemReader;
 pub use writer::MemWriter;
@@ -76,7 +76,7 @@ pub fn memory() -> (MemReader, MemWriter) {
 /// ```
 pub fn buffered(capacity: usize) -> (MemReader, MemWriter) {
     let pipe = Arc::new(Pipe {
-        handoff: Handoff::new(capacity),
+        rendezvous: Rendezvous::new(capacity),
         reader: OnceLock::new(),
         writer: OnceLock::new(),
         has_panicked: AtomicBool::new(false),
@@ -86,8 +86,8 @@ pub fn buffered(capacity: usize) -> (MemReader, MemWriter) {
 
 /// What both sides share.
 struct Pipe {
-    handoff: Handoff,
-    /// How each side ended: written before the handoff is told.
+    rendezvous: Rendezvous,
+    /// How each side ended: written before the rendezvous is told.
     reader: OnceLock<End>,
     writer: OnceLock<End>,
     /// A writer was dropped by a panic; for the end of the writing side, unless that is an error of its own.
@@ -98,7 +98,7 @@ impl Pipe {
     /// Ends a side; without effect on one that has ended.
     fn close(&self, side: Side, end: End) {
         let _ = self.end(side).set(end);
-        self.handoff.close(side);
+        self.rendezvous.close(side);
     }
 
     fn close_writer(&self) {
@@ -114,7 +114,7 @@ impl Pipe {
 
     /// An error once `side` is closed, to that side's own use.
     fn check_open(&self, side: Side) -> io::Result<()> {
-        if self.handoff.is_closed(side) { Err(self.refusal(side)) } else { Ok(()) }
+        if self.rendezvous.is_closed(side) { Err(self.refusal(side)) } else { Ok(()) }
     }
 
     fn refusal(&self, side: Side) -> io::Error {
@@ -122,25 +122,25 @@ impl Pipe {
     }
 
     /// What a reader's stop comes out as.
-    fn stopped_reader(&self, stop: Stop) -> io::Result<usize> {
+    fn stopped_reader(&self, stop: TransferError) -> io::Result<usize> {
         match stop {
-            Stop::Closed => Err(self.refusal(Side::Reader)),
-            Stop::PeerClosed => self.writer.get().map_or(Ok(0), End::to_readers),
-            Stop::TimedOut => Err(Refusal::TimedOut.into()),
+            TransferError::Closed => Err(self.refusal(Side::Reader)),
+            TransferError::PeerClosed => self.writer.get().map_or(Ok(0), End::to_readers),
+            TransferError::TimedOut => Err(Refusal::TimedOut.into()),
         }
     }
 
     /// What a writer's stop comes out as.
-    fn stopped_writer(&self, stop: Stop) -> io::Error {
+    fn stopped_writer(&self, stop: TransferError) -> io::Error {
         match stop {
-            Stop::Closed => self.refusal(Side::Writer),
-            Stop::PeerClosed => self.reader.get().map_or_else(|| Refusal::ReaderGone.into(), End::to_writers),
-            Stop::TimedOut => Refusal::TimedOut.into(),
+            TransferError::Closed => self.refusal(Side::Writer),
+            TransferError::PeerClosed => self.reader.get().map_or_else(|| Refusal::ReaderGone.into(), End::to_writers),
+            TransferError::TimedOut => Refusal::TimedOut.into(),
         }
     }
 
     fn debug(&self, name: &str, side: Side, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_closed = self.handoff.is_closed(side);
+        let is_closed = self.rendezvous.is_closed(side);
         f.debug_struct(name).field("is_closed", &is_closed).finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::{fmt, mem};
 
 use super::{End, Failure, Pipe};
 use crate::clock::Deadline;
-use crate::sys::handoff::Side;
+use crate::sys::rendezvous::Side;
 
 /// What `fill_buf` asks for at once.
 const CHUNK: usize = 8 * 1024;
@@ -123,7 +123,7 @@ impl MemReader {
     fn read_until(&mut self, into: &mut [IoSliceMut<'_>], deadline: Deadline) -> io::Result<usize> {
         if self.buffered().is_empty() {
             let pipe = self.pipe();
-            return pipe.handoff.read(into, deadline).or_else(|stop| pipe.stopped_reader(stop));
+            return pipe.rendezvous.read(into, deadline).or_else(|stop| pipe.stopped_reader(stop));
         }
         self.pipe().check_open(Side::Reader)?;
         let mut buffered = self.buffered();

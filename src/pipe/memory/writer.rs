@@ -10,7 +10,7 @@ use std::{fmt, thread};
 use super::{Breaker, End, Failure, Pipe};
 use crate::clock::Deadline;
 use crate::pipe::in_one_piece;
-use crate::sys::handoff::Side;
+use crate::sys::rendezvous::Side;
 
 /// The writing end of a pipe in memory; see [`memory()`](super::memory). Writing blocks until all is read, or kept.
 ///
@@ -129,7 +129,7 @@ impl MemWriter {
 
     fn write_until(&self, bytes: &[IoSlice<'_>], deadline: Deadline) -> io::Result<usize> {
         let pipe = self.pipe();
-        pipe.handoff.write(bytes, deadline).map_err(|stop| pipe.stopped_writer(stop))
+        pipe.rendezvous.write(bytes, deadline).map_err(|stop| pipe.stopped_writer(stop))
     }
 }
 

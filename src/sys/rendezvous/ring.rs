@@ -51,7 +51,7 @@ impl Ring {
     /// Takes what there is room for.
     ///
     /// # Safety
-    /// The caller has the writers' turn.
+    /// The caller holds the writers' lock.
     pub(super) unsafe fn push(&self, from: &mut Slices<'_>) -> usize {
         let tail = self.tail.at.load(Relaxed);
         let mut room = self.capacity - self.between(self.tail.head.load(Relaxed), tail);
@@ -79,7 +79,7 @@ impl Ring {
     /// Gives out what is there, as far as it fits.
     ///
     /// # Safety
-    /// The caller has the readers' turn.
+    /// The caller holds the readers' lock.
     pub(super) unsafe fn pull(&self, into: &mut [IoSliceMut<'_>]) -> usize {
         let head = self.head.load(Relaxed);
         let ready = self.between(head, self.tail.at.load(Acquire));

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::{ptr, slice};
 
 use super::slices::Slices;
-use super::{FILLED, FILLING, Handoff, IDLE, LENT, LOAN, PHASE, R_ASLEEP, R_CLOSED, W_CLOSED, closed_to_writers};
+use super::{FILLED, FILLING, IDLE, LENT, LOAN, PHASE, R_ASLEEP, R_CLOSED, Rendezvous, W_CLOSED, closed_to_writers};
 use crate::clock::Deadline;
 
 /// What the reader lends.
@@ -20,13 +20,13 @@ impl Loan {
     }
 }
 
-impl Handoff {
+impl Rendezvous {
     /// Lends slices to a writer while `wait` waits, unless there is something to read now; what that gave, and how many bytes are in the slices. For
     /// who has the readers' turn.
     pub(super) fn lend<T>(&self, into: &mut [IoSliceMut<'_>], wait: impl FnOnce() -> T) -> (T, usize) {
         self.meeting.loan.with_mut(|loan| {
             let slices = (into.as_mut_ptr().cast(), into.len());
-            // SAFETY: the loan is `NONE` and the readers' turn ours: nobody else uses it.
+            // SAFETY: the loan is `NONE` and this thread holds the readers' lock: nobody else uses it.
             unsafe { *loan = Loan { slices, filled: 0 } };
         });
         let word = &self.meeting.word.value;
@@ -40,7 +40,7 @@ impl Handoff {
         let lent = Lent(self);
         let result = wait();
         drop(lent);
-        // SAFETY: the loan is `NONE` and the readers' turn ours.
+        // SAFETY: the loan is `NONE` and this thread holds the readers' lock.
         (result, self.meeting.loan.with(|loan| unsafe { (*loan).filled }))
     }
 
@@ -63,7 +63,7 @@ impl Handoff {
         word.fetch_and(!LOAN, AcqRel);
     }
 
-    /// Copies into the slices of a reader that waits, if one does; how much that was. For who has the writers' turn. Nothing in here
+    /// Copies into the slices of a reader that waits, if one does; how much that was. The caller holds the writers' lock. Nothing in here
     /// panics.
     pub(super) fn fill(&self, left: &mut Slices<'_>) -> usize {
         let word = &self.meeting.word.value;
@@ -92,7 +92,7 @@ impl Handoff {
 }
 
 /// Slices are lent until this is dropped.
-struct Lent<'h>(&'h Handoff);
+struct Lent<'h>(&'h Rendezvous);
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {

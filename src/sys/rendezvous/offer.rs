@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::{ptr, slice};
 
 use super::slices::Slices;
-use super::{CLAIMED, Handoff, IDLE, LENT, LOAN, OFFERED, PHASE, R_ASLEEP, RETURN, Stop, W_ASLEEP, closed_to_writers};
+use super::{
+    CLAIMED, IDLE, LENT, LOAN, OFFERED, PHASE, R_ASLEEP, RETURN, Rendezvous, TransferError, W_ASLEEP, closed_to_writers,
+};
 use crate::clock::Deadline;
 
 /// What the writer lends.
@@ -21,18 +23,18 @@ impl Offer {
     }
 }
 
-impl Handoff {
+impl Rendezvous {
     /// Lends slices to readers while `wait` waits; how many bytes they took, and what they took not all for. None when a reader
-    /// lends its own. For who has the writers' turn.
+    /// lends its own. The caller holds the writers' lock.
     pub(super) fn offer(
         &self,
         left: Slices<'_>,
         flags: u32,
-        wait: impl FnOnce(&Handoff) -> Option<Stop>,
-    ) -> Option<(usize, Option<Stop>)> {
+        wait: impl FnOnce(&Rendezvous) -> Option<TransferError>,
+    ) -> Option<(usize, Option<TransferError>)> {
         self.meeting.offer.with_mut(|offer| {
             let rest = (left.rest.as_ptr().cast(), left.rest.len());
-            // SAFETY: the phase is `IDLE` and the writers' turn ours: nobody else uses the offer.
+            // SAFETY: the phase is `IDLE` and this thread holds the writers' lock: nobody else uses the offer.
             unsafe { *offer = Offer { first: left.first, rest, taken: 0 } };
         });
         let word = &self.meeting.word.value;
@@ -53,16 +55,16 @@ impl Handoff {
         self.wake(state, R_ASLEEP);
         let stop = wait(self);
         drop(lent);
-        // SAFETY: the phase is `IDLE` and the writers' turn ours.
+        // SAFETY: the phase is `IDLE` and this thread holds the writers' lock.
         let taken = self.meeting.offer.with(|offer| unsafe { (*offer).taken });
         Some((taken, stop))
     }
 
     /// Waits for the phase `IDLE`.
-    pub(super) fn await_readers(&self, deadline: Deadline) -> Option<Stop> {
+    pub(super) fn await_readers(&self, deadline: Deadline) -> Option<TransferError> {
         let patience = (&self.writers.patience, &self.readers.patience);
         let check = |state| if state & PHASE == IDLE { Some(None) } else { closed_to_writers(state).map(Some) };
-        self.meeting.word.wait(W_ASLEEP, patience, deadline, check).unwrap_or(Some(Stop::TimedOut))
+        self.meeting.word.wait(W_ASLEEP, patience, deadline, check).unwrap_or(Some(TransferError::TimedOut))
     }
 
     /// Ends the phase `OFFERED`, and sees `CLAIMED` out.
@@ -87,7 +89,7 @@ impl Handoff {
         let _ = self.meeting.word.wait(W_ASLEEP, patience, Deadline::NEVER, is_idle);
     }
 
-    /// Takes what is offered, unless the word is no longer `state`. For who has the readers' turn.
+    /// Takes what is offered, unless the word is no longer `state`. The caller holds the readers' lock.
     pub(super) fn claim(&self, state: u32, into: &mut [IoSliceMut<'_>]) -> Option<usize> {
         let claimed = state & !PHASE | CLAIMED;
         self.meeting.word.value.compare_exchange(state, claimed, Acquire, Relaxed).ok()?;
@@ -128,7 +130,7 @@ impl Handoff {
 }
 
 /// Slices are lent until this is dropped.
-struct Lent<'h>(&'h Handoff);
+struct Lent<'h>(&'h Rendezvous);
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {

@@ -25,11 +25,11 @@
 //!
 //! Beside these the word holds who is closed (`R_CLOSED`, `W_CLOSED`: set for good), who sleeps (`R_ASLEEP`, `W_ASLEEP`), and `RETURN`.
 //!
-//! **Why the copy is sound.** The offer points to the writer's slices. It is written in `IDLE`, by who has the writers' turn, and used in `CLAIMED`, by who
+//! **Why the copy is sound.** The offer points to the writer's slices. It is written in `IDLE`, by the holder of the writers' lock, and used in `CLAIMED`, by who
 //! made it so; no two threads can. The writer goes back to its caller only after `IDLE`: it finds the phase there, or takes
 //! an `OFFERED` there itself, or, when that fails, asks for the rest and waits until the reader has copied. That wait has no deadline and needs
 //! none: between `CLAIMED` and the next phase the reader does nothing but copy, and runs no code of a caller's. A guard does the same if the writer should
-//! unwind. A closing changes no phase. With the loan it is the same the other way round: it is written in `NONE` by who has the readers' turn, used in
+//! unwind. A closing changes no phase. With the loan it is the same the other way round: it is written in `NONE` by the holder of the readers' lock, used in
 //! `FILLING` by who made it so, and the reader goes back to its caller only after `NONE`.
 //!
 //! **Why nothing is lost.** `taken` counts in the offer what was copied, and the writer reads it after `IDLE`; `filled` does it in the loan. No offer is
@@ -46,11 +46,11 @@ mod models;
 mod offer;
 mod park;
 mod ring;
+mod side_lock;
 mod slices;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod turn;
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
@@ -60,9 +60,9 @@ use loan::Loan;
 use offer::Offer;
 use park::{Patience, TimedOut, Word, empties_soon, gather, look_briefly};
 use ring::Ring;
+use side_lock::SideLock;
 use slices::Slices;
 use sync::{Apart, AtomicU32, UnsafeCell, fence};
-use turn::Turn;
 
 const PHASE: u32 = 0b11;
 const IDLE: u32 = 0;
@@ -99,7 +99,7 @@ pub(crate) enum Side {
 
 /// Why nothing was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum TransferError {
     /// The caller's own side is closed.
     Closed,
     /// The other side is closed, and nothing is left.
@@ -108,14 +108,14 @@ pub(crate) enum Stop {
     TimedOut,
 }
 
-impl From<TimedOut> for Stop {
-    fn from(_: TimedOut) -> Stop {
-        Stop::TimedOut
+impl From<TimedOut> for TransferError {
+    fn from(_: TimedOut) -> TransferError {
+        TransferError::TimedOut
     }
 }
 
 /// The meeting point of readers and writers.
-pub(crate) struct Handoff {
+pub(crate) struct Rendezvous {
     meeting: Apart<Meeting>,
     readers: Apart<Queue>,
     writers: Apart<Queue>,
@@ -132,14 +132,14 @@ struct Meeting {
 }
 
 struct Queue {
-    turn: Turn,
+    lock: SideLock,
     patience: Patience,
 }
 
 // SAFETY: the pointers in the offer and in the loan are used under the protocol above.
-unsafe impl Send for Handoff {}
+unsafe impl Send for Rendezvous {}
 // SAFETY: as above.
-unsafe impl Sync for Handoff {}
+unsafe impl Sync for Rendezvous {}
 
 /// What a reader finds.
 enum Found {
@@ -150,12 +150,12 @@ enum Found {
     Ended,
 }
 
-impl Handoff {
+impl Rendezvous {
     /// With a capacity of 0 a write waits until it is read.
     pub(crate) fn new(capacity: usize) -> Self {
         let (offer, loan) = (UnsafeCell::new(Offer::none()), UnsafeCell::new(Loan::none()));
-        let queue = || Apart(Queue { turn: Turn::new(), patience: Patience::new() });
-        Handoff {
+        let queue = || Apart(Queue { lock: SideLock::new(), patience: Patience::new() });
+        Rendezvous {
             meeting: Apart(Meeting { word: Word::new(), offer, loan }),
             readers: queue(),
             writers: queue(),
@@ -183,24 +183,24 @@ impl Handoff {
     }
 
     /// Waits for bytes; the number read, which is 0 only when there is no room for any.
-    pub(crate) fn read(&self, into: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize, Stop> {
+    pub(crate) fn read(&self, into: &mut [IoSliceMut<'_>], deadline: Deadline) -> Result<usize, TransferError> {
         if self.state() & R_CLOSED != 0 {
-            return Err(Stop::Closed);
+            return Err(TransferError::Closed);
         }
         if into.iter().all(|slice| slice.is_empty()) {
             return Ok(0);
         }
-        let _turn = self.readers.turn.take(deadline)?;
+        let _guard = self.readers.lock.lock_until(deadline)?;
         self.readers.patience.note();
         loop {
             match self.await_writers(into, deadline)? {
                 Found::Filled(count) => return Ok(count),
-                Found::Closed => return Err(Stop::Closed),
+                Found::Closed => return Err(TransferError::Closed),
                 Found::Kept => {
                     if let Some(ring) = &self.ring {
                         let room = into.iter().fold(0usize, |sum, slice| sum.saturating_add(slice.len()));
                         gather(&self.writers.patience, room.min(ring.capacity() / 2), || ring.len());
-                        // SAFETY: the readers' turn is ours.
+                        // SAFETY: this thread holds the readers' lock.
                         let read = unsafe { ring.pull(into) };
                         fence(SeqCst);
                         self.wake(self.meeting.word.value.load(Relaxed), W_ASLEEP);
@@ -214,12 +214,12 @@ impl Handoff {
                 }
                 Found::Ended => {
                     let Some(ring) = &self.ring else {
-                        return Err(Stop::PeerClosed);
+                        return Err(TransferError::PeerClosed);
                     };
                     // No write is half done while the turn is ours, and none begins after.
-                    drop(self.writers.turn.take(deadline)?);
+                    drop(self.writers.lock.lock_until(deadline)?);
                     if ring.is_empty() {
-                        return Err(Stop::PeerClosed);
+                        return Err(TransferError::PeerClosed);
                     }
                 }
             }
@@ -251,15 +251,15 @@ impl Handoff {
     }
 
     /// Waits until all bytes are taken, or kept in the ring; the number of those that are. None of several is an error.
-    pub(crate) fn write(&self, from: &[IoSlice<'_>], deadline: Deadline) -> Result<usize, Stop> {
+    pub(crate) fn write(&self, from: &[IoSlice<'_>], deadline: Deadline) -> Result<usize, TransferError> {
         let mut left = Slices::new(from);
         if self.state() & W_CLOSED != 0 {
-            return Err(Stop::Closed);
+            return Err(TransferError::Closed);
         }
         if left.is_empty() {
             return Ok(0);
         }
-        let _turn = self.writers.turn.take(deadline)?;
+        let _guard = self.writers.lock.lock_until(deadline)?;
         self.writers.patience.note();
         let (written, stop) = match &self.ring {
             None => self.pass(&mut left, deadline),
@@ -271,22 +271,22 @@ impl Handoff {
         }
     }
 
-    /// Waits until readers have taken all. For who has the writers' turn.
-    fn pass(&self, left: &mut Slices<'_>, deadline: Deadline) -> (usize, Option<Stop>) {
+    /// Waits until readers have taken all. The caller holds the writers' lock.
+    fn pass(&self, left: &mut Slices<'_>, deadline: Deadline) -> (usize, Option<TransferError>) {
         let mut written = 0;
         loop {
             written += self.fill(left);
             if left.is_empty() {
                 return (written, None);
             }
-            if let Some((taken, stop)) = self.offer(*left, 0, |handoff| handoff.await_readers(deadline)) {
+            if let Some((taken, stop)) = self.offer(*left, 0, |rendezvous| rendezvous.await_readers(deadline)) {
                 return (written + taken, stop);
             }
         }
     }
 
-    /// Puts all into the ring, or into the hands of a reader that is there. For who has the writers' turn.
-    fn keep(&self, ring: &Ring, left: &mut Slices<'_>, deadline: Deadline) -> (usize, Option<Stop>) {
+    /// Puts all into the ring, or into the hands of a reader that is there. The caller holds the writers' lock.
+    fn keep(&self, ring: &Ring, left: &mut Slices<'_>, deadline: Deadline) -> (usize, Option<TransferError>) {
         let mut written = 0;
         loop {
             let state = self.state();
@@ -303,7 +303,7 @@ impl Handoff {
                     continue;
                 }
             }
-            // SAFETY: the writers' turn is ours.
+            // SAFETY: this thread holds the writers' lock.
             written += unsafe { ring.push(left) };
             fence(SeqCst);
             self.wake(self.meeting.word.value.load(Relaxed), R_ASLEEP);
@@ -313,7 +313,7 @@ impl Handoff {
             let patience = (&self.writers.patience, &self.readers.patience);
             let check = |state| (closed_to_writers(state).is_some() || ring.has_room()).then_some(());
             if self.meeting.word.wait(W_ASLEEP, patience, deadline, check).is_err() {
-                return (written, Some(Stop::TimedOut));
+                return (written, Some(TransferError::TimedOut));
             }
         }
     }
@@ -351,8 +351,8 @@ impl Handoff {
         if filled > 0 {
             return filled;
         }
-        let briefly = |handoff: &Handoff| {
-            look_briefly(&handoff.readers.patience, || handoff.state() & PHASE != OFFERED);
+        let briefly = |rendezvous: &Rendezvous| {
+            look_briefly(&rendezvous.readers.patience, || rendezvous.state() & PHASE != OFFERED);
             None
         };
         let Some((taken, _)) = self.offer(*left, RETURN, briefly) else {
@@ -374,6 +374,10 @@ impl Handoff {
     }
 }
 
-fn closed_to_writers(state: u32) -> Option<Stop> {
-    if state & W_CLOSED != 0 { Some(Stop::Closed) } else { (state & R_CLOSED != 0).then_some(Stop::PeerClosed) }
+fn closed_to_writers(state: u32) -> Option<TransferError> {
+    if state & W_CLOSED != 0 {
+        Some(TransferError::Closed)
+    } else {
+        (state & R_CLOSED != 0).then_some(TransferError::PeerClosed)
+    }
 }
