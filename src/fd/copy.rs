@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use super::bad::{self, BadFd, FdKind, Role};
+use super::error::{self, BadFd, FdKind, Role};
 use crate::clock::Deadline;
 use crate::pipe::budget::{self, Grant};
 use crate::sys::fds::{self, Described};
@@ -244,7 +244,7 @@ struct Copy<'fd> {
 }
 
 /// Why a way of copying came to its end.
-enum Stop {
+enum CopyEnd {
     /// The source has.
     End,
     /// The kernel does not do it for these two.
@@ -275,10 +275,10 @@ impl<'fd> Copy<'fd> {
         for &method in methods(source.into(), target.into()) {
             match self.by_kernel(method) {
                 // A file that says it is empty, as those of /proc do, may have something to read all the same.
-                Stop::End if FdKind::from(source) == FdKind::File => break,
-                Stop::End => return Ok(self.copied),
-                Stop::Refused => {}
-                Stop::Failed(role, error) => return Err(self.failed(role, error)),
+                CopyEnd::End if FdKind::from(source) == FdKind::File => break,
+                CopyEnd::End => return Ok(self.copied),
+                CopyEnd::Refused => {}
+                CopyEnd::Failed(role, error) => return Err(self.failed(role, error)),
             }
         }
         self.by_hand()
@@ -287,7 +287,7 @@ impl<'fd> Copy<'fd> {
     /// Why these two cannot be copied between, whatever the way.
     fn misfit(&self, source: Described, target: Described) -> Option<BadFd> {
         let call = "copy";
-        if let Some(bad) = bad::of_ends(call, self.from, self.to) {
+        if let Some(bad) = error::of_ends(call, self.from, self.to) {
             return Some(bad);
         }
         let what = match FdKind::from(source) {
@@ -323,44 +323,44 @@ impl<'fd> Copy<'fd> {
         CopyError { copied: self.copied, ends, role, unwritten: Vec::new(), source }
     }
 
-    fn by_kernel(&mut self, method: CopyMethod) -> Stop {
+    fn by_kernel(&mut self, method: CopyMethod) -> CopyEnd {
         let call = match method {
             CopyMethod::CopyFileRange => kernel::copy_file_range,
             CopyMethod::Sendfile => kernel::sendfile,
             CopyMethod::Splice => kernel::splice,
-            CopyMethod::ReadWrite => return Stop::Refused,
+            CopyMethod::ReadWrite => return CopyEnd::Refused,
         };
         let mut waited = false;
         loop {
             let want = self.want(usize::MAX);
             if want == 0 {
-                return Stop::End;
+                return CopyEnd::End;
             }
             match call(self.from, self.to, want) {
-                Ok(0) => return Stop::End,
+                Ok(0) => return CopyEnd::End,
                 Ok(bytes) => {
                     self.moved(bytes, method);
                     self.grow_if_busy();
                     waited = false;
                 }
                 // Not ready although poll said so: reading and writing tell which side it is.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited => return Stop::Refused,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited => return CopyEnd::Refused,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The call does not tell which of the two it was.
                     for (role, fd, interest) in
                         [(Role::Source, self.from, Interest::Readable), (Role::Target, self.to, Interest::Writable)]
                     {
                         if let Err(error) = poll::wait_for(fd, interest, Deadline::NEVER) {
-                            return Stop::Failed(Some(role), error);
+                            return CopyEnd::Failed(Some(role), error);
                         }
                     }
                     waited = true;
                 }
-                Err(error) if is_refusal(&error) => return Stop::Refused,
+                Err(error) if is_refusal(&error) => return CopyEnd::Refused,
                 Err(error) => {
                     let is_targets =
                         matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ENOSPC | libc::EDQUOT | libc::EFBIG));
-                    return Stop::Failed(is_targets.then_some(Role::Target), error);
+                    return CopyEnd::Failed(is_targets.then_some(Role::Target), error);
                 }
             }
         }

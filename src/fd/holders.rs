@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bad::{BadFd, FdKind, Role};
+use super::error::{BadFd, FdKind, Role};
 use crate::clock::Deadline;
 use crate::sys::fds::{self, Described};
 

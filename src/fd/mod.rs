@@ -17,23 +17,23 @@
 //! Errors are [`std::io::Error`]s with the system's number in them, but where a descriptor does not fit the call: that is a
 //! [`BadFd`], which names the descriptor and its role.
 
-mod bad;
+pub(crate) mod child_table;
 mod copy;
-pub(crate) mod diverted;
+mod error;
+mod flags;
 mod holders;
 pub(crate) mod jobserver;
 mod map;
-mod single;
+pub(crate) mod real_stdio;
 mod splice;
-pub(crate) mod table;
 mod wait;
 
-pub use bad::{BadFd, FdKind, Role};
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
+pub use error::{BadFd, FdKind, Role};
+pub use flags::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
 pub use holders::{Holder, HolderSearch, Holders, holders};
 pub use jobserver::{JobToken, Jobserver, JobserverError};
 pub(crate) use map::ChildFd;
 pub use map::{FdMap, FdMapError};
-pub use single::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
 pub use splice::{splice, tee_pipes};
 pub use wait::{PollSet, wait_readable, wait_writable};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::check;
 use crate::error::{Error, ErrorKind};
 use crate::failure::Step;
-use crate::fd::diverted::{self, Streams};
-use crate::fd::table::{ChildTable, Refused};
+use crate::fd::child_table::{ChildTable, Refused};
+use crate::fd::real_stdio::{self, Streams};
 use crate::one_shot::OneShot;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::pump::outlet::Fd;
@@ -187,7 +187,7 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
 
 /// This process's own stream, for the calling thread.
 pub(super) fn own_stream(number: i32) -> Option<Fd> {
-    if let Some(real) = diverted::streams().real(number) {
+    if let Some(real) = real_stdio::streams().real(number) {
         return Some(Fd::Shared(Arc::clone(real)));
     }
     (fds::stdio_state(number) != Stdio::Closed).then(|| Fd::Stdio(fds::stdio(number)))

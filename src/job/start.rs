@@ -23,9 +23,9 @@ use super::task::Task;
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Failure, Step};
-use crate::fd::diverted::{self, Streams};
+use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::jobserver;
-use crate::fd::table::{ChildTable, Refused};
+use crate::fd::real_stdio::{self, Streams};
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
@@ -290,7 +290,7 @@ impl Starting<'_> {
     ) -> Result<Process, Error> {
         let mut attributes = spec.attributes.clone();
         let mut leads = self.container.is_some_and(|container| container.place(&mut attributes));
-        let streams = diverted::streams();
+        let streams = real_stdio::streams();
         let map = self.fd_map(index, files, &streams)?;
         attributes.foreground = self.terminal.is_some() && (leads || self.runners.is_empty());
         let terminal = self.terminal.filter(|_| attributes.foreground);
@@ -405,7 +405,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
         check::check(plan)?;
         let files = Files::open(plan)?;
         let mut map = ChildTable::new();
-        let streams = diverted::streams();
+        let streams = real_stdio::streams();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
             // A plan without pipes, which has each number once.
             let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
+use crate::fd::child_table::{self, ChildTable};
 use crate::fd::jobserver;
-use crate::fd::table::{self, ChildTable};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
@@ -67,7 +67,7 @@ impl Prepared {
             attributes,
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
-            close: (!inherit_fds).then(|| table::gaps(&keep)),
+            close: (!inherit_fds).then(|| child_table::gaps(&keep)),
             needed_below: (!inherit_fds).then(|| fds.needed_below().max(entrance)),
             mask,
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | no undeclared descriptor reaches a child, none stays here | `children::descriptors` |
 //! | no zombie and no orphan, dropped at any moment | `time::drops` |
-//! | descriptor maps, further streams, closed 0 to 2 | `wiring`, `children::{closed, low}`; the unit tests of `fd::table` |
+//! | descriptor maps, further streams, closed 0 to 2 | `wiring`, `children::{closed, low}`; the unit tests of `fd::child_table` |
 //! | any descriptor under any number; pipelines as arguments | `wiring` |
 //! | the child's signals are clean; stops hang nobody | `children::{signals, storm}` |
 //! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{auth, host, numbers};
 use crate::clock::Deadline;
-use crate::fd::bad::FdKind;
+use crate::fd::error::FdKind;
 use crate::pipe;
 use crate::sys::fds::{self, Identity};
 use crate::sys::poll::{self, Interest};

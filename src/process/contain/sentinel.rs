@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
-use crate::fd::table::ChildTable;
+use crate::fd::child_table::ChildTable;
 use crate::pipe;
 use crate::process::{self, Process};
 use crate::spawn::{self, Attributes, EnvChange, Image, ImageSpec, Prepared};

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
-use super::bad::{self, BadFd, FdKind, Role};
+use super::error::{self, BadFd, FdKind, Role};
 use crate::sys::fds;
 
 /// Whether exec(2) closes the descriptor (`FD_CLOEXEC`). Does not block.
@@ -94,7 +94,7 @@ pub fn dup_above(fd: impl AsFd, min: RawFd) -> io::Result<OwnedFd> {
 #[doc(alias = "fcntl")]
 pub fn capacity(fd: impl AsFd) -> io::Result<usize> {
     let fd = fd.as_fd();
-    fds::capacity(fd).map_err(|error| bad::of_pipe("capacity", Role::Subject, fd, error))
+    fds::capacity(fd).map_err(|error| error::of_pipe("capacity", Role::Subject, fd, error))
 }
 
 /// Asks for a capacity of a pipe (`F_SETPIPE_SZ`); says what the kernel gave, which is the next power of two of pages. Linux.
@@ -114,7 +114,7 @@ pub fn capacity(fd: impl AsFd) -> io::Result<usize> {
 #[doc(alias = "fcntl")]
 pub fn set_capacity(fd: impl AsFd, bytes: usize) -> io::Result<usize> {
     let fd = fd.as_fd();
-    fds::set_capacity(fd, bytes).map_err(|error| bad::of_pipe("set_capacity", Role::Subject, fd, error))
+    fds::set_capacity(fd, bytes).map_err(|error| error::of_pipe("set_capacity", Role::Subject, fd, error))
 }
 
 /// The bytes that can be read at once (`FIONREAD`): those in a pipe, a socket or a terminal, or from a file's offset to its end.
