@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Cmd;
 use crate::fd::{ChildFd, FdMap, Jobserver};
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::redirect::{In, Out, Redirect};
 use crate::spec::{Arg, ArgSource, Common, ExtraFd, FdSource};
 
@@ -26,7 +26,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "dup2")]
     pub fn map_fd(self, fd: impl Into<OwnedFd>, number: i32) -> Cmd {
-        self.extra(number, FdSource::Given(Common::Fd(OneShot::new(fd.into()))))
+        self.extra(number, FdSource::Given(Common::Fd(TakeOnce::new(fd.into()))))
     }
 
     /// As [`map_fd`](Cmd::map_fd), for any number of starts and numbers. It stays open as long as the builder, a clone of it, a
@@ -165,7 +165,7 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arg_fd(self, fd: impl Into<OwnedFd>) -> Cmd {
-        self.arg_that_opens(ArgSource::Fd(Common::Fd(OneShot::new(fd.into()))))
+        self.arg_that_opens(ArgSource::Fd(Common::Fd(TakeOnce::new(fd.into()))))
     }
 
     /// As [`arg_fd`](Cmd::arg_fd), for any number of starts; otherwise as [`map_shared_fd`](Cmd::map_shared_fd).

@@ -8,8 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use crate::failure::Step;
 use crate::output::Output;
+use crate::setup_step::Step;
 use crate::status::Status;
 
 pub use kind::ErrorKind;

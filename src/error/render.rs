@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::{ErrorKind, Inner, StageName};
-use crate::failure::Step;
 use crate::output::Output;
+use crate::setup_step::Step;
 use crate::text::escape_text;
 
 /// One line: who, what.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 
 /// Descriptors for a child, by the numbers that they have there: any number of them, in any order and overlap, for
 /// [`Cmd::fd_map`](crate::Cmd::fd_map).
@@ -32,7 +32,7 @@ pub struct FdMap {
 /// A descriptor of the caller's, for a child.
 #[derive(Clone)]
 pub(crate) enum ChildFd {
-    Once(OneShot<OwnedFd>),
+    Once(TakeOnce<OwnedFd>),
     Shared(Arc<OwnedFd>),
 }
 
@@ -86,7 +86,7 @@ impl FdMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn insert(&mut self, fd: impl Into<OwnedFd>, number: i32) -> Result<(), FdMapError> {
-        self.put(ChildFd::Once(OneShot::new(fd.into())), number)
+        self.put(ChildFd::Once(TakeOnce::new(fd.into())), number)
     }
 
     /// As [`insert`](FdMap::insert), for any number of starts and numbers.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use super::check;
 use crate::error::{Error, ErrorKind};
-use crate::failure::Step;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::pump::outlet::Fd;
-use crate::stdio::Stream;
+use crate::setup_step::Step;
+use crate::stream::Stream;
 use crate::sys::fds::{self, Stdio};
 
 /// Everything open that children share with this process for a moment.
@@ -28,7 +28,7 @@ pub(super) struct Files {
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
     documents: Vec<(usize, Arc<OwnedFd>)>,
-    fds: Vec<(OneShot<OwnedFd>, Arc<OwnedFd>)>,
+    fds: Vec<(TakeOnce<OwnedFd>, Arc<OwnedFd>)>,
 }
 
 impl Files {

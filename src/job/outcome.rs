@@ -11,7 +11,7 @@ use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak,
 use crate::spec::Stage;
 use crate::spec::settings::StatusPolicy;
 use crate::status::{Status, signal_name};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
 pub(crate) type Ended = Result<Box<Over>, Error>;

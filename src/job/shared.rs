@@ -23,7 +23,7 @@ use crate::pump::events::{EventKind, Hub, Watcher};
 use crate::pump::helper::{Leash, panic_text};
 use crate::pump::wake::{Order, Wake, Waker};
 use crate::status::Status;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 pub(super) struct Shared {
     turn: Mutex<Turn>,

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::error::{Error, ErrorKind};
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 
 /// Input that no process can be given.

@@ -10,7 +10,7 @@ use super::wake::Interrupt;
 use super::{Cut, Flow, OnLeak, Phase, Pump, Steps};
 use crate::clock::Deadline;
 use crate::process::Process;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::terminal;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::image::Image;
 use super::thread_state;
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 use crate::sys::env;
 
 /// Why a child could not be started, as far as it could be found out afterwards.

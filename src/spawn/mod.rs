@@ -13,9 +13,9 @@ use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::failure::{Failure, Step};
 use crate::fd::child_table::{self, ChildTable};
 use crate::fd::jobserver;
+use crate::setup_step::{Failure, Step};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;

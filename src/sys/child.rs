@@ -15,7 +15,7 @@ use super::carray::CArray;
 use super::close::close_range;
 use super::report::{ABOUT_TO_EXEC, Report, encode};
 use super::signals::{self, DEFAULT, IGNORE};
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// One step of putting descriptors under their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::probed::Probed;
 use super::signals::AllBlocked;
 use super::stack::Stack;
 use super::unshare;
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// Starts a child in this process's own memory; returns when the child has left it.
 pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::Process;
 use super::tree::{self, Killed, Tree};
 use crate::clock::Deadline;
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 use crate::spawn::Attributes;
 use cgroup::Cgroup;
 use sentinel::Sentinel;

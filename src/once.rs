@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Something that the first start takes, shared by all clones of a builder.
-pub struct OneShot<T>(Arc<Mutex<Option<T>>>);
+pub struct TakeOnce<T>(Arc<Mutex<Option<T>>>);
 
-impl<T> OneShot<T> {
+impl<T> TakeOnce<T> {
     pub(crate) fn new(value: T) -> Self {
-        OneShot(Arc::new(Mutex::new(Some(value))))
+        TakeOnce(Arc::new(Mutex::new(Some(value))))
     }
 
     /// The value, for the first who asks.
@@ -17,7 +17,7 @@ impl<T> OneShot<T> {
     }
 
     /// Whether both are the same slot.
-    pub(crate) fn same(&self, other: &OneShot<T>) -> bool {
+    pub(crate) fn same(&self, other: &TakeOnce<T>) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -31,13 +31,13 @@ impl<T> OneShot<T> {
     }
 }
 
-impl<T> Clone for OneShot<T> {
+impl<T> Clone for TakeOnce<T> {
     fn clone(&self) -> Self {
-        OneShot(Arc::clone(&self.0))
+        TakeOnce(Arc::clone(&self.0))
     }
 }
 
-impl<T> fmt::Debug for OneShot<T> {
+impl<T> fmt::Debug for TakeOnce<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_used() { "used" } else { "one-shot" })
     }
