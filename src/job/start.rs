@@ -351,7 +351,7 @@ impl Starting<'_> {
 
     /// A descriptor that stays as long as the run does, which for a job may be long.
     fn kept(&self, fd: OwnedFd) -> OwnedFd {
-        if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
+        if self.drive == Drive::ByJob { fds::move_high(fd) } else { fd }
     }
 
     fn fd_map(&self, index: usize, files: &Files, streams: &Streams) -> Result<ChildTable, Error> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::image::Image;
 use super::thread_state;
 use crate::setup_step::{Failure, Step};
-use crate::sys::env;
+use crate::sys::sysinfo;
 
 /// Why a child could not be started, as far as it could be found out afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +139,7 @@ fn interpreter_of(head: &[u8]) -> Option<OsString> {
 fn too_long(image: &Image) -> Cause {
     let length = |text: &OsStr| text.len() as u64;
     // The system counts the NUL at the end.
-    if let Some(limit) = env::arg_string_max().map(|limit| limit.saturating_sub(1)) {
+    if let Some(limit) = sysinfo::arg_string_max().map(|limit| limit.saturating_sub(1)) {
         let over = |text: &&OsStr| length(text) > limit;
         if let Some((index, arg)) = image.argv().strings().iter().enumerate().find(|(_, arg)| over(arg)) {
             return Cause::ArgumentTooLong { index, bytes: length(arg), limit };
@@ -152,7 +152,7 @@ fn too_long(image: &Image) -> Cause {
     let pointer = size_of::<usize>() as u64;
     let strings = image.argv().strings().iter().chain(image.envp().strings().iter());
     let bytes = strings.map(|text| length(text) + 1 + pointer).sum();
-    env::arg_max().map_or(Cause::System, |limit| Cause::TooLongTogether { bytes, limit })
+    sysinfo::arg_max().map_or(Cause::System, |limit| Cause::TooLongTogether { bytes, limit })
 }
 
 #[cfg(test)]

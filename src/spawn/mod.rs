@@ -19,7 +19,7 @@ use crate::setup_step::{Failure, Step};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
-use crate::sys::{env, signals};
+use crate::sys::{signals, sysinfo};
 use thread_state::ThreadState;
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
@@ -95,7 +95,7 @@ impl Prepared {
             cut_at: None,
             attributes: &self.attributes,
             mask: self.mask,
-            parent: if self.attributes.kill_on_parent_death { env::pid() } else { 0 },
+            parent: if self.attributes.kill_on_parent_death { sysinfo::pid() } else { 0 },
             report,
             status_fd: -1,
             mark_only: false,
@@ -180,7 +180,7 @@ pub(crate) fn exec(prepared: &Prepared) -> Failure {
         // Descriptors are only marked, so that a failed exec leaves them open.
         mark_only: true,
         mask: Some(mask.before()),
-        parent: env::parent_pid(),
+        parent: sysinfo::parent_pid(),
         ..prepared.child_plan(&report)
     };
     launch::become_program(&plan)

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use crate::clock::Deadline;
-use crate::sys::env;
+use crate::sys::sysinfo;
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -30,8 +30,8 @@ pub(super) fn run<T: Send + 'static>(
     });
     {
         let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
-        if spawner.as_ref().is_none_or(|(process, _)| *process != env::pid()) {
-            *spawner = Some((env::pid(), start()?));
+        if spawner.as_ref().is_none_or(|(process, _)| *process != sysinfo::pid()) {
+            *spawner = Some((sysinfo::pid(), start()?));
         }
         if let Some((_, tasks)) = spawner.as_ref() {
             tasks.send(task).map_err(|_| io::Error::other("the spawner thread is gone"))?;

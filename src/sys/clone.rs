@@ -8,21 +8,21 @@ use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::child::{self, ChildPlan};
+use super::fd_table_cut;
 use super::fds;
 use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
 use super::probed::Probed;
 use super::signals::AllBlocked;
 use super::stack::Stack;
-use super::unshare;
 use crate::setup_step::{Failure, Step};
 
 /// Starts a child in this process's own memory; returns when the child has left it.
 pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
-    plan.cut_at = unshare::cut_at(&plan);
+    plan.cut_at = fd_table_cut::cut_at(&plan);
     if plan.cut_at.is_some() {
         match attempt(&mut plan, libc::CLONE_FILES)? {
             Attempt::Begun(child) => return conclude(child, plan.report.outcome()),
-            Attempt::Refused(errno) => unshare::refused(errno),
+            Attempt::Refused(errno) => fd_table_cut::refused(errno),
         }
         plan.cut_at = None;
         plan.report.reset();
@@ -84,7 +84,7 @@ fn raw_clone(
     if pid.is_err() || slot < 0 {
         return (pid, None);
     }
-    unshare::saw(slot);
+    fd_table_cut::saw(slot);
     // SAFETY: the kernel made the descriptor for us, close-on-exec.
     let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
     // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
@@ -113,7 +113,7 @@ extern "C" fn probe_entry(mark: *mut libc::c_void) -> libc::c_int {
 }
 
 fn probe() -> io::Result<bool> {
-    if super::env::thread_sanitized() {
+    if super::sysinfo::thread_sanitized() {
         return Ok(false);
     }
     let mark = AtomicU8::new(0);

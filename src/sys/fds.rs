@@ -35,9 +35,9 @@ fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// Moves a descriptor that is to stay for long out of the way of those that are here for a moment: with many running children, what
-/// the next one is given still has a low number, and its table can be cut short (see `unshare.rs`). The first few stay where they are. So
+/// the next one is given still has a low number, and its table can be cut short (see `fd_table_cut.rs`). The first few stay where they are. So
 /// does one that cannot be moved.
-pub(crate) fn settle(fd: OwnedFd) -> OwnedFd {
+pub(crate) fn move_high(fd: OwnedFd) -> OwnedFd {
     /// Where they begin to be moved, and to where.
     const CROWDED: RawFd = 32;
     const FAR: RawFd = 512;
@@ -47,7 +47,7 @@ pub(crate) fn settle(fd: OwnedFd) -> OwnedFd {
     match dup_above(fd.as_fd(), FAR) {
         Ok(moved) => {
             #[cfg(target_os = "linux")]
-            super::unshare::saw(moved.as_raw_fd());
+            super::fd_table_cut::saw(moved.as_raw_fd());
             moved
         }
         Err(_) => fd,

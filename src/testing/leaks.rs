@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::process::tree::stat::Stat;
-use crate::sys::env;
 use crate::sys::poll::PollSet;
+use crate::sys::sysinfo;
 
 /// How long what was told to end may take: a process that was killed, a thread on its way out.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ impl ChildSnapshot {
     /// ```
     pub fn take() -> io::Result<ChildSnapshot> {
         linux_only()?;
-        let own = env::pid();
+        let own = sysinfo::pid();
         let stats = numbers_in("/proc")?.into_iter().filter_map(|pid| stat(&format!("/proc/{pid}")));
         let children = stats.filter(|stat| stat.parent == own).map(|stat| ChildProcess {
             pid: u32::try_from(stat.pid).unwrap_or(0),

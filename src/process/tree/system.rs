@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::stat::{Stat, Table, numbers};
 use crate::clock::Deadline;
 use crate::process::Process;
-use crate::sys::{env, fds, pidfd, wait};
+use crate::sys::{fds, pidfd, sysinfo, wait};
 
 /// The system as a tree sees it; a model of it in the tests.
 pub(crate) trait System {
@@ -134,7 +134,7 @@ fn source() -> io::Result<Source> {
 /// Whether `/proc` has the numbers of this process's namespace.
 fn shows_us() -> io::Result<bool> {
     match fs::read_link("/proc/self") {
-        Ok(own) => Ok(own == Path::new(&env::pid().to_string())),
+        Ok(own) => Ok(own == Path::new(&sysinfo::pid().to_string())),
         Err(error) if is_shortage(&error) => Err(error),
         Err(_) => Ok(false),
     }
@@ -144,7 +144,7 @@ impl System for Proc {
     type Handle = Name;
 
     fn own(&self) -> i32 {
-        env::pid()
+        sysinfo::pid()
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -155,7 +155,7 @@ impl System for Proc {
         match source {
             Source::Files => self.table = None,
             Source::Scan => {
-                let at = env::boot_ticks();
+                let at = sysinfo::boot_ticks();
                 self.table = Some((at, Table::new(scan(Deadline::NEVER)?)));
             }
             Source::Nothing => return Err(io::ErrorKind::Unsupported.into()),
@@ -167,7 +167,7 @@ impl System for Proc {
         if let Some((at, table)) = &self.table {
             return Ok(Listing { at: *at, pids: table.children(pid) });
         }
-        let at = env::boot_ticks();
+        let at = sysinfo::boot_ticks();
         let mut pids = Vec::new();
         each_task(pid, "children", |text| pids.extend(numbers(text)))?;
         Ok(Listing { at, pids })

@@ -65,7 +65,7 @@ pub(crate) fn die_of(signal: c_int) -> ! {
 /// Stops this process as SIGTSTP does where nobody handles it; returns when it was continued, or at once where the system discards the
 /// stop: nobody could continue a group whose shell is gone. `is_over`, asked once the signal waits, says whether a SIGCONT has come since
 /// the stop was asked for: then there is none. One that comes later takes the waiting stop with it (signal(7)).
-pub(crate) fn stop(is_over: impl FnOnce() -> bool) {
+pub(crate) fn suspend(is_over: impl FnOnce() -> bool) {
     let before = Action::of(libc::SIGTSTP);
     let mask = signals::set_mask(u64::MAX);
     signals::set_handler(libc::SIGTSTP, DEFAULT);
