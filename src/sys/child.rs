@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use super::carray::CArray;
 use super::close::close_range;
+use super::errno::last_errno;
 use super::report::{ABOUT_TO_EXEC, Report, encode};
 use super::signals::{self, DEFAULT, IGNORE};
 use crate::setup_step::{Failure, Step};
@@ -406,37 +407,4 @@ fn clean_signals(inherit: bool, mask: u64) {
 /// -1 becomes the failed step with its errno.
 fn step(step: Step, detail: c_int, returned: c_int) -> Result<c_int, Failure> {
     if returned == -1 { Err(Failure { step, errno: last_errno(), detail }) } else { Ok(returned) }
-}
-
-/// The thread's errno, by pointer: `io::Error` is not used on this side.
-pub(crate) fn last_errno() -> c_int {
-    let place = errno_place();
-    // SAFETY: libc's errno pointer is valid for the thread's life.
-    unsafe { *place }
-}
-
-#[cfg(target_os = "linux")]
-/// Puts a saved errno back: the child of a `CLONE_VM` shares the variable with the thread that made it.
-pub(crate) fn set_errno(value: c_int) {
-    let place = errno_place();
-    // SAFETY: libc's errno pointer is valid for the thread's life.
-    unsafe { *place = value }
-}
-
-fn errno_place() -> *mut c_int {
-    #[cfg(target_os = "linux")]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__errno_location()
-    }
-    #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__error()
-    }
-    #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__errno()
-    }
 }

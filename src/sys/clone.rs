@@ -8,6 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::child::{self, ChildPlan};
+use super::errno::{last_errno, set_errno};
 use super::fd_table_cut;
 use super::fds;
 use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
@@ -18,7 +19,7 @@ use crate::setup_step::{Failure, Step};
 
 /// Starts a child in this process's own memory; returns when the child has left it.
 pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
-    plan.cut_at = fd_table_cut::cut_at(&plan);
+    plan.cut_at = fd_table_cut::cut_at(&plan, run_probe);
     if plan.cut_at.is_some() {
         match attempt(&mut plan, libc::CLONE_FILES)? {
             Attempt::Begun(child) => return conclude(child, plan.report.outcome()),
@@ -44,7 +45,7 @@ enum Attempt {
 fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt, Failure> {
     let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
     let wants_pidfd = pidfds_work();
-    let errno = child::last_errno();
+    let errno = last_errno();
     let (made, pidfd) = {
         // No handler of the host may run on the child's side, on memory that both share.
         let blocked = AllBlocked::new();
@@ -53,7 +54,7 @@ fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt,
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | pidfd_flag | more_flags;
         raw_clone(&stack, child_entry, flags, (&raw const *plan).cast_mut().cast())
     };
-    child::set_errno(errno);
+    set_errno(errno);
     stack.put_back();
     let pid = match made {
         Ok(pid) => pid,
@@ -84,7 +85,7 @@ fn raw_clone(
     if pid.is_err() || slot < 0 {
         return (pid, None);
     }
-    fd_table_cut::saw(slot);
+    fds::saw(slot);
     // SAFETY: the kernel made the descriptor for us, close-on-exec.
     let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
     // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
@@ -128,13 +129,13 @@ pub(super) fn run_probe(
     argument: *mut libc::c_void,
 ) -> io::Result<()> {
     let stack = Stack::take()?;
-    let errno = child::last_errno();
+    let errno = last_errno();
     let pid = {
         let _blocked = AllBlocked::new();
         // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
         raw_clone(&stack, entry, libc::CLONE_VM | libc::CLONE_VFORK | more_flags, argument).0
     };
-    child::set_errno(errno);
+    set_errno(errno);
     stack.put_back();
     let pid = pid?;
     // SAFETY: our own child, which has exited or, under an emulation, will at once.

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
@@ -47,11 +49,30 @@ pub(crate) fn move_high(fd: OwnedFd) -> OwnedFd {
     match dup_above(fd.as_fd(), FAR) {
         Ok(moved) => {
             #[cfg(target_os = "linux")]
-            super::fd_table_cut::saw(moved.as_raw_fd());
+            saw(moved.as_raw_fd());
             moved
         }
         Err(_) => fd,
     }
+}
+
+/// The highest number that a descriptor of this library was seen to have: the table is, or was, at least that long. A hint, gathered
+/// where it costs nothing; asking the kernel would cost more than a short table saves.
+#[cfg(target_os = "linux")]
+static HIGHEST: AtomicU32 = AtomicU32::new(0);
+
+/// Notes a number that the kernel gave.
+#[cfg(target_os = "linux")]
+pub(super) fn saw(fd: RawFd) {
+    let number = u32::try_from(fd).unwrap_or(0);
+    if number > HIGHEST.load(Relaxed) {
+        HIGHEST.fetch_max(number, Relaxed);
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn highest_seen() -> u32 {
+    HIGHEST.load(Relaxed)
 }
 
 /// What this process has as 0, 1 or 2.

@@ -9,6 +9,7 @@ pub(crate) mod child;
 mod clone;
 mod close;
 pub(crate) mod cstdio;
+mod errno;
 #[cfg(target_os = "linux")]
 mod fd_table_cut;
 pub(crate) mod fds;
