@@ -23,8 +23,8 @@ use super::task::Task;
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::fd::child_table::{ChildTable, Refused};
-use crate::fd::jobserver;
 use crate::fd::real_stdio::{self, Streams};
+use crate::pipe::makeflags;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
@@ -69,7 +69,7 @@ pub(crate) struct Wants<'a> {
 /// Starts everything.
 pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Error> {
     let timing = plan.settings.timing();
-    jobserver::look_once();
+    makeflags::look_once();
     let images = images(&plan)?;
     // Before a file is emptied or a one-shot taken.
     check_cancelled(&plan)?;

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::fd::jobserver;
+use super::makeflags;
 use crate::sys::{fds, signals, stream};
 
 /// A new pipe: what is written to the second is read from the first.
@@ -28,7 +28,7 @@ use crate::sys::{fds, signals, stream};
 /// ```
 #[doc(alias = "pipe2")]
 pub fn kernel() -> io::Result<(PipeReader, PipeWriter)> {
-    jobserver::look_once();
+    makeflags::look_once();
     let (reader, writer) = os_pipe::pipe()?;
     Ok((PipeReader(fds::clear_of_stdio(reader.into())?), PipeWriter(fds::clear_of_stdio(writer.into())?)))
 }

@@ -9,6 +9,7 @@ use std::{fmt, io};
 
 pub(crate) mod budget;
 mod kernel;
+pub(crate) mod makeflags;
 mod memory;
 
 pub use kernel::{PipeReader, PipeWriter, kernel};

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::fd::child_table::{self, ChildTable};
-use crate::fd::jobserver;
+use crate::pipe::makeflags;
 use crate::setup_step::{Failure, Step};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
@@ -51,7 +51,7 @@ impl Prepared {
     ) -> Prepared {
         if !inherit_fds {
             let flags = image.envp().strings().iter().find_map(|entry| entry.as_bytes().strip_prefix(b"MAKEFLAGS="));
-            for fd in flags.map_or_else(Vec::new, |flags| jobserver::descriptors(flags, own)) {
+            for fd in flags.map_or_else(Vec::new, |flags| makeflags::descriptors(flags, own)) {
                 // A number that a redirection took is the redirection's.
                 let _ = fds.insert(fd, fd);
             }
