@@ -189,6 +189,7 @@ mod error;
 pub mod fd;
 pub mod forward;
 mod job;
+mod lock;
 mod once;
 mod output;
 pub mod pipe;

@@ -1,9 +1,11 @@
-//! What can be used once.
+//! Values that can be taken once.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-/// Something that the first start takes, shared by all clones of a builder.
+use crate::lock::lock;
+
+/// A value that all clones of a builder share, and that the first start takes.
 pub struct TakeOnce<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> TakeOnce<T> {
@@ -11,23 +13,23 @@ impl<T> TakeOnce<T> {
         TakeOnce(Arc::new(Mutex::new(Some(value))))
     }
 
-    /// The value, for the first who asks.
+    /// The value, for the first call.
     pub(crate) fn take(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 
-    /// Whether both are the same slot.
+    /// Whether both are clones of one.
     pub(crate) fn same(&self, other: &TakeOnce<T>) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Looks at the value, if it is still there.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
+        lock(&self.0).as_ref().map(look)
     }
 
     pub(crate) fn is_used(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        lock(&self.0).is_none()
     }
 }
 

@@ -3,11 +3,12 @@
 //! `PR_SET_PDEATHSIG` fires when the *thread* that made the child ends (prctl(2)). A pool thread that comes and goes would
 //! take its children along; this one is started at first need and lives as long as the process.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use crate::clock::Deadline;
+use crate::lock::lock;
 use crate::sys::sysinfo;
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -29,7 +30,7 @@ pub(super) fn run<T: Send + 'static>(
         }
     });
     {
-        let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spawner = lock(&SPAWNER);
         if spawner.as_ref().is_none_or(|(process, _)| *process != sysinfo::pid()) {
             *spawner = Some((sysinfo::pid(), start()?));
         }

@@ -4,7 +4,7 @@ use super::source::{code, paths, tokens, without_tests};
 
 /// The top-level modules, lowest first: the leaves, then L0 to L5.
 const LAYERS: &[&[&str]] = &[
-    &["status", "setup_step", "clock", "stream", "once", "text"],
+    &["status", "setup_step", "clock", "stream", "once", "lock", "text"],
     &["sys"],
     &["fd", "pipe"],
     &["spawn", "process"],
