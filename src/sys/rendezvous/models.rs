@@ -9,6 +9,7 @@ use std::time::Instant;
 use loom::sync::Arc;
 use loom::thread;
 
+use super::side_lock::{MAX_PASSED_OVER, SideLock};
 use super::{Rendezvous, Side, TransferError};
 use crate::clock::Deadline;
 
@@ -283,5 +284,47 @@ fn two_readers_share_a_write() {
         seen.sort_unstable();
         assert_eq!(seen, b"ab");
         assert_eq!(writing.join().unwrap(), Ok(2));
+    });
+}
+
+#[test]
+fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
+    model(|| {
+        let (lock, other) = {
+            let lock = Arc::new(SideLock::new());
+            (lock.clone(), lock)
+        };
+        let held = lock.lock_until(Deadline::NEVER).unwrap();
+        let waiter = thread::spawn(move || drop(other.lock_until(Deadline::NEVER).unwrap()));
+        let mut guard = Some(held);
+        while !lock.has_waiters() {
+            thread::yield_now();
+        }
+        let mut locks = 0;
+        while guard.take().is_some() {
+            guard = lock.try_lock();
+            locks += u32::from(guard.is_some());
+            assert!(locks <= MAX_PASSED_OVER);
+        }
+        waiter.join().unwrap();
+    });
+}
+
+/// A lock that is handed to a thread whose deadline has passed is taken, or free again.
+#[test]
+fn a_thread_that_gives_up_waiting_leaves_the_lock_to_others() {
+    model(|| {
+        let lock = Arc::new(SideLock::new());
+        let threads = [passed(), Deadline::NEVER].map(|deadline| {
+            let lock = lock.clone();
+            thread::spawn(move || drop(lock.lock_until(deadline)))
+        });
+        for _ in 0..3 {
+            drop(lock.lock_until(Deadline::NEVER).unwrap());
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!(lock.try_lock().is_some());
     });
 }

@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{DIRECT, LENT, LOAN, Rendezvous, Side, TransferError};
+use super::backoff::YIELDS;
+use super::side_lock::{MAX_PASSED_OVER, SideLock};
+use super::state::{LENT, LOAN};
+use super::transfer::DIRECT;
+use super::{Rendezvous, Side, TransferError};
 use crate::clock::Deadline;
 
 const FEW: bool = cfg!(miri);
@@ -140,7 +144,7 @@ fn a_sleeper_is_woken() {
 /// Waits until a reader lends its slices.
 fn await_loan(rendezvous: &Rendezvous) {
     let limit = Instant::now() + Duration::from_secs(60);
-    while rendezvous.state() & LOAN != LENT {
+    while rendezvous.meeting.state() & LOAN != LENT {
         assert!(Instant::now() < limit, "no reader lends");
         thread::yield_now();
     }
@@ -181,6 +185,53 @@ fn what_does_not_fit_a_reader_that_waits_comes_after() {
         await_loan(&rendezvous);
         rendezvous.close(Side::Writer);
         assert_eq!(reader.join().unwrap(), bytes(0, 10));
+    });
+}
+
+/// Waits until a thread waits for the lock.
+fn await_waiter(lock: &SideLock) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !lock.has_waiters() {
+        assert!(Instant::now() < limit, "no thread waits");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
+    let lock = SideLock::new();
+    let mut guard = lock.try_lock();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| drop(lock.lock_until(Deadline::NEVER)));
+        await_waiter(&lock);
+        let mut locks = 0;
+        while guard.take().is_some() {
+            guard = lock.try_lock();
+            locks += u32::from(guard.is_some());
+            assert!(locks <= MAX_PASSED_OVER);
+        }
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_deadline_that_is_near_gives_no_processor_away() {
+    let near = || Deadline::after(Duration::from_millis(1));
+    let (empty, full) = (Rendezvous::new(0), Rendezvous::new(1));
+    assert_eq!(write(&full, b"x", Deadline::NEVER), Ok(1));
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| read(&empty, &mut [0; 2], Deadline::NEVER));
+        await_loan(&empty);
+        YIELDS.set(0);
+        for deadline in [Deadline::at(Instant::now()), near()] {
+            // Behind the reader that waits, and for a reader.
+            assert_eq!(read(&empty, &mut [0; 2], deadline), Err(TransferError::TimedOut));
+            assert_eq!(write(&full, b"x", deadline), Err(TransferError::TimedOut));
+        }
+        assert_eq!(write(&full, &bytes(0, DIRECT), near()), Err(TransferError::TimedOut));
+        assert_eq!(YIELDS.get(), 0);
+        empty.close(Side::Writer);
+        assert_eq!(reader.join().unwrap(), Err(TransferError::PeerClosed));
     });
 }
 
