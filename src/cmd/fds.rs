@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::Cmd;
-use crate::fd::{ChildFd, FdMap, Jobserver};
+use crate::fd::{FdMap, GivenFd, Jobserver};
 use crate::once::TakeOnce;
 use crate::redirect::{In, Out, Redirect};
 use crate::spec::{Arg, ArgSource, Common, ExtraFd, FdSource};
@@ -91,8 +91,8 @@ impl Cmd {
     pub fn fd_map(self, map: FdMap) -> Cmd {
         map.into_entries().fold(self, |cmd, (number, fd)| {
             let fd = match fd {
-                ChildFd::Once(slot) => Common::Fd(slot),
-                ChildFd::Shared(fd) => Common::SharedFd(fd),
+                GivenFd::Once(slot) => Common::Fd(slot),
+                GivenFd::Shared(fd) => Common::SharedFd(fd),
             };
             cmd.extra(number, FdSource::Given(fd))
         })
