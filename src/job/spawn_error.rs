@@ -35,7 +35,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
     let cause = explain(failure, image);
     let kind = match &cause {
-        Cause::NotInPath | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
+        Cause::NotInPath | Cause::NotInRestOfPath(_) | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
         Cause::RelativePath(_) => ErrorKind::RelativePath,
         Cause::CurrentDir(_) | Cause::CurrentDirUnusable(_) => ErrorKind::CurrentDir,
         Cause::IsDirectory(_) | Cause::NotExecutable(_) => ErrorKind::NotExecutable,

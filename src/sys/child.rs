@@ -155,8 +155,8 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
     exec_first(plan)
 }
 
-/// Tries the candidates in order. As `execvp(3)`: a missing file leads on, so does a forbidden one, but that is what is
-/// reported if nothing else is found.
+/// Tries the candidates in order, like `execvp(3)`: a file that is missing, or cannot be looked for, leads on, and so does one that is
+/// forbidden. If no candidate is a program, the failure is the first forbidden one, else the first that could not be looked for.
 fn exec_first(plan: &ChildPlan<'_>) -> Failure {
     let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
     let mut missing = libc::ENOENT;
@@ -170,8 +170,10 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         let errno = last_errno();
         match errno {
             libc::ENOENT | libc::ENOTDIR => missing = errno,
-            libc::EACCES => {
-                if found.errno != libc::EACCES {
+            libc::EACCES if found.errno != libc::EACCES => found = Failure { step: Step::Exec, errno, detail: index },
+            libc::EACCES => {}
+            libc::ENAMETOOLONG | libc::ELOOP | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {
+                if found.errno == libc::ENOENT {
                     found = Failure { step: Step::Exec, errno, detail: index };
                 }
             }
