@@ -17,14 +17,14 @@ use crate::sys::fds::{self, Identity};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{signals, stream};
 
-/// A jobserver: a pipe with a byte in it for each job that may run besides the first. Whoever takes one out may run a job, and puts
-/// it back after that.
+/// A jobserver: a pipe with a byte, a token, for each job that may run besides the first. A process that takes a token may run one more job,
+/// and puts the token back after that.
 ///
-/// It is what `make -j8` has its recipes share, those that it starts and those that they start, and what a program takes part in
-/// that runs many things at once itself. It speaks make's protocol, and so with whatever else does.
+/// The recipes of `make -j8` and what they start share one; a program that runs many things at once can take part. It speaks make's
+/// protocol, and so works with other programs that speak it.
 ///
-/// **One job needs no token**: a process that a make started has one for itself, and takes tokens for those beyond. A
-/// token that a process holds when it is killed is lost to the others.
+/// **One job needs no token**: a process that make started may run one job, and takes a token for each further one. A token that a
+/// process holds when it is killed is lost to the others.
 ///
 /// Clones are the same jobserver. Dropping the last, and the last [`JobToken`], closes its descriptors.
 ///
@@ -47,10 +47,10 @@ pub struct Jobserver(Arc<Shared>);
 struct Shared {
     reader: OwnedFd,
     writer: OwnedFd,
-    /// Whether both are descriptions of our own that do not block. Else they are make's, and a read after a poll may block, since
-    /// another process was first.
+    /// Whether both are open descriptions of this process alone, which do not block. Else they are make's, and a read after a poll may block:
+    /// another process may have been first.
     own: bool,
-    /// The ends for children, of a jobserver that was made here: their flags are theirs.
+    /// The ends for children, of a jobserver that was made here. Their flags are the children's to change.
     passed: Option<(OwnedFd, OwnedFd)>,
 }
 
@@ -68,14 +68,14 @@ struct Shared {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JobserverError {
-    /// Its numbers are not open here as a pipe, or are another pipe by now. A make passes them on to a recipe's line that begins
-    /// with `+` or names `$(MAKE)`, and to no other.
+    /// Its numbers are not open here as a pipe, or are another pipe by now. Make passes them to a recipe's line that begins with `+` or
+    /// names `$(MAKE)`, and to no other.
     #[error(
         "MAKEFLAGS names the jobserver {auth}, which is not open here: make passes it to lines that begin with `+` or use $(MAKE)"
     )]
     #[non_exhaustive]
     NotOpen {
-        /// What MAKEFLAGS says, `R,W` as a rule.
+        /// What MAKEFLAGS says, mostly `R,W`.
         auth: String,
     },
     /// It is neither two numbers nor a fifo.
@@ -91,21 +91,21 @@ pub enum JobserverError {
     Open {
         /// What MAKEFLAGS says.
         auth: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Jobserver {
-    /// The jobserver of the make that started this process, as its MAKEFLAGS names it: a pipe, or a fifo from make 4.4 on. `None`
-    /// where it names none. Does not block.
+    /// The jobserver of the make that started this process, as MAKEFLAGS names it: a pipe, or a fifo since make 4.4. `None` if it names
+    /// none. Does not block.
     ///
-    /// What counts is the environment, and what has the numbers, when this library made its first pipe, or this is called, if that is
-    /// sooner: a make that keeps its jobserver to itself names it all the same, and the numbers may be anybody's later.
-    /// The ends are opened anew for this process, so that nothing it does to them reaches make.
+    /// The environment and the descriptors count as they were at the first call, or when this library made its first pipe, if that was
+    /// sooner: a make that keeps its jobserver to itself names it all the same, and other files may get the numbers later. The ends
+    /// are opened anew for this process, so that no change of their flags reaches make.
     ///
     /// # Errors
-    /// [`JobserverError::NotOpen`] where make kept it to itself; the others as they say.
+    /// [`JobserverError::NotOpen`] if make kept it to itself; the other variants.
     ///
     /// ```no_run
     /// use pipewright::fd::Jobserver;
@@ -153,8 +153,7 @@ impl Jobserver {
         Ok(Some(Jobserver(Arc::new(shared))))
     }
 
-    /// A new one with so many tokens: that many jobs may hold one at once, here and in the children that it is passed to. Does not
-    /// block.
+    /// A new jobserver with this number of tokens, for jobs here and in the children that it is passed to. Does not block.
     ///
     /// # Errors
     /// `InvalidInput` for more tokens than a pipe has room for (65,536); EMFILE or ENFILE: no descriptor left.
@@ -194,10 +193,10 @@ impl Jobserver {
         Ok(Jobserver(Arc::new(shared)))
     }
 
-    /// The MAKEFLAGS for a child that is to take part in a jobserver of [`new`](Jobserver::new), where
-    /// [`Cmd::jobserver`](crate::Cmd::jobserver) does not serve. A command with this in its environment gets the two descriptors that
+    /// The MAKEFLAGS for a child that is to take part in a jobserver of [`new`](Jobserver::new), if
+    /// [`Cmd::jobserver`](crate::Cmd::jobserver) does not fit. A command with this in its environment gets the two descriptors that
     /// it names, if this value lives until it has started.
-    /// `None` for a jobserver [from the environment](Jobserver::from_env): its children inherit what this process was told.
+    /// `None` for a jobserver [from the environment](Jobserver::from_env): children inherit this process's MAKEFLAGS.
     ///
     /// ```
     /// use pipewright::{cmd, fd::Jobserver};
@@ -214,10 +213,10 @@ impl Jobserver {
         Some(format!("-j --jobserver-fds={auth} --jobserver-auth={auth}"))
     }
 
-    /// Takes a token, which goes back when it is dropped. Blocks until there is one.
+    /// Takes a token; dropping it gives it back. Blocks until there is one.
     ///
     /// # Errors
-    /// As read(2) on the pipe.
+    /// It fails like read(2) on the pipe.
     ///
     /// ```
     /// let server = pipewright::fd::Jobserver::new(1)?;
@@ -238,8 +237,8 @@ impl Jobserver {
     /// Takes a token if there is one. Does not block.
     ///
     /// # Errors
-    /// As read(2) on the pipe; `Unsupported` where the pipe cannot be opened anew, as on systems other than Linux: whether a read
-    /// blocks is make's to decide there.
+    /// It fails like read(2) on the pipe; `Unsupported` where the pipe cannot be opened anew, like on systems other than Linux: make decides
+    /// there whether a read blocks.
     ///
     /// ```
     /// # if !cfg!(target_os = "linux") { return Ok(()); }
@@ -254,7 +253,7 @@ impl Jobserver {
     /// Takes a token, or gives up: `None` when there was none for `timeout`. Blocks for no longer.
     ///
     /// # Errors
-    /// As [`try_acquire`](Jobserver::try_acquire).
+    /// It fails like [`try_acquire`](Jobserver::try_acquire).
     ///
     /// ```
     /// # if !cfg!(target_os = "linux") { return Ok(()); }
@@ -282,17 +281,17 @@ impl Jobserver {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
-            // Readiness is no promise: another process may be first. One that has passed only looks, and there was nothing to see.
+            // Another process may read before this one. A deadline that has passed allows one look, which was the read above.
             if deadline.passed() || !poll::wait_for(reader, Interest::Readable, deadline)? {
                 return Ok(None);
             }
         }
     }
 
-    /// How many tokens nobody holds at this moment.
+    /// The number of tokens that no job holds at this moment.
     ///
     /// # Errors
-    /// As ioctl(2), `FIONREAD`.
+    /// It fails like ioctl(2), `FIONREAD`.
     ///
     /// ```
     /// assert_eq!(pipewright::fd::Jobserver::new(4)?.available()?, 4);
@@ -309,7 +308,7 @@ impl fmt::Debug for Jobserver {
     }
 }
 
-/// The right to run one job more. Dropping it gives it back; see [`release`](JobToken::release).
+/// The right to run one more job. Dropping it gives it back; see [`release`](JobToken::release).
 ///
 /// ```
 /// let server = pipewright::fd::Jobserver::new(1)?;
@@ -320,17 +319,17 @@ impl fmt::Debug for Jobserver {
 /// ```
 #[must_use = "a token that is dropped is given back at once"]
 pub struct JobToken {
-    /// The very byte goes back: a make may tell them apart.
+    /// The byte that was read: make may tell tokens apart, so the same one goes back.
     byte: u8,
     /// Until it is given back.
     server: Option<Arc<Shared>>,
 }
 
 impl JobToken {
-    /// Gives it back, and says when that fails; a drop does the same and cannot say. Does not block.
+    /// Gives the token back. A drop does the same, and cannot report an error. Does not block.
     ///
     /// # Errors
-    /// As write(2) on the pipe; EAGAIN when it is full, which is for tokens that nobody took.
+    /// It fails like write(2) on the pipe; EAGAIN when the pipe is full, because more tokens went back than were taken.
     ///
     /// ```
     /// let server = pipewright::fd::Jobserver::new(1)?;
@@ -344,14 +343,14 @@ impl JobToken {
 
     fn give_back(&mut self) -> io::Result<()> {
         let Some(server) = self.server.take() else { return Ok(()) };
-        // One write: a pipe that is full holds more tokens than there were, and nobody shall wait for that.
+        // One write, without a wait: a pipe that is full holds more tokens than there were.
         signals::without_sigpipe(|| stream::write(server.writer.as_fd(), &[self.byte])).map(|_one| ())
     }
 }
 
 impl Drop for JobToken {
     fn drop(&mut self) {
-        // Nobody is there to be told.
+        // A drop cannot report an error.
         let _ = self.give_back();
     }
 }

@@ -1,40 +1,40 @@
-//! The real standard streams, for those who are not of the capture that has replaced them.
+//! The real standard streams while a capture has replaced them.
 //!
-//! A capture replaces what the whole process has as 1 or 2. What is started by other threads meanwhile gets the real stream, which is
-//! kept here. Which thread is of the capture, it says by itself.
+//! A capture replaces descriptor 1 or 2 of the whole process. The children that other threads start meanwhile get the real stream, which
+//! is kept here. Each thread that belongs to the capture marks itself.
 
 use std::cell::Cell;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-/// The real stdout and stderr, as far as they are replaced at this moment.
+/// The real stdout and stderr; `None` for one that is not replaced at this moment.
 pub(crate) type Real = [Option<Arc<OwnedFd>>; 2];
 
-/// Read while a child is being started: two atomic operations on the way to a system call that costs ten thousand of them. To do without
-/// until there is a first capture would be to miss who is starting a child when it begins.
+/// Locked for reading while a child is being started: two atomic operations before a system call that costs as much as ten thousand. A
+/// start that skipped the lock before the first capture would be missed by a capture that begins during it.
 static REAL: RwLock<Real> = RwLock::new([None, None]);
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the streams be replaced and put back: `f` runs when no child is being started.
+/// Runs `f`, which replaces the streams or restores them, while no child is being started.
 pub(crate) fn exchange<T>(f: impl FnOnce(&mut Real) -> T) -> T {
     f(&mut REAL.write().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// From now on, the calling thread is of the capture, or is not; what it was before.
+/// Marks the calling thread as one of the capture's, or not; gives what it was before.
 pub(crate) fn set_inside(inside: bool) -> bool {
-    // A thread whose locals are gone is of no capture.
+    // A thread whose locals are destroyed belongs to no capture.
     INSIDE.try_with(|cell| cell.replace(inside)).unwrap_or(false)
 }
 
-/// Whether the calling thread is of the capture.
+/// Whether the calling thread belongs to the capture.
 pub(crate) fn is_inside() -> bool {
     INSIDE.try_with(Cell::get).unwrap_or(false)
 }
 
-/// The streams as they are for the calling thread; they stay so as long as this lives.
+/// The streams of the calling thread. They do not change as long as this lives.
 pub(crate) struct Streams(Option<RwLockReadGuard<'static, Real>>);
 
 pub(crate) fn streams() -> Streams {
@@ -42,7 +42,7 @@ pub(crate) fn streams() -> Streams {
 }
 
 impl Streams {
-    /// What stands for the stream `number`; `None` when that is the number itself.
+    /// The real stream behind descriptor `number`; `None` when the descriptor is the real one.
     pub(crate) fn real(&self, number: RawFd) -> Option<&Arc<OwnedFd>> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.0.as_ref()?.get(index)?.as_ref()

@@ -1,8 +1,8 @@
-//! Whether a child should begin on this process's own table of descriptors (`CLONE_FILES`) and cut a short copy off it. Linux only.
+//! Whether a child begins with this process's table of descriptors (`CLONE_FILES`) and cuts a short copy off it. Linux only.
 //!
-//! Without that, clone copies the whole table and the child closes its copy again: with thousands of descriptors open that is most
-//! of a start. With it the child's first call, `close_range(n, ~0, CLOSE_RANGE_UNSHARE)`, copies what lies below `n` and no more
-//! (close_range(2)). Nothing the child does before may touch a descriptor, and where the call is refused it does nothing at all.
+//! Without that, clone copies the whole table and the child closes its copy again: with thousands of open descriptors that is most of the time of
+//! a start. With it the child's first call, `close_range(n, ~0, CLOSE_RANGE_UNSHARE)`, copies only the descriptors below `n`
+//! (close_range(2)). Before that call the child may touch no descriptor, and if the call is refused it must do nothing at all.
 
 #![expect(unsafe_code, reason = "the probe's child calls close_range and fcntl by number")]
 
@@ -77,7 +77,7 @@ struct Probe {
 extern "C" fn probe_entry(probe: *mut c_void) -> c_int {
     // SAFETY: `works` passes its own, and waits.
     let probe = unsafe { &*probe.cast::<Probe>() };
-    // SAFETY: one number of ours, in the copy of the table that the flag asks for.
+    // SAFETY: one number of this library's, in the copy of the table that the flag asks for.
     let cut = unsafe { libc::syscall(libc::SYS_close_range, probe.fd, probe.fd, libc::CLOSE_RANGE_UNSHARE) };
     // SAFETY: asks for flags; a number that is not open is the answer.
     if cut == 0 && unsafe { libc::fcntl(probe.fd, libc::F_GETFD) } == -1 {

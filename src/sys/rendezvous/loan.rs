@@ -15,7 +15,7 @@ impl Meeting {
     pub(super) fn lend<T>(&self, into: &mut [IoSliceMut<'_>], wait: impl FnOnce() -> T) -> (T, usize) {
         self.point.loan.with_mut(|loan| {
             let slices = (into.as_mut_ptr().cast(), into.len());
-            // SAFETY: the loan is `NONE` and this thread holds the readers' lock: nobody else uses it.
+            // SAFETY: the loan is `NONE` and this thread holds the readers' lock: no other thread uses it.
             unsafe { *loan = Loan { slices, filled: 0 } };
         });
         let word = &self.point.word.value;
@@ -66,7 +66,7 @@ impl Meeting {
             }
         }
         let filled = self.point.loan.with_mut(|loan| {
-            // SAFETY: the loan is `FILLING`, by this thread: nobody else uses it.
+            // SAFETY: the loan is `FILLING`, by this thread: no other thread uses it.
             let loan = unsafe { &mut *loan };
             // SAFETY: the reader lends its slices, and does not touch them, until the loan is `FILLED`.
             let into = unsafe { slice::from_raw_parts_mut(loan.slices.0, loan.slices.1) };

@@ -295,7 +295,8 @@ fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
             (lock.clone(), lock)
         };
         let held = lock.lock_until(Deadline::NEVER).unwrap();
-        let waiter = thread::spawn(move || drop(other.lock_until(Deadline::NEVER).unwrap()));
+        // It keeps the lock, so that the loop ends.
+        let waiter = thread::spawn(move || std::mem::forget(other.lock_until(Deadline::NEVER).unwrap()));
         let mut guard = Some(held);
         while !lock.has_waiters() {
             thread::yield_now();

@@ -22,7 +22,7 @@ impl Meeting {
     ) -> Option<(usize, Option<TransferError>)> {
         self.point.offer.with_mut(|offer| {
             let rest = (left.rest.as_ptr().cast(), left.rest.len());
-            // SAFETY: the phase is `IDLE` and this thread holds the writers' lock: nobody else uses the offer.
+            // SAFETY: the phase is `IDLE` and this thread holds the writers' lock: no other thread uses the offer.
             unsafe { *offer = Offer { first: left.first, rest, taken: 0 } };
         });
         let word = &self.point.word.value;
@@ -85,7 +85,7 @@ impl Meeting {
     /// Copies what was claimed. Nothing in here panics: the writer waits for the next phase without a deadline.
     fn accept(&self, into: &mut [IoSliceMut<'_>]) -> usize {
         let (copied, is_over) = self.point.offer.with_mut(|offer| {
-            // SAFETY: the phase is `CLAIMED`, by this thread: nobody else uses the offer.
+            // SAFETY: the phase is `CLAIMED`, by this thread: no other thread uses the offer.
             let offer = unsafe { &mut *offer };
             // SAFETY: the writer lends its slices until the phase is `IDLE`.
             let first = unsafe { &*offer.first };

@@ -54,8 +54,10 @@ impl SideLock {
     }
 
     pub(super) fn try_lock(&self) -> Option<SideLockGuard<'_>> {
-        let unlocked = self.state.load(Relaxed) & WAITERS;
-        let locked = self.state.compare_exchange(unlocked, unlocked | LOCKED, Acquire, Relaxed);
+        let mut locked = self.state.compare_exchange(0, LOCKED, Acquire, Relaxed);
+        if locked == Err(WAITERS) {
+            locked = self.state.compare_exchange(WAITERS, WAITERS | LOCKED, Acquire, Relaxed);
+        }
         locked.is_ok().then(|| SideLockGuard(self))
     }
 

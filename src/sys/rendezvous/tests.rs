@@ -202,7 +202,8 @@ fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
     let lock = SideLock::new();
     let mut guard = lock.try_lock();
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| drop(lock.lock_until(Deadline::NEVER)));
+        // It keeps the lock, so that the loop ends.
+        let waiter = scope.spawn(|| std::mem::forget(lock.lock_until(Deadline::NEVER)));
         await_waiter(&lock);
         let mut locks = 0;
         while guard.take().is_some() {

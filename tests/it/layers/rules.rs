@@ -6,8 +6,10 @@ use super::source::{code, paths, tokens, without_tests};
 const LAYERS: &[&[&str]] = &[
     &["status", "setup_step", "clock", "stream", "once", "lock", "text"],
     &["sys"],
-    &["fd", "pipe"],
-    &["spawn", "process"],
+    &["pipe"],
+    &["fd"],
+    &["spawn"],
+    &["process"],
     &["pump"],
     &["spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
     &["forward", "testing"],
