@@ -1,10 +1,10 @@
-//! Moments and spans: the one place that turns "how long" into "until when".
+//! Deadlines: the only place that turns a span into a moment.
 
 use std::time::{Duration, Instant};
 
-/// A moment after which something shall no longer be waited for; `None` inside is "never".
+/// The moment at which a wait ends; `None` inside is "never".
 ///
-/// `Instant + Duration` panics on overflow; a timeout of `Duration::MAX` must mean "never" instead.
+/// `Instant + Duration` panics on overflow; here a span that is too long for the clock, like `Duration::MAX`, means "never".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Deadline(Option<Instant>);
 
@@ -15,12 +15,12 @@ impl Deadline {
         Deadline(Some(moment))
     }
 
-    /// `span` from now; a span too long for the clock is "never".
+    /// `span` from now.
     pub(crate) fn after(span: Duration) -> Self {
         Deadline(Instant::now().checked_add(span))
     }
 
-    /// `span` from now, or never when there is no span.
+    /// `span` from now, or never without a span.
     pub(crate) fn after_opt(span: Option<Duration>) -> Self {
         span.map_or(Deadline::NEVER, Deadline::after)
     }
@@ -36,12 +36,12 @@ impl Deadline {
         }
     }
 
-    /// Put off; what the clock cannot say is "never".
+    /// The moment put off by `span`.
     pub(crate) fn later_by(self, span: Duration) -> Deadline {
         Deadline(self.0.and_then(|moment| moment.checked_add(span)))
     }
 
-    /// How long from now; zero once passed, `None` for never.
+    /// The time until then: zero once it has passed, `None` for never.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|moment| moment.saturating_duration_since(Instant::now()))
     }

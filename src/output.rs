@@ -11,7 +11,7 @@ use crate::process::Usage;
 use crate::procfs::Unseen;
 use crate::pump::{Captured, LeakedProcess};
 use crate::status::{Status, StatusUnknown};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::text::escape_text;
 
 /// What a finished run leaves: how it ended, stage by stage, and what was captured.

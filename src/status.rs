@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 /// How a process ended: with an exit code, or by a signal.
 ///
 /// The words are those of [`std::process::ExitStatus`]; [`From`] leads there and back. A third state exists: the status
-/// is *unknown*, because somebody else in this process reaped the child (a `waitpid(-1)` loop; SIGCHLD ignored on a
+/// is *unknown*, because other code in this process reaped the child (a `waitpid(-1)` loop; SIGCHLD ignored on a
 /// kernel that does not keep the code), or because a killed process hangs in the kernel. An unknown status has neither
 /// code nor signal and is no success; every verb reports a stolen one as
 /// [`ErrorKind::StatusStolen`](crate::ErrorKind::StatusStolen), and it is only ever seen in the output an error carries.
@@ -30,7 +30,7 @@ enum State {
 }
 
 impl Status {
-    /// A status that nobody here can know.
+    /// The status that this library cannot know.
     pub(crate) const UNKNOWN: Status = Status(State::Unknown);
 
     pub(crate) fn exited(code: i32) -> Self {
@@ -41,7 +41,7 @@ impl Status {
         Status(State::Signaled { signal, core_dumped })
     }
 
-    /// From the number `wait(2)` fills in.
+    /// From the number that wait(2) fills in.
     pub(crate) fn from_wait(raw: i32) -> Self {
         Status::from(ExitStatus::from_raw(raw))
     }
@@ -96,7 +96,7 @@ impl Status {
         matches!(self.0, State::Signaled { core_dumped: true, .. })
     }
 
-    /// Whether the status is unknown: reaped by somebody else, or not reaped yet.
+    /// Whether the status is unknown: other code reaped the child, or it is not reaped yet.
     ///
     /// ```
     /// let status = pipewright::cmd!("sh", "-c", "exit 3").status()?;
@@ -157,7 +157,7 @@ impl TryFrom<Status> for ExitStatus {
     }
 }
 
-/// `SIGTERM` for 15, `signal 40` for what has no name.
+/// `SIGTERM` for 15, `signal 40` for a number without a name.
 pub(crate) fn signal_name(signal: i32) -> String {
     match nix::sys::signal::Signal::try_from(signal) {
         Ok(known) => known.as_str().to_owned(),

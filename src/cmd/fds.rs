@@ -4,8 +4,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::Cmd;
-use crate::fd::{ChildFd, FdMap, Jobserver};
-use crate::one_shot::OneShot;
+use crate::fd::{FdMap, GivenFd, Jobserver};
+use crate::once::TakeOnce;
 use crate::redirect::{In, Out, Redirect};
 use crate::spec::{Arg, ArgSource, Common, ExtraFd, FdSource};
 
@@ -26,7 +26,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "dup2")]
     pub fn map_fd(self, fd: impl Into<OwnedFd>, number: i32) -> Cmd {
-        self.extra(number, FdSource::Given(Common::Fd(OneShot::new(fd.into()))))
+        self.extra(number, FdSource::Given(Common::Fd(TakeOnce::new(fd.into()))))
     }
 
     /// As [`map_fd`](Cmd::map_fd), for any number of starts and numbers. It stays open as long as the builder, a clone of it, a
@@ -91,8 +91,8 @@ impl Cmd {
     pub fn fd_map(self, map: FdMap) -> Cmd {
         map.into_entries().fold(self, |cmd, (number, fd)| {
             let fd = match fd {
-                ChildFd::Once(slot) => Common::Fd(slot),
-                ChildFd::Shared(fd) => Common::SharedFd(fd),
+                GivenFd::Once(slot) => Common::Fd(slot),
+                GivenFd::Shared(fd) => Common::SharedFd(fd),
             };
             cmd.extra(number, FdSource::Given(fd))
         })
@@ -165,7 +165,7 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arg_fd(self, fd: impl Into<OwnedFd>) -> Cmd {
-        self.arg_that_opens(ArgSource::Fd(Common::Fd(OneShot::new(fd.into()))))
+        self.arg_that_opens(ArgSource::Fd(Common::Fd(TakeOnce::new(fd.into()))))
     }
 
     /// As [`arg_fd`](Cmd::arg_fd), for any number of starts; otherwise as [`map_shared_fd`](Cmd::map_shared_fd).

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::Cmd;
-use crate::spawn::EnvChange;
+use crate::spawn::{EnvChange, EnvDelta};
 use crate::spec::{self, Common, Input, Target};
 
 /// For APIs that take std's type. Carried over: program, arguments, `arg0`, environment, working directory, process group, uid and gid,
@@ -77,11 +77,14 @@ fn convert(spec: &spec::Command) -> Result<Command, String> {
     if let Some(name) = &spec.program.arg0 {
         command.arg0(name);
     }
-    for change in spec.env_changes() {
-        match change {
-            EnvChange::Set(key, value) | EnvChange::SetSecret(key, value) => command.env(key, value),
-            EnvChange::Remove(key) => command.env_remove(key),
-            EnvChange::Clear | EnvChange::Only(_) => command.env_clear(),
+    let delta = EnvDelta::of(spec.env_changes());
+    if delta.kept.is_some() {
+        command.env_clear();
+    }
+    for (key, value) in &delta.variables {
+        match value {
+            Some(value) => command.env(key, value.text),
+            None => command.env_remove(key),
         };
     }
     if let Some(dir) = spec.current_dir() {

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::{Error, ErrorKind, Inner, StageName, StdError};
-use crate::failure::Step;
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 use crate::redact::Secrets;
+use crate::setup_step::Step;
 use crate::status::Status;
 
 /// An error that cannot be shown yet. It has no text: only [`told_by`](Fault::told_by) and its siblings make an [`Error`] of it, and

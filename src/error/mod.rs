@@ -10,9 +10,9 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
-use crate::failure::Step;
 use crate::output::Output;
 use crate::redact::Secrets;
+use crate::setup_step::Step;
 use crate::status::Status;
 
 use fault::Facts;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 use super::{ErrorKind, Facts, Inner, StageName, Words};
-use crate::failure::Step;
 use crate::pump::Captured;
+use crate::setup_step::Step;
 use crate::text::escape_text;
 
 /// One line: who, what.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use super::bad::{self, BadFd, FdKind, Role};
+use super::error::{self, BadFd, FdKind, Role};
 use crate::clock::Deadline;
 use crate::pipe::budget::{self, Grant};
 use crate::sys::fds::{self, Described};
@@ -57,11 +57,11 @@ impl fmt::Display for CopyMethod {
 pub struct Copied {
     /// How many bytes have arrived.
     pub bytes: u64,
-    /// How the last of them did: when the kernel refuses a way, the next one is tried. `ReadWrite` if there were none.
+    /// How the last of them were moved: when the kernel refuses one way, the next is tried. `ReadWrite` if there were none.
     pub method: CopyMethod,
 }
 
-/// A copy that stopped on its way, with what it had done until then.
+/// A copy that failed, with what it had done until then.
 ///
 /// ```
 /// use pipewright::fd;
@@ -84,7 +84,7 @@ pub struct CopyError {
 }
 
 impl CopyError {
-    /// What has arrived.
+    /// The bytes that have arrived, and how.
     ///
     /// ```
     /// let directory = std::fs::File::open("/")?;
@@ -96,7 +96,7 @@ impl CopyError {
         self.copied
     }
 
-    /// Which of the two it was, where the system tells.
+    /// Which of the two failed, where the system tells.
     ///
     /// ```
     /// use pipewright::fd::{self, Role};
@@ -121,7 +121,7 @@ impl CopyError {
         &self.unwritten
     }
 
-    /// The kind of what the system said; `InvalidInput` for a [`BadFd`].
+    /// The kind of the system's error; `InvalidInput` for a [`BadFd`].
     ///
     /// ```
     /// let directory = std::fs::File::open("/")?;
@@ -133,7 +133,7 @@ impl CopyError {
         self.source.kind()
     }
 
-    /// The system's number of it; none for a [`BadFd`].
+    /// The errno; `None` for a [`BadFd`].
     ///
     /// ```
     /// # if !cfg!(target_os = "linux") { return Ok(()); }
@@ -165,27 +165,27 @@ impl std::error::Error for CopyError {
     }
 }
 
-/// Keeps the kind; the number of bytes and the cause are inside.
+/// Keeps the kind. The number of bytes and the cause are inside.
 impl From<CopyError> for io::Error {
     fn from(error: CopyError) -> io::Error {
         io::Error::new(error.kind(), error)
     }
 }
 
-/// Copies until the source's end, by splice(2), sendfile(2), copy_file_range(2) or read(2) and write(2): whatever the kernel takes
-/// for these two, and says which.
+/// Copies until the source's end, by splice(2), sendfile(2), copy_file_range(2) or read(2) and write(2): the first that the kernel takes
+/// for these two. The result says which.
 ///
-/// Files, pipes, sockets, terminals and devices go in any pair: a target open for appending, a file of `/proc` that says it is empty,
-/// file systems that refuse the fast ways, all are copied by reading and writing where nothing else works. Files are read and
-/// written at their offsets. Pipes of the default capacity that prove busy are grown for as long as it takes, within what this library
-/// takes of the user's pipe memory. A pipe without a reader is an error of the kind `BrokenPipe`, never a SIGPIPE.
+/// Any pair of files, pipes, sockets, terminals and devices can be copied. A target open for appending, a file of `/proc` that says it is
+/// empty, and a file system that refuses the fast ways are copied by reading and writing. Files are read and
+/// written at their offsets. Pipes of the default capacity are grown after the first 512 KiB, within this library's
+/// share of the user's pipe memory. A pipe without a reader is an error of the kind `BrokenPipe`, never a SIGPIPE.
 ///
-/// It blocks until the source has ended, as [`std::io::copy`] does, also on descriptors with O_NONBLOCK, which it waits for by
+/// It blocks until the source has ended, like [`std::io::copy`], also on descriptors with O_NONBLOCK: it waits for those by
 /// poll(2). For a copy with a deadline: [`splice`](super::splice()) between ends that do not block, and [`PollSet`](super::PollSet).
 ///
 /// # Errors
-/// A [`CopyError`], which says how far it came; with a [`BadFd`] inside for a directory, an end of the wrong direction, and a file or
-/// pipe copied onto itself, which would never end.
+/// A [`CopyError`], which says how many bytes were copied. It has a [`BadFd`] inside for a directory, an end of the wrong direction, and a file
+/// or pipe copied onto itself, which would never end.
 ///
 /// ```
 /// use std::io::{Seek, Write, read_to_string};
@@ -204,10 +204,10 @@ pub fn copy(from: impl AsFd, to: impl AsFd) -> Result<Copied, CopyError> {
     Copy::new(from.as_fd(), to.as_fd(), None).run()
 }
 
-/// [`copy`], of at most `limit` bytes: what is behind them stays in the source.
+/// [`copy`] of at most `limit` bytes: the bytes behind them stay in the source.
 ///
 /// # Errors
-/// As [`copy`]; a file may be copied onto itself, since that ends.
+/// It fails like [`copy`]; a file may be copied onto itself, since that ends.
 ///
 /// ```
 /// use std::io::{Write, read_to_string};
@@ -226,28 +226,28 @@ pub fn copy_at_most(from: impl AsFd, to: impl AsFd, limit: u64) -> Result<Copied
     Copy::new(from.as_fd(), to.as_fd(), Some(limit)).run()
 }
 
-/// How much is read at once.
+/// The bytes that are read at once.
 const CHUNK: usize = budget::DEFAULT;
-/// So much through a pipe, and it is grown.
+/// The bytes after which the pipes are grown: 512 KiB, eight times the default capacity. A shorter copy would not earn the calls back.
 const BUSY: u64 = 8 * budget::DEFAULT as u64;
 
 /// A copy in progress.
 struct Copy<'fd> {
     from: BorrowedFd<'fd>,
     to: BorrowedFd<'fd>,
-    /// What may still be moved.
+    /// The bytes that may still be moved.
     left: Option<u64>,
     copied: Copied,
-    /// Whether it proved a long one, and what its pipes were then given.
+    /// Whether it has moved more than `BUSY` bytes, and the budget that its pipes were then given.
     busy: bool,
     grants: [Option<Grant>; 2],
 }
 
-/// Why a way of copying came to its end.
-enum Stop {
-    /// The source has.
+/// Why one way of copying ended.
+enum CopyEnd {
+    /// The source has ended.
     End,
-    /// The kernel does not do it for these two.
+    /// The kernel refuses it for these two.
     Refused,
     Failed(Option<Role>, io::Error),
 }
@@ -274,11 +274,11 @@ impl<'fd> Copy<'fd> {
         }
         for &method in methods(source.into(), target.into()) {
             match self.by_kernel(method) {
-                // A file that says it is empty, as those of /proc do, may have something to read all the same.
-                Stop::End if FdKind::from(source) == FdKind::File => break,
-                Stop::End => return Ok(self.copied),
-                Stop::Refused => {}
-                Stop::Failed(role, error) => return Err(self.failed(role, error)),
+                // A file that says it is empty, like those of /proc, may have something to read all the same.
+                CopyEnd::End if FdKind::from(source) == FdKind::File => break,
+                CopyEnd::End => return Ok(self.copied),
+                CopyEnd::Refused => {}
+                CopyEnd::Failed(role, error) => return Err(self.failed(role, error)),
             }
         }
         self.by_hand()
@@ -287,7 +287,7 @@ impl<'fd> Copy<'fd> {
     /// Why these two cannot be copied between, whatever the way.
     fn misfit(&self, source: Described, target: Described) -> Option<BadFd> {
         let call = "copy";
-        if let Some(bad) = bad::of_ends(call, self.from, self.to) {
+        if let Some(bad) = error::of_ends(call, self.from, self.to) {
             return Some(bad);
         }
         let what = match FdKind::from(source) {
@@ -298,7 +298,7 @@ impl<'fd> Copy<'fd> {
         (source == target).then(|| BadFd::Same { call, from: self.from.as_raw_fd(), to: self.to.as_raw_fd(), what })
     }
 
-    /// What the next call is asked to move.
+    /// The number of bytes to ask the next call for.
     fn want(&self, most: usize) -> usize {
         self.left.map_or(most, |left| usize::try_from(left).unwrap_or(most).min(most))
     }
@@ -323,44 +323,44 @@ impl<'fd> Copy<'fd> {
         CopyError { copied: self.copied, ends, role, unwritten: Vec::new(), source }
     }
 
-    fn by_kernel(&mut self, method: CopyMethod) -> Stop {
+    fn by_kernel(&mut self, method: CopyMethod) -> CopyEnd {
         let call = match method {
             CopyMethod::CopyFileRange => kernel::copy_file_range,
             CopyMethod::Sendfile => kernel::sendfile,
             CopyMethod::Splice => kernel::splice,
-            CopyMethod::ReadWrite => return Stop::Refused,
+            CopyMethod::ReadWrite => return CopyEnd::Refused,
         };
         let mut waited = false;
         loop {
             let want = self.want(usize::MAX);
             if want == 0 {
-                return Stop::End;
+                return CopyEnd::End;
             }
             match call(self.from, self.to, want) {
-                Ok(0) => return Stop::End,
+                Ok(0) => return CopyEnd::End,
                 Ok(bytes) => {
                     self.moved(bytes, method);
                     self.grow_if_busy();
                     waited = false;
                 }
                 // Not ready although poll said so: reading and writing tell which side it is.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited => return Stop::Refused,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited => return CopyEnd::Refused,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The call does not tell which of the two it was.
                     for (role, fd, interest) in
                         [(Role::Source, self.from, Interest::Readable), (Role::Target, self.to, Interest::Writable)]
                     {
                         if let Err(error) = poll::wait_for(fd, interest, Deadline::NEVER) {
-                            return Stop::Failed(Some(role), error);
+                            return CopyEnd::Failed(Some(role), error);
                         }
                     }
                     waited = true;
                 }
-                Err(error) if is_refusal(&error) => return Stop::Refused,
+                Err(error) if is_refusal(&error) => return CopyEnd::Refused,
                 Err(error) => {
                     let is_targets =
                         matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ENOSPC | libc::EDQUOT | libc::EFBIG));
-                    return Stop::Failed(is_targets.then_some(Role::Target), error);
+                    return CopyEnd::Failed(is_targets.then_some(Role::Target), error);
                 }
             }
         }

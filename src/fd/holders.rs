@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bad::{BadFd, FdKind, Role};
+use super::error::{BadFd, FdKind, Role};
 use crate::clock::Deadline;
 use crate::procfs::{Procfs, Unseen, has_ended, is_shortage};
-use crate::sys::env;
 use crate::sys::fds::{self, Described};
+use crate::sys::sysinfo;
 
 /// How long a search looks unless told otherwise: time for a hundred thousand descriptors and more.
 const BUDGET: Duration = Duration::from_millis(500);
@@ -219,7 +219,7 @@ impl HolderSearch {
     fn search(&self, wanted: &HeldPipe, holders: &mut Holders) -> io::Result<()> {
         let proc = Procfs::open()?;
         let deadline = Deadline::after(self.budget);
-        let own = env::pid();
+        let own = sysinfo::pid();
         let pids = proc.processes()?.into_iter().filter(|pid| self.own_process || *pid != own);
         for (index, pid) in pids.enumerate() {
             if index >= self.at_least && deadline.passed() {

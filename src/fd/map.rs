@@ -5,13 +5,14 @@ use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::one_shot::OneShot;
+use super::given::GivenFd;
+use crate::once::TakeOnce;
 
 /// Descriptors for a child, by the numbers that they have there: any number of them, in any order and overlap, for
 /// [`Cmd::fd_map`](crate::Cmd::fd_map).
 ///
-/// What is given by value is one-shot: clones of the map share it, and the first start takes it. Dropping the map closes what no
-/// start took.
+/// A descriptor that is given by value is one-shot: clones of the map share it, and the first start takes it. Dropping the map closes
+/// what no start took.
 ///
 /// ```
 /// use pipewright::{Cmd, fd::FdMap, pipe};
@@ -26,14 +27,7 @@ use crate::one_shot::OneShot;
 #[derive(Clone, Default)]
 #[must_use = "a map does nothing until a command has it"]
 pub struct FdMap {
-    entries: BTreeMap<i32, ChildFd>,
-}
-
-/// A descriptor of the caller's, for a child.
-#[derive(Clone)]
-pub(crate) enum ChildFd {
-    Once(OneShot<OwnedFd>),
-    Shared(Arc<OwnedFd>),
+    entries: BTreeMap<i32, GivenFd>,
 }
 
 /// Why an [`FdMap`] did not take a descriptor.
@@ -64,7 +58,7 @@ pub enum FdMapError {
 }
 
 impl FdMap {
-    /// A map of nothing.
+    /// An empty map.
     ///
     /// ```
     /// assert_eq!(pipewright::fd::FdMap::new().numbers().count(), 0);
@@ -86,10 +80,10 @@ impl FdMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn insert(&mut self, fd: impl Into<OwnedFd>, number: i32) -> Result<(), FdMapError> {
-        self.put(ChildFd::Once(OneShot::new(fd.into())), number)
+        self.put(GivenFd::Once(TakeOnce::new(fd.into())), number)
     }
 
-    /// As [`insert`](FdMap::insert), for any number of starts and numbers.
+    /// [`insert`](FdMap::insert) for any number of starts and numbers.
     ///
     /// # Errors
     /// An [`FdMapError`].
@@ -103,10 +97,10 @@ impl FdMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn insert_shared(&mut self, fd: Arc<OwnedFd>, number: i32) -> Result<(), FdMapError> {
-        self.put(ChildFd::Shared(fd), number)
+        self.put(GivenFd::Shared(fd), number)
     }
 
-    /// As [`insert`](FdMap::insert), under the number that the descriptor has here, which is given back.
+    /// [`insert`](FdMap::insert) under the number that the descriptor has here; returns that number.
     ///
     /// # Errors
     /// An [`FdMapError`].
@@ -135,11 +129,11 @@ impl FdMap {
         self.entries.keys().copied()
     }
 
-    pub(crate) fn into_entries(self) -> impl Iterator<Item = (i32, ChildFd)> {
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (i32, GivenFd)> {
         self.entries.into_iter()
     }
 
-    fn put(&mut self, fd: ChildFd, number: i32) -> Result<(), FdMapError> {
+    fn put(&mut self, fd: GivenFd, number: i32) -> Result<(), FdMapError> {
         if number < 0 {
             return Err(FdMapError::Negative { number });
         }

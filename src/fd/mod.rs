@@ -1,8 +1,8 @@
-//! Descriptors, for people who know the system calls by name.
+//! Descriptors: the system calls by their names.
 //!
-//! Everything here takes and gives [`OwnedFd`](std::os::fd::OwnedFd), [`BorrowedFd`](std::os::fd::BorrowedFd) or whatever is
-//! [`AsFd`](std::os::fd::AsFd): no function takes a bare number for a descriptor. Nothing here is needed to run commands. What
-//! each function comes from is its documentation's search word.
+//! Everything here takes and gives [`OwnedFd`](std::os::fd::OwnedFd), [`BorrowedFd`](std::os::fd::BorrowedFd) or any
+//! [`AsFd`](std::os::fd::AsFd): no function takes a bare number for a descriptor. Nothing here is needed to run commands. A search of the
+//! documentation for a system call finds the functions that come from it.
 //!
 //! | | from |
 //! |---|---|
@@ -14,27 +14,28 @@
 //! | [`Jobserver`] | make's MAKEFLAGS |
 //! | [`FdMap`], for [`Cmd::fd_map`](crate::Cmd::fd_map) | dup2(2) |
 //!
-//! Errors are [`std::io::Error`]s with the system's number in them, but where a descriptor does not fit the call: that is a
-//! [`BadFd`], which names the descriptor and its role.
+//! Errors are [`std::io::Error`]s with the errno in them. If a descriptor does not fit the call, a [`BadFd`] inside names the descriptor and
+//! its role.
 
-mod bad;
+pub(crate) mod child_table;
 mod copy;
-pub(crate) mod diverted;
+mod error;
+mod flags;
+mod given;
 mod holders;
 pub(crate) mod jobserver;
 mod map;
-mod single;
+pub(crate) mod real_stdio;
 mod splice;
-pub(crate) mod table;
 mod wait;
 
-pub use bad::{BadFd, FdKind, Role};
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
+pub use error::{BadFd, FdKind, Role};
+pub use flags::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
+pub(crate) use given::GivenFd;
 pub(crate) use holders::HeldPipe;
 pub use holders::{Holder, HolderSearch, Holders, holders};
 pub use jobserver::{JobToken, Jobserver, JobserverError};
-pub(crate) use map::ChildFd;
 pub use map::{FdMap, FdMapError};
-pub use single::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
 pub use splice::{splice, tee_pipes};
 pub use wait::{PollSet, wait_readable, wait_writable};

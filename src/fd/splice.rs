@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use super::bad::{self, BadFd, FdKind, Role};
+use super::error::{self, BadFd, FdKind, Role};
 use crate::sys::{fds, signals, splice as kernel};
 
 /// Moves at most `len` bytes inside the kernel, to or from a pipe, without copying them; gives their number, 0 at the end of the
@@ -84,7 +84,7 @@ fn refusal(call: &'static str, from: BorrowedFd<'_>, to: BorrowedFd<'_>, error: 
         }
         _ => None,
     };
-    let bad = bad.or_else(|| bad::of_ends(call, from, to)).or_else(|| {
+    let bad = bad.or_else(|| error::of_ends(call, from, to)).or_else(|| {
         let appends = fds::status_flags(to).is_ok_and(|flags| flags.bits() & libc::O_APPEND != 0);
         (!to_pipe && appends).then(|| BadFd::Append { call, fd: to.as_raw_fd() })
     });

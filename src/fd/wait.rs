@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::clock::Deadline;
 use crate::sys::poll::{Interest, PollSet as RawSet};
 
-/// Waits until the descriptor can be read, for `timeout` at most; false when that has passed. `None`: as long as it takes.
+/// Waits until the descriptor can be read, for `timeout` at most; returns false when that has passed. `None`: without a limit.
 ///
-/// Readable is also what has come to its end, or has failed: the next read(2) tells. A regular file always is. For a pipe or socket
-/// that others read from too, a read may block all the same: one of them may have been first. Interruptions by signals are
-/// waited through; a `timeout` of zero only looks. See poll(2).
+/// A descriptor at its end, or with an error, is readable, too: the next read(2) tells. A regular file always is. A read from a pipe or
+/// socket that others read from may block all the same: one of them may have been first. A signal does not end the wait; a
+/// `timeout` of zero only looks. See poll(2).
 ///
 /// # Errors
-/// As poll(2); EBADF for what poll cannot wait for.
+/// It fails like poll(2); EBADF for what poll cannot wait for.
 ///
 /// ```
 /// use pipewright::fd::wait_readable;
@@ -36,13 +36,13 @@ pub fn wait_readable(fd: impl AsFd, timeout: Option<Duration>) -> io::Result<boo
     set.wait(timeout)
 }
 
-/// Waits until the descriptor can be written to, for `timeout` at most; false when that has passed. `None`: as long as it takes.
+/// Waits until the descriptor can be written to, for `timeout` at most; returns false when that has passed. `None`: without a limit.
 ///
-/// Writable is also what nobody reads any more, or has failed: the next write(2) tells. A pipe is writable when a whole page is
+/// A pipe without readers, or a descriptor with an error, is writable, too: the next write(2) tells. A pipe is writable when a whole page is
 /// free: a write of more than `PIPE_BUF` (4,096) bytes may block all the same, if the descriptor does block. See poll(2), pipe(7).
 ///
 /// # Errors
-/// As poll(2); EBADF for what poll cannot wait for.
+/// It fails like poll(2); EBADF for what poll cannot wait for.
 ///
 /// ```
 /// let (reader, writer) = pipewright::pipe::kernel()?;
@@ -58,7 +58,7 @@ pub fn wait_writable(fd: impl AsFd, timeout: Option<Duration>) -> io::Result<boo
     set.wait(timeout)
 }
 
-/// Several descriptors to wait for at once. It borrows them; a dropped one has done nothing to them.
+/// Several descriptors to wait for at once. The set borrows them, and dropping it changes nothing about them.
 ///
 /// ```
 /// use pipewright::fd::PollSet;
@@ -84,7 +84,7 @@ pub struct PollSet<'fd> {
 }
 
 impl<'fd> PollSet<'fd> {
-    /// A set of nothing.
+    /// An empty set.
     ///
     /// ```
     /// let mut set = pipewright::fd::PollSet::new();
@@ -128,14 +128,14 @@ impl<'fd> PollSet<'fd> {
         self.len - 1
     }
 
-    /// Waits until one is ready, for `timeout` at most; false when that has passed first. `None`: as long as it takes, which for an
-    /// empty set is for ever.
+    /// Waits until one is ready, for `timeout` at most; returns false when that has passed first. `None`: without a limit, which for an empty
+    /// set is for ever.
     ///
     /// An end, an error and a hang-up are readiness (`POLLHUP`, `POLLERR`), on whatever side: the next read(2) or write(2) tells
     /// them apart. See poll(2).
     ///
     /// # Errors
-    /// As poll(2): EINVAL for more descriptors than RLIMIT_NOFILE; EBADF for one that poll cannot wait for.
+    /// It fails like poll(2): EINVAL for more descriptors than RLIMIT_NOFILE; EBADF for one that poll cannot wait for.
     ///
     /// ```
     /// let (reader, writer) = pipewright::pipe::kernel()?;
@@ -152,7 +152,7 @@ impl<'fd> PollSet<'fd> {
     /// The same until a moment: for waits that share one deadline. A moment that has passed only looks.
     ///
     /// # Errors
-    /// As [`wait`](PollSet::wait).
+    /// It fails like [`wait`](PollSet::wait).
     ///
     /// ```
     /// use std::time::{Duration, Instant};

@@ -12,8 +12,8 @@ use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 use super::serve::{ends, serve};
 use super::survives;
 use crate::job::forwarded;
-use crate::sys::actions::{self, Action};
 use crate::sys::fds;
+use crate::sys::self_signal::{self, Action};
 
 /// The signals' delivery, with what their handlers were told of them.
 pub(super) type Delivery = SignalDelivery<UnixStream, WithRawSiginfo>;
@@ -82,7 +82,7 @@ impl Handlers {
         // What came in between was meant for whoever is there now.
         let late = delivery.into_iter().flat_map(|mut delivery| delivery.pending()).map(|info| info.si_signo);
         match late.filter(|&signal| ends(signal)).last() {
-            Some(signal) if !survives() => actions::die_of(signal),
+            Some(signal) if !survives() => self_signal::die_of(signal),
             _ => {}
         }
     }

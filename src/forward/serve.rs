@@ -10,8 +10,8 @@ use crate::clock::Deadline;
 use crate::job::forwarded::{self, Passed, Told};
 use crate::process::pauses;
 use crate::pump::wake::Interrupt;
-use crate::sys::actions;
 use crate::sys::poll::{Interest, wait_for};
+use crate::sys::self_signal;
 
 /// How long the drivers of runs may take beyond the runs' plans; they may be in the caller's code.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
         // Those that were there have ended just now.
         Passed::ToNobody if ending.is_some() => {}
         Passed::ToNobody if survives() => {}
-        Passed::ToNobody => actions::die_of(signal),
+        Passed::ToNobody => self_signal::die_of(signal),
         Passed::ToEnd(grace) => {
             let until = Deadline::after(grace.saturating_add(PATIENCE));
             // The first signal is what this process dies of.
@@ -112,7 +112,7 @@ fn see_to(ending: Ending) -> Option<Ending> {
         forwarded::kill_from_here(Told::ToEnd);
     }
     if !survives() {
-        actions::die_of(ending.signal);
+        self_signal::die_of(ending.signal);
     }
     forwarded::live_on();
     None
@@ -122,7 +122,7 @@ fn see_to(ending: Ending) -> Option<Ending> {
 fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
     let pause = pauses::begin();
     forwarded::tell(interrupt);
-    actions::stop(|| {
+    self_signal::suspend(|| {
         news.extend(delivery.pending());
         news.iter().any(|info| info.si_signo == libc::SIGCONT)
     });

@@ -5,11 +5,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::{ErrorKind, Fault};
 use crate::fd::FdKind;
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::spec::closure::OnceBody;
 use crate::spec::{ClosureBody, Input, Stage};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::fds;
 
 /// The first thing that is wrong.
@@ -78,7 +78,7 @@ fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
 
 /// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
 fn unused(plan: &Plan) -> Result<(), Fault> {
-    let mut closures: Vec<&OneShot<Box<OnceBody>>> = Vec::new();
+    let mut closures: Vec<&TakeOnce<Box<OnceBody>>> = Vec::new();
     for (index, stage) in plan.stages.iter().enumerate() {
         if let Stage::Closure(closure) = &stage.stage {
             if let ClosureBody::Once(slot) = &closure.body {
@@ -127,7 +127,7 @@ fn is_used(sink: &SinkPlan) -> bool {
 }
 
 /// Whether the sink's writer is one of those already seen; a descriptor may be shared, a writer may not.
-fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io::Write + Send>>>) -> bool {
+fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a TakeOnce<Box<dyn std::io::Write + Send>>>) -> bool {
     let SinkPlan::Writer(slot) = sink else { return false };
     let found = seen.iter().any(|other| other.same(slot));
     seen.push(slot);

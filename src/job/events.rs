@@ -10,7 +10,7 @@ use crate::output::Output;
 use crate::plan::{PipePlan, Plan};
 use crate::pump::Ear;
 use crate::pump::events::{Event, EventKind};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// What happens in a job, from its beginning: from [`Job::events`](crate::Job::events).
 ///

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use super::check;
 use crate::error::{ErrorKind, Fault};
-use crate::failure::Step;
-use crate::fd::diverted::{self, Streams};
-use crate::fd::table::{ChildTable, Refused};
-use crate::one_shot::OneShot;
+use crate::fd::child_table::{ChildTable, Refused};
+use crate::fd::real_stdio::{self, Streams};
+use crate::once::TakeOnce;
 use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
 use crate::pump::outlet::Fd;
-use crate::stdio::Stream;
+use crate::setup_step::Step;
+use crate::stream::Stream;
 use crate::sys::fds::{self, Stdio};
 
 /// Everything open that children share with this process for a moment.
@@ -28,7 +28,7 @@ pub(super) struct Files {
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
     documents: Vec<(usize, Arc<OwnedFd>)>,
-    fds: Vec<(OneShot<OwnedFd>, Arc<OwnedFd>)>,
+    fds: Vec<(TakeOnce<OwnedFd>, Arc<OwnedFd>)>,
 }
 
 impl Files {
@@ -187,7 +187,7 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
 
 /// This process's own stream, for the calling thread.
 pub(super) fn own_stream(number: i32) -> Option<Fd> {
-    if let Some(real) = diverted::streams().real(number) {
+    if let Some(real) = real_stdio::streams().real(number) {
         return Some(Fd::Shared(Arc::clone(real)));
     }
     (fds::stdio_state(number) != Stdio::Closed).then(|| Fd::Stdio(fds::stdio(number)))

@@ -11,12 +11,12 @@ use super::run::Run;
 use super::spawn_error::setup_error;
 use super::start::{Drive, Launch, Wants};
 use crate::error::Fault;
-use crate::failure::Step;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::pump::helper::Helper;
 use crate::pump::{Capture, Drain, FdSink, Feed, Flow, LineSplitter, Sink};
+use crate::setup_step::Step;
 use crate::spec::Input;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// The ends of the plan's pipes that are open here, by the pipe's number.
 pub(super) struct Ends(Vec<End>);

@@ -31,7 +31,6 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind, Fault};
-use crate::failure::Step;
 use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
@@ -40,8 +39,9 @@ use crate::process::contain::Container;
 use crate::pump::events::EventKind;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
+use crate::setup_step::Step;
 use crate::status::Status;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 

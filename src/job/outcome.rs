@@ -12,7 +12,7 @@ use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
 use crate::spec::Stage;
 use crate::status::{Status, signal_name};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
 pub(crate) type Ended = Result<Box<Over>, Fault>;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::Job;
 use crate::error::{Error, ErrorKind, Fault};
-use crate::failure::Step;
 use crate::plan::Plan;
 use crate::pump::LineSplitter;
 use crate::pump::helper::Leash;
+use crate::setup_step::Step;
 use crate::sys::{fds, stream};
 
 /// A run's stdout as a reader, from [`Cmd::reader`](crate::Cmd::reader).
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Leash {
 impl Reader {
     pub(super) fn start(plan: Arc<Plan>) -> Result<Reader, Fault> {
         let job = Job::start(Arc::clone(&plan), true)?;
-        let stdout = job.shared.take_end(crate::stdio::Stream::Stdout);
+        let stdout = job.shared.take_end(crate::stream::Stream::Stdout);
         let leash = job.shared.take_leash();
         Ok(Reader { job: Some(job), stdout, leash, rest: None, plan })
     }

@@ -21,7 +21,7 @@ use crate::pump::stop::Stop;
 use crate::pump::wake::Waker;
 use crate::pump::{Drain, Flow, Lent, Pump, Sink, driver};
 use crate::spec::cancel::Registration;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// Processes that run, and the pump that serves them. Dropping it kills and reaps them.
 pub(crate) struct Run {

@@ -24,7 +24,7 @@ use crate::pump::helper::{Leash, panic_text};
 use crate::pump::termination::{DROP_PATIENCE, Outside, Termination};
 use crate::pump::wake::{Order, Wake, Waker};
 use crate::status::Status;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 pub(super) struct Shared {
     turn: Mutex<Turn>,

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::error::{ErrorKind, Fault, Words};
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 
 /// Input that no process can be given.
@@ -35,7 +35,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Fault {
     let cause = explain(failure, image);
     let kind = match &cause {
-        Cause::NotInPath | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
+        Cause::NotInPath | Cause::NotInRestOfPath(_) | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
         Cause::RelativePath(_) => ErrorKind::RelativePath,
         Cause::CurrentDir(_) | Cause::CurrentDirUnusable(_) => ErrorKind::CurrentDir,
         Cause::IsDirectory(_) | Cause::NotExecutable(_) => ErrorKind::NotExecutable,

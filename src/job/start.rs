@@ -22,10 +22,9 @@ use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use super::task::Task;
 use crate::clock::Deadline;
 use crate::error::{ErrorKind, Fault};
-use crate::failure::{Failure, Step};
-use crate::fd::diverted::{self, Streams};
-use crate::fd::jobserver;
-use crate::fd::table::{ChildTable, Refused};
+use crate::fd::child_table::{ChildTable, Refused};
+use crate::fd::real_stdio::{self, Streams};
+use crate::pipe::makeflags;
 use crate::pipe::{self, budget};
 use crate::plan::{PipePlan, Place, Plan};
 use crate::process::Process;
@@ -35,6 +34,7 @@ use crate::pump::events::{EventKind, Hub};
 use crate::pump::stop::Stop;
 use crate::pump::wake::{Wake, Waker};
 use crate::pump::{Pump, Runner, Stops, Timing};
+use crate::setup_step::{Failure, Step};
 use crate::spawn::{self, Image, ImageSpec, Prepared};
 use crate::spec::Command;
 use crate::sys::fds;
@@ -68,7 +68,7 @@ pub(crate) struct Wants<'a> {
 
 /// Starts everything.
 pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Fault> {
-    jobserver::look_once();
+    makeflags::look_once();
     let images = images(&plan)?;
     // Before a file is emptied or a one-shot taken.
     check_cancelled(&plan)?;
@@ -275,7 +275,7 @@ impl Launch {
         let named = |error: Fault| error.at(self.run.plan.stage_name(index));
         let mut attributes = spec.attributes.clone();
         let mut leads = container.is_some_and(|container| container.place(&mut attributes));
-        let streams = diverted::streams();
+        let streams = real_stdio::streams();
         let map = self.fd_map(index, &streams)?;
         let is_first = self.run.began.is_empty();
         let terminal = self.run.terminal.as_ref().filter(|_| leads || is_first);
@@ -336,7 +336,7 @@ impl Launch {
 
     /// A descriptor that stays as long as the run does, which for a job may be long.
     fn kept(&self, fd: OwnedFd) -> OwnedFd {
-        if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
+        if self.drive == Drive::ByJob { fds::move_high(fd) } else { fd }
     }
 
     fn fd_map(&self, index: usize, streams: &Streams) -> Result<ChildTable, Fault> {
@@ -390,7 +390,7 @@ pub(crate) fn exec(plan: &Plan) -> Fault {
         check::check(plan)?;
         let files = Files::open(plan)?;
         let mut map = ChildTable::new();
-        let streams = diverted::streams();
+        let streams = real_stdio::streams();
         for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
             // A plan without pipes, which has each number once.
             let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);

@@ -1,8 +1,8 @@
-//! How much pipe memory this library may take.
+//! The budget for growing pipes.
 //!
-//! An unprivileged user has a soft limit over all pipes (`/proc/sys/fs/pipe-user-pages-soft`, pipe(7)), and past it
-//! every *new* pipe of that user shrinks to two pages. So pipes are grown out of a budget of a sixteenth of it, and what was taken
-//! comes back when the pipe is gone.
+//! An unprivileged user has a soft limit over all pipes (`/proc/sys/fs/pipe-user-pages-soft`, pipe(7)); past it the kernel gives that
+//! user's *new* pipes two pages each. So this library grows pipes by at most a sixteenth of the limit in all, and gives a share back when its
+//! pipe is closed.
 
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::sys::fds;
 
-/// What bulk pipes are grown to.
+/// The capacity in bytes that bulk pipes are grown to.
 pub(crate) const BULK: usize = 256 * 1024;
-/// The kernel's default, which costs no budget.
+/// The kernel's default capacity in bytes. It costs no budget.
 pub(crate) const DEFAULT: usize = 64 * 1024;
 
 /// The kernel's own default for the soft limit: 16,384 pages.
@@ -20,7 +20,7 @@ const SOFT_LIMIT: usize = 64 * 1024 * 1024;
 
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// A share of the budget; it goes back when dropped.
+/// A share of the budget in bytes. Dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Grant(usize);
 
@@ -30,7 +30,7 @@ impl Drop for Grant {
     }
 }
 
-/// Grows a pipe to `BULK`, if the budget and the kernel allow it; what it could not get is no error.
+/// Grows a pipe to `BULK`, if the budget and the kernel allow it.
 pub(crate) fn grow(pipe: BorrowedFd<'_>) -> Option<Grant> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -39,13 +39,13 @@ pub(crate) fn grow(pipe: BorrowedFd<'_>) -> Option<Grant> {
     fds::set_capacity(pipe, BULK).ok().map(|_| grant)
 }
 
-/// Grows a pipe that is the caller's: only one of the default capacity, since another was asked for. What is no pipe is left alone.
+/// Grows a pipe of the caller's if it has the default capacity: the caller asked for any other one. Does nothing to other descriptors.
 pub(crate) fn grow_usual(pipe: BorrowedFd<'_>) -> Option<Grant> {
     let usual = fds::capacity(pipe).is_ok_and(|capacity| capacity == DEFAULT);
     usual.then(|| grow(pipe))?
 }
 
-/// Makes a pipe that `grow_usual` grew what it was, unless it holds more than that: then it stays grown until it is closed.
+/// Undoes `grow_usual`. A pipe that holds more than the default capacity stays grown until it is closed (EBUSY).
 pub(crate) fn give_back(pipe: BorrowedFd<'_>) {
     let _ = fds::set_capacity(pipe, DEFAULT);
 }
@@ -56,7 +56,7 @@ fn limit() -> usize {
         let pages = std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft");
         let pages = pages.ok().and_then(|text| text.trim().parse::<usize>().ok());
         match pages {
-            // 0: no limit for the user. The library keeps to the usual one.
+            // 0: no limit for the user. The library keeps to the default one.
             None | Some(0) => SOFT_LIMIT / 16,
             Some(pages) => pages.saturating_mul(4096) / 16,
         }

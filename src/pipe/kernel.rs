@@ -3,15 +3,14 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::fd::jobserver;
+use super::makeflags;
 use crate::sys::{fds, signals, stream};
 
-/// A new pipe: what is written to the second is read from the first.
+/// A new pipe: the first end reads what is written to the second.
 ///
-/// Both ends are close-on-exec from birth and keep clear of the numbers 0 to 2, also when the process has closed those.
-/// A read blocks until there is something, and gives 0 once every writer is gone, those in child processes
-/// included; a write blocks while the pipe is full, and fails with `BrokenPipe` once every reader is gone, whatever
-/// the process does about SIGPIPE. See pipe(7).
+/// Both ends are made close-on-exec and never get the numbers 0 to 2, also when the process has closed those. A read blocks until
+/// there is something, and gives 0 once every writer is gone, also those in child processes. A write blocks while the pipe is full, and
+/// fails with `BrokenPipe` once every reader is gone; it never raises SIGPIPE. See pipe(7).
 ///
 /// # Errors
 /// EMFILE or ENFILE: no descriptor left.
@@ -28,7 +27,7 @@ use crate::sys::{fds, signals, stream};
 /// ```
 #[doc(alias = "pipe2")]
 pub fn kernel() -> io::Result<(PipeReader, PipeWriter)> {
-    jobserver::look_once();
+    makeflags::look_once();
     let (reader, writer) = os_pipe::pipe()?;
     Ok((PipeReader(fds::clear_of_stdio(reader.into())?), PipeWriter(fds::clear_of_stdio(writer.into())?)))
 }
@@ -123,7 +122,7 @@ impl Write for PipeWriter {
         signals::without_sigpipe(|| stream::write(self.0.as_fd(), bytes))
     }
 
-    /// Nothing to do: nothing is kept on this side.
+    /// Does nothing: no byte is kept on this side.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::lower::place;
 use super::{Mode, PipePlan, Place, Wire};
 use crate::error::{ErrorKind, Fault, StageName};
 use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// A stage, and what is around it.
 pub(super) struct Chained {

@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, Fault, StageName};
 use crate::process::contain::Containment;
 use crate::spawn::Attributes;
 use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// The plan for running `pipeline` by `verb`.
 pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Fault> {

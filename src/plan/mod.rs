@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::StageName;
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::pump::LineCallback;
 use crate::redact::Secrets;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 pub(crate) use lower::lower;
 
@@ -78,7 +78,7 @@ pub(crate) enum Place {
     File(PathBuf, Mode),
     /// A file in memory with these bytes. By number, for each is a file of its own: two that read one would share its offset.
     Document(Arc<Vec<u8>>, usize),
-    Fd(OneShot<OwnedFd>),
+    Fd(TakeOnce<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
     /// A pipe of the plan, by number.
     Pipe(usize),
@@ -115,7 +115,7 @@ pub(crate) enum SinkPlan {
     /// To the callback that the verb was lent.
     Lent,
     EachLine(LineCallback),
-    Writer(OneShot<Box<dyn std::io::Write + Send>>),
+    Writer(TakeOnce<Box<dyn std::io::Write + Send>>),
     /// A file, this process's own stream, a descriptor; never a pipe of the plan.
     Place(Place),
     /// A relay pipe of the plan, by number.

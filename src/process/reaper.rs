@@ -11,7 +11,7 @@ use super::{Process, Watch};
 use crate::clock::Deadline;
 use crate::pipe;
 use crate::sys::poll::{Interest, PollSet};
-use crate::sys::{env, fds};
+use crate::sys::{fds, sysinfo};
 
 struct Reaper {
     /// The process whose thread runs: after a fork without exec there is none, whatever was copied.
@@ -36,7 +36,7 @@ pub(crate) fn hand_over(process: Process) {
     }
     let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
     reaper.arrivals.push(process);
-    if reaper.running == Some(env::pid()) {
+    if reaper.running == Some(sysinfo::pid()) {
         if let Some(wake) = &reaper.wake {
             // A pipe that is full already wakes.
             let _ = crate::sys::stream::write(wake.as_fd(), b"!");
@@ -47,7 +47,7 @@ pub(crate) fn hand_over(process: Process) {
     let (woken, wake) = pipe.map_or((None, None), |(reader, writer)| (Some(reader), Some(writer)));
     reaper.wake = wake;
     let started = thread::Builder::new().name("pipewright-reap".into()).spawn(move || reap_until_empty(woken));
-    reaper.running = started.is_ok().then(env::pid);
+    reaper.running = started.is_ok().then(sysinfo::pid);
 }
 
 fn wake_pipe() -> Option<(OwnedFd, OwnedFd)> {

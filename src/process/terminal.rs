@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pauses;
 use crate::procfs::is_shortage;
-use crate::sys::actions::Action;
+use crate::sys::self_signal::Action;
 use crate::sys::{fds, terminal};
 
 /// The controlling terminal, which was this process's to lend when the run began. Dropped, it is taken back.

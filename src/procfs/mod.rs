@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-use crate::sys::env;
+use crate::sys::sysinfo;
 use stat::{Stat, numbers};
 pub use unseen::Unseen;
 
@@ -30,7 +30,7 @@ impl Procfs {
     pub(crate) fn open() -> io::Result<Procfs> {
         /// The process that has read its own numbers. A fork without exec may be in a namespace of its own, and has to look again.
         static SHOWN_TO: AtomicI32 = AtomicI32::new(0);
-        let own = env::pid();
+        let own = sysinfo::pid();
         if !cfg!(target_os = "linux") {
             return Err(io::ErrorKind::Unsupported.into());
         }

@@ -16,7 +16,7 @@ pub(crate) struct Stat {
     /// Whether it has a program of its own by now, and not a copy of its parent.
     pub(crate) is_program: bool,
     threads: u32,
-    /// In ticks since boot, as [`boot_ticks`](crate::sys::env::boot_ticks) counts.
+    /// In ticks since boot, as [`boot_ticks`](crate::sys::sysinfo::boot_ticks) counts.
     pub(crate) start: u64,
 }
 

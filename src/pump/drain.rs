@@ -13,7 +13,7 @@ use super::sink::Sink;
 use super::wake::Halt;
 use super::{FlowError, FlowFailure, Lent, Token};
 use crate::clock::Deadline;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
 

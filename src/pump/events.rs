@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::LeakedProcess;
 use crate::status::Status;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 
 /// Something that happened in a run, from [`Job::events`](crate::Job::events) or [`on_event`](crate::Cmd::on_event).
 ///

@@ -10,7 +10,7 @@ use super::flow_out::Time;
 use super::helper::Tether;
 use super::wake::Halt;
 use super::{BoxError, Lent, Token};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, signals, stream};
 

@@ -13,7 +13,7 @@ use std::thread;
 
 use super::{FlowError, FlowFailure};
 use crate::clock::Deadline;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::{fds, signals, stream};
 

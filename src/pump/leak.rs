@@ -9,7 +9,7 @@ use crate::clock::Deadline;
 use crate::fd::{FdKind, Holder, HolderSearch, Holders};
 use crate::process::Process;
 use crate::procfs::{Procfs, Unseen};
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::fds;
 
 /// How long to look for holders, over all streams of a run: what a bound on a run's time has to spare.

@@ -19,7 +19,7 @@ use crate::process::Process;
 use crate::process::contain::{self, Container, Hold};
 use crate::process::tree::{Survivor, Tree};
 use crate::procfs::Unseen;
-use crate::stdio::Stream;
+use crate::stream::Stream;
 use crate::sys::poll::{Interest, PollSet};
 
 /// How long a walk through the processes may take: a hundred times what a tree of 50 takes on a quiet machine. And the search for those

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::pump::BoxError;
 use crate::spec::{Common, Input, Target};
 
@@ -190,7 +190,7 @@ impl<D: Direction> Redirect<D> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn fd(fd: impl Into<OwnedFd>) -> Self {
-        Redirect::of(D::common(Common::Fd(OneShot::new(fd.into()))))
+        Redirect::of(D::common(Common::Fd(TakeOnce::new(fd.into()))))
     }
 
     /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, a
@@ -259,7 +259,7 @@ impl Redirect<In> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
-        Redirect::of(Input::Reader(OneShot::new(Box::new(reader))))
+        Redirect::of(Input::Reader(TakeOnce::new(Box::new(reader))))
     }
 
     /// As [`from_reader`](Self::from_reader), with a new reader for each start.
@@ -326,7 +326,7 @@ impl Redirect<Out> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
-        Redirect::of(Target::Writer(OneShot::new(Box::new(writer))))
+        Redirect::of(Target::Writer(TakeOnce::new(Box::new(writer))))
     }
 
     /// Each line to a callback, without its newline; a last line without one comes at the end. It returns nothing, or a

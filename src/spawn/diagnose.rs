@@ -1,5 +1,5 @@
-//! From an errno to what a person needs to know: the same ENOENT of `execve` means a missing program, a missing
-//! interpreter or a missing directory on the way.
+//! The cause behind an errno: the same ENOENT of `execve` means a missing program, a missing interpreter or a missing directory on the
+//! way.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 
 use super::image::Image;
 use super::thread_state;
-use crate::failure::{Failure, Step};
-use crate::sys::env;
+use crate::setup_step::{Failure, Step};
+use crate::sys::sysinfo;
 
-/// Why a child could not be started, as far as it could be found out afterwards.
+/// Why a child could not be started, if the file system tells afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("no such program in PATH")]
     NotInPath,
+    #[error("no such program in PATH, where {} cannot be looked for", .0.display())]
+    NotInRestOfPath(PathBuf),
     #[error(
         "found only below the current directory, through the relative element {0:?} of PATH, which is refused \
          (`allow_relative_path(true)` allows it)"
@@ -57,19 +59,18 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Whether the system's own words for the errno would add nothing.
+    /// Whether the system's message for the errno would add nothing.
     pub(crate) fn says_all(&self) -> bool {
-        !matches!(self, Cause::CurrentDirUnusable(_) | Cause::System)
+        !matches!(self, Cause::CurrentDirUnusable(_) | Cause::NotInRestOfPath(_) | Cause::System)
     }
 }
 
-/// An editor's line ending is part of the interpreter's name to the kernel, and invisible to most eyes.
+/// To the kernel, a carriage return is part of the interpreter's name; a reader of the message would not see it.
 fn windows_lines(interpreter: &OsStr) -> &'static str {
     if interpreter.as_bytes().ends_with(b"\r") { " (the script has Windows line endings)" } else { "" }
 }
 
-/// Finds the cause. Looks at the file system, so what it finds may be newer than the failure; where it finds nothing, the
-/// errno stands alone.
+/// Finds the cause. It looks at the file system, which may have changed since the failure; if it finds none, the errno stands alone.
 pub(crate) fn explain(failure: &Failure, image: &Image) -> Cause {
     match failure.step {
         Step::Chdir => {
@@ -96,12 +97,15 @@ fn explain_exec(failure: &Failure, image: &Image) -> Cause {
         libc::ENOEXEC => Cause::NoShebang(file),
         libc::ETXTBSY => Cause::TextBusy(file),
         libc::E2BIG => too_long(image),
+        libc::ENAMETOOLONG | libc::ELOOP | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT if image.is_looked_for() => {
+            Cause::NotInRestOfPath(file)
+        }
         _ => Cause::System,
     }
 }
 
 fn missing(image: &Image, file: &Path) -> Cause {
-    if !image.program().as_bytes().contains(&b'/') {
+    if image.is_looked_for() {
         // A script in PATH whose interpreter is missing looks like a missing program, too.
         let script = image.candidates().strings().iter().map(PathBuf::from).find(|path| path.exists());
         return match (script, image.relative_element()) {
@@ -139,7 +143,7 @@ fn interpreter_of(head: &[u8]) -> Option<OsString> {
 fn too_long(image: &Image) -> Cause {
     let length = |text: &OsStr| text.len() as u64;
     // The system counts the NUL at the end.
-    if let Some(limit) = env::arg_string_max().map(|limit| limit.saturating_sub(1)) {
+    if let Some(limit) = sysinfo::arg_string_max().map(|limit| limit.saturating_sub(1)) {
         let over = |text: &&OsStr| length(text) > limit;
         if let Some((index, arg)) = image.argv().strings().iter().enumerate().find(|(_, arg)| over(arg)) {
             return Cause::ArgumentTooLong { index, bytes: length(arg), limit };
@@ -152,7 +156,7 @@ fn too_long(image: &Image) -> Cause {
     let pointer = size_of::<usize>() as u64;
     let strings = image.argv().strings().iter().chain(image.envp().strings().iter());
     let bytes = strings.map(|text| length(text) + 1 + pointer).sum();
-    env::arg_max().map_or(Cause::System, |limit| Cause::TooLongTogether { bytes, limit })
+    sysinfo::arg_max().map_or(Cause::System, |limit| Cause::TooLongTogether { bytes, limit })
 }
 
 #[cfg(test)]

@@ -6,19 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::env_delta::{EnvChange, EnvDelta};
 use super::path::{self, Candidate};
 use crate::sys::carray::{CArray, CStrings};
-
-/// One change to the inherited environment; they apply in the order of the calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum EnvChange {
-    Set(OsString, OsString),
-    /// The same, with a value that no rendered text may hold.
-    SetSecret(OsString, OsString),
-    Remove(OsString),
-    Clear,
-    Only(Vec<OsString>),
-}
 
 /// Input that no program can be started with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +17,7 @@ pub(crate) enum BadInput {
     EmptyProgram,
     #[error("the program's name holds a NUL byte")]
     NulInProgram,
-    /// Counted from 1, as the program's `$1`.
+    /// Counted from 1, like the program's `$1`.
     #[error("argument {0} holds a NUL byte")]
     NulInArgument(usize),
     #[error("arg0 holds a NUL byte")]
@@ -88,7 +78,7 @@ impl Image {
                 if !is_executable(&spec.cwd.unwrap_or(Path::new("")).join(&path)) {
                     continue;
                 }
-                // A shell would run this one. What lies behind it would be another program: the search ends here.
+                // A shell would run this file. A later candidate would be another program: the search ends here.
                 relative_element = Some(element);
                 break;
             }
@@ -112,6 +102,11 @@ impl Image {
         &self.program
     }
 
+    /// Whether the program is a bare name, which PATH decides on.
+    pub(crate) fn is_looked_for(&self) -> bool {
+        !self.program.as_bytes().contains(&b'/')
+    }
+
     pub(crate) fn candidates(&self) -> &CArray {
         &self.candidates
     }
@@ -133,11 +128,11 @@ impl Image {
     }
 }
 
-/// The child's environment, and its PATH. The host's is read now, at spawn, under std's lock.
+/// The child's environment, and its PATH. The host's environment is read now, at spawn, under std's lock.
 fn environ(changes: &[EnvChange]) -> Result<(CStrings, Option<OsString>), BadInput> {
     let mut path = None;
     if changes.is_empty() {
-        // Only std holds the lock, and it lends nothing: each variable comes as a copy, which goes into one buffer here.
+        // std copies each variable under its lock; the copies go into one buffer here.
         let host = std::env::vars_os();
         let mut envp = CStrings::with_capacity(host.size_hint().0);
         for (key, value) in host {
@@ -160,29 +155,19 @@ fn environ(changes: &[EnvChange]) -> Result<(CStrings, Option<OsString>), BadInp
     Ok((envp, path))
 }
 
-/// The host's environment with the changes applied in order.
-pub(crate) fn environment(changes: &[EnvChange]) -> Result<BTreeMap<OsString, OsString>, BadInput> {
-    let mut variables: BTreeMap<OsString, OsString> = match changes {
-        [EnvChange::Clear, ..] => BTreeMap::new(),
-        _ => std::env::vars_os().collect(),
-    };
+/// The host's environment, changed.
+fn environment(changes: &[EnvChange]) -> Result<BTreeMap<OsString, OsString>, BadInput> {
     for change in changes {
-        match change {
-            EnvChange::Set(key, value) | EnvChange::SetSecret(key, value) => {
-                check_key(key)?;
-                variables.insert(key.clone(), value.clone());
-            }
-            EnvChange::Remove(key) => {
-                variables.remove(key);
-            }
-            EnvChange::Clear => variables.clear(),
-            EnvChange::Only(names) => variables.retain(|key, _| names.contains(key)),
+        if let EnvChange::Set(key, _) | EnvChange::SetSecret(key, _) = change {
+            check_key(key)?;
         }
     }
-    Ok(variables)
+    let delta = EnvDelta::of(changes);
+    let inherits_none = delta.kept.as_ref().is_some_and(Vec::is_empty);
+    Ok(delta.apply(if inherits_none { BTreeMap::new() } else { std::env::vars_os().collect() }))
 }
 
-/// Whether the path leads to a file that somebody may execute.
+/// Whether the path leads to a regular file with any execute permission.
 pub(crate) fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -1,6 +1,7 @@
-//! Starting a child: from a description on the builder's side to a running program, or to the step that failed.
+//! Starting a child: from a description to a running program, or to the step that failed.
 
 mod diagnose;
+mod env_delta;
 mod image;
 pub(crate) mod path;
 mod spawner;
@@ -13,18 +14,19 @@ use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::failure::{Failure, Step};
-use crate::fd::jobserver;
-use crate::fd::table::{self, ChildTable};
+use crate::fd::child_table::{self, ChildTable};
+use crate::pipe::makeflags;
+use crate::setup_step::{Failure, Step};
 use crate::sys::child::{ChildPlan, FdOp};
 use crate::sys::launch::{self, Engine, Launched};
 use crate::sys::report::Report;
-use crate::sys::{env, signals};
+use crate::sys::{signals, sysinfo};
 use thread_state::ThreadState;
 
 pub(crate) use crate::sys::child::{Attributes, RlimitSpec};
 pub(crate) use diagnose::{Cause, explain};
-pub(crate) use image::{BadInput, EnvChange, Image, ImageSpec, is_executable};
+pub(crate) use env_delta::{EnvChange, EnvDelta};
+pub(crate) use image::{BadInput, Image, ImageSpec, is_executable};
 
 /// A child ready to be started: all that can fail without a child has been done.
 pub(crate) struct Prepared {
@@ -33,15 +35,15 @@ pub(crate) struct Prepared {
     fd_ops: Vec<FdOp>,
     temps: Vec<AtomicI32>,
     close: Option<Vec<(u32, u32)>>,
-    /// What the child is copied from lies below; `None` where it keeps whatever is open.
+    /// The first number that the child copies nothing from; `None` if it keeps all descriptors that are open.
     needed_below: Option<u32>,
     /// The mask of the thread that asks, where another one makes the child.
     mask: Option<u64>,
 }
 
 impl Prepared {
-    /// `fds` says which of our descriptors the child gets; they must stay open until the start. With `inherit_fds` nothing
-    /// else is closed. `own` are the ends of pipes that the run has open here.
+    /// `fds` says which of this process's descriptors the child gets; they must stay open until the start. With `inherit_fds` the child keeps
+    /// all others, too. `own` are the ends of pipes that the run has open here.
     pub(crate) fn new(
         image: Image,
         attributes: Attributes,
@@ -51,8 +53,8 @@ impl Prepared {
     ) -> Prepared {
         if !inherit_fds {
             let flags = image.envp().strings().iter().find_map(|entry| entry.as_bytes().strip_prefix(b"MAKEFLAGS="));
-            for fd in flags.map_or_else(Vec::new, |flags| jobserver::descriptors(flags, own)) {
-                // A number that a redirection took is the redirection's.
+            for fd in flags.map_or_else(Vec::new, |flags| makeflags::descriptors(flags, own)) {
+                // A number that a redirection has taken stays the redirection's.
                 let _ = fds.insert(fd, fd);
             }
         }
@@ -60,14 +62,14 @@ impl Prepared {
         let saves = fd_ops.iter().filter(|op| matches!(op, FdOp::Save { .. })).count();
         let mask = (attributes.kill_on_parent_death && attributes.inherit_signals).then(signals::mask);
         let keep: Vec<RawFd> = fds.targets().collect();
-        // Written to before anything is put in its place.
+        // The child writes to it before any other descriptor takes its number.
         let entrance = attributes.cgroup.and_then(|fd| u32::try_from(fd).ok()).map_or(0, |fd| fd.saturating_add(1));
         Prepared {
             image,
             attributes,
             fd_ops,
             temps: (0..saves).map(|_| AtomicI32::new(-1)).collect(),
-            close: (!inherit_fds).then(|| table::gaps(&keep)),
+            close: (!inherit_fds).then(|| child_table::gaps(&keep)),
             needed_below: (!inherit_fds).then(|| fds.needed_below().max(entrance)),
             mask,
         }
@@ -77,7 +79,7 @@ impl Prepared {
         &self.image
     }
 
-    /// To be changed before another try; not while another thread may still be starting the child.
+    /// To be changed before another try; `None` while another thread may still be starting the child.
     pub(crate) fn attributes(prepared: &mut Arc<Prepared>) -> Option<&mut Attributes> {
         Arc::get_mut(prepared).map(|prepared| &mut prepared.attributes)
     }
@@ -95,14 +97,14 @@ impl Prepared {
             cut_at: None,
             attributes: &self.attributes,
             mask: self.mask,
-            parent: if self.attributes.kill_on_parent_death { env::pid() } else { 0 },
+            parent: if self.attributes.kill_on_parent_death { sysinfo::pid() } else { 0 },
             report,
             status_fd: -1,
             mark_only: false,
         }
     }
 
-    /// In the place of a thread that was in this state.
+    /// Launches for a thread that was in this state, if the calling thread is like it.
     fn launch_for(&self, asker: Option<&ThreadState>) -> Result<Launched, Failure> {
         if let Some(asker) = asker {
             let own = ThreadState::own().map_err(|error| Failure::new(Step::ParentDeath, &error))?;
@@ -124,8 +126,8 @@ impl Prepared {
 
 /// Starts the child. Blocks until it runs its program, which is as long as `chdir` and `execve` take.
 ///
-/// A file that somebody still has open for writing (ETXTBSY: as a rule a sibling's child between clone and exec) is tried
-/// again for half a second, then the original error stands.
+/// ETXTBSY means that the file is open for writing, mostly in a sibling's child between fork and exec: the start is tried again for half a
+/// second, then the error stands.
 pub(crate) fn spawn(prepared: Arc<Prepared>, deadline: Deadline) -> Result<Launched, (Failure, Arc<Prepared>)> {
     let mut unlike = 0;
     let mut pauses = [1, 2, 4, 8, 16, 32, 64, 128, 245].into_iter().map(Duration::from_millis);
@@ -143,7 +145,7 @@ pub(crate) fn spawn(prepared: Arc<Prepared>, deadline: Deadline) -> Result<Launc
                     launch::undo(launched);
                 }
             };
-            // With what it was started from, which then nobody else has any more.
+            // The closure gives its share of `prepared` back, so that the caller can change the attributes for another try.
             let launched = spawner::run(move || (shared.launch_for(asker.as_ref()), shared), deadline, undo);
             launched.map_or_else(|error| Err(Failure::new(Step::Thread, &error)), |(result, _)| result)
         } else {
@@ -158,17 +160,10 @@ pub(crate) fn spawn(prepared: Arc<Prepared>, deadline: Deadline) -> Result<Launc
                 }
                 std::thread::sleep(pause);
             }
-            // The whole process may just have changed its directory between the two looks.
+            // The whole process may have changed its directory between the two looks.
             Err(failure) if failure.is_unlike() && unlike < 2 => unlike += 1,
             Err(failure) => return Err((failure, prepared)),
         }
-    }
-}
-
-impl Failure {
-    /// Whether it is that two threads are not alike: which traits are not is in the detail.
-    fn is_unlike(&self) -> bool {
-        self.step == Step::ParentDeath && self.detail != 0
     }
 }
 
@@ -180,7 +175,7 @@ pub(crate) fn exec(prepared: &Prepared) -> Failure {
         // Descriptors are only marked, so that a failed exec leaves them open.
         mark_only: true,
         mask: Some(mask.before()),
-        parent: env::parent_pid(),
+        parent: sysinfo::parent_pid(),
         ..prepared.child_plan(&report)
     };
     launch::become_program(&plan)

@@ -4,15 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What is searched when the child has no `PATH`.
+/// The directories to search when the child has no `PATH`.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// One file that a program's name may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) path: PathBuf,
-    /// The element of PATH it comes from, if that one depends on the current directory (it is empty, `.`, or relative in
-    /// another way): such a file runs by accident of where one stands, so it is refused unless allowed.
+    /// The element of PATH that it comes from, if that is empty or relative: which file such an element means depends on the current
+    /// directory, so it is refused unless allowed.
     pub(crate) relative: Option<OsString>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Candidate
     }
     let elements = path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|&byte| byte == b':');
     let candidate = |element: &[u8]| {
-        // A bare name must not come out of it: that one would be searched for again.
+        // The result has a slash: execve does not look for it again.
         let directory = if element.is_empty() { b"." } else { element };
         Candidate {
             path: Path::new(OsStr::from_bytes(directory)).join(program),

@@ -1,22 +1,23 @@
-//! The one thread that starts children which shall die with this process.
+//! The thread that starts children which are to die with this process.
 //!
-//! `PR_SET_PDEATHSIG` fires when the *thread* that made the child ends (prctl(2)). A pool thread that comes and goes would
-//! take its children along; this one is started at first need and lives as long as the process.
+//! `PR_SET_PDEATHSIG` fires when the *thread* that made the child ends (prctl(2)). A short-lived
+//! thread would take its children along; this one is started at first need and lives as long as the process.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use crate::clock::Deadline;
-use crate::sys::env;
+use crate::lock::lock;
+use crate::sys::sysinfo;
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// The thread's queue, and the process it runs in: after a fork without exec there is no thread, whatever was copied.
+/// The thread's queue, and the process that it runs in: a fork without exec copies the queue and not the thread.
 static SPAWNER: Mutex<Option<(i32, Sender<Task>)>> = Mutex::new(None);
 
-/// Runs `task` on the spawner thread and waits for what it returns, until the deadline: somebody else's start may sit in the
-/// kernel, on a dead mount. What comes too late goes to `undo`.
+/// Runs `task` on the spawner thread and waits for its result until the deadline: another start may hang in the kernel, on a dead
+/// mount. A result that comes too late goes to `undo`.
 pub(super) fn run<T: Send + 'static>(
     task: impl FnOnce() -> T + Send + 'static,
     deadline: Deadline,
@@ -29,9 +30,9 @@ pub(super) fn run<T: Send + 'static>(
         }
     });
     {
-        let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
-        if spawner.as_ref().is_none_or(|(process, _)| *process != env::pid()) {
-            *spawner = Some((env::pid(), start()?));
+        let mut spawner = lock(&SPAWNER);
+        if spawner.as_ref().is_none_or(|(process, _)| *process != sysinfo::pid()) {
+            *spawner = Some((sysinfo::pid(), start()?));
         }
         if let Some((_, tasks)) = spawner.as_ref() {
             tasks.send(task).map_err(|_| io::Error::other("the spawner thread is gone"))?;

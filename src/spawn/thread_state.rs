@@ -1,22 +1,23 @@
-//! What a child gets from the very *thread* that makes it: where another thread does so in its place, the two have to be alike.
+//! What a child inherits from the *thread* that makes it: a thread that makes children for another one has to be like it.
 //!
-//! Linux has all of this by thread, though most programs change it for the process alone. What no file tells is not compared: which
-//! seccomp filters, where their number is the same; I/O priority, timer slack, keyrings, personality; a table of descriptors
-//! of the thread's own (`unshare(CLONE_FILES)`).
+//! Linux has all of this for each thread, though most programs change it for the whole process. Traits that no file of /proc shows are not
+//! compared: which seccomp filters, if their number is the same; I/O priority, timer slack, keyrings, personality; a separate table
+//! of descriptors (`unshare(CLONE_FILES)`).
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use crate::procfs::passing;
+use crate::setup_step::{Failure, Step};
 
-/// Where a trait is read, below `/proc/thread-self`.
+/// Where to read a trait, below `/proc/thread-self`.
 enum Source {
     Link(&'static str),
     File(&'static str),
     /// Fields of `status`.
     Status(&'static [&'static str]),
-    /// Fields of `stat`, counted from 1 as proc(5) does.
+    /// Fields of `stat`, counted from 1 like in proc(5).
     Stat(&'static [usize]),
 }
 use Source::{File, Link, Stat, Status};
@@ -50,15 +51,15 @@ const TRAITS: [(&str, Source); 23] = [
 const UMASK: &str = "umask";
 const NICE: &str = "nice value";
 
-/// A thread's traits; `None` for what the system does not tell.
+/// A thread's traits; `None` for those that the system does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ThreadState([Option<String>; TRAITS.len()]);
 
 impl ThreadState {
-    /// Of the calling thread.
+    /// The calling thread's state.
     ///
     /// # Errors
-    /// Nothing left to look with: what was not looked at is not known to be alike.
+    /// A shortage (EMFILE, ENFILE, ENOMEM): traits that were not read may differ.
     pub(super) fn own() -> io::Result<ThreadState> {
         let base = Path::new("/proc/thread-self");
         let status = passing(fs::read_to_string(base.join("status")))?.unwrap_or_default();
@@ -75,7 +76,7 @@ impl ThreadState {
         Ok(ThreadState(traits))
     }
 
-    /// Which traits are another one's, as bits; none that only one of the two is known to have.
+    /// The traits that differ, as bits. A trait that is known of one thread only does not count.
     pub(super) fn differences(&self, other: &ThreadState) -> i32 {
         let pairs = self.0.iter().zip(&other.0).enumerate();
         let differ = pairs.filter(|(_, (own, other))| own.is_some() && other.is_some() && own != other);
@@ -83,7 +84,14 @@ impl ThreadState {
     }
 }
 
-/// The traits that the child has anyway from its own attributes.
+impl Failure {
+    /// Whether two threads were not alike; the detail says in which traits.
+    pub(super) fn is_unlike(&self) -> bool {
+        self.step == Step::ParentDeath && self.detail != 0
+    }
+}
+
+/// The traits that the child's own attributes set anyway.
 pub(super) fn overridden(umask: bool, nice: bool) -> i32 {
     let is_set = |name| (umask && name == UMASK) || (nice && name == NICE);
     let set = TRAITS.iter().enumerate().filter(|(_, (name, _))| is_set(*name));

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::pump::LineCallback;
 
 /// What both directions have.
@@ -16,7 +16,7 @@ pub enum Common {
     Null,
     Piped,
     File(PathBuf),
-    Fd(OneShot<OwnedFd>),
+    Fd(TakeOnce<OwnedFd>),
     SharedFd(Arc<OwnedFd>),
 }
 
@@ -26,7 +26,7 @@ pub enum Input {
     Common(Common),
     Bytes(Arc<Vec<u8>>),
     Document(Arc<Vec<u8>>),
-    Reader(OneShot<Box<dyn Read + Send>>),
+    Reader(TakeOnce<Box<dyn Read + Send>>),
     ReaderWith(Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>),
 }
 
@@ -36,7 +36,7 @@ pub enum Target {
     Common(Common),
     Capture,
     Append(PathBuf),
-    Writer(OneShot<Box<dyn Write + Send>>),
+    Writer(TakeOnce<Box<dyn Write + Send>>),
     EachLine(LineCallback),
     Tee(Vec<Target>),
 }

@@ -1,6 +1,5 @@
 //! Commands and pipelines as lines for a shell.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fmt::Write as _;
@@ -10,7 +9,7 @@ use super::environment::is_public;
 use super::pipeline::{ArgSource, Command, Link, Stage};
 use super::redirect::{Common, Input, Target};
 use super::streams::{ExtraFd, FdSource, Merge};
-use crate::spawn::EnvChange;
+use crate::spawn::EnvDelta;
 use crate::text::{quote, quote_program};
 
 /// The line, without any secret.
@@ -86,49 +85,16 @@ impl fmt::Debug for Stage {
     }
 }
 
-/// A variable's value, and whether it may be shown.
-struct Value<'a> {
-    text: &'a OsStr,
-    shown: bool,
-}
-
 /// `KEY="${KEY:?}" ` for what is set; through `env` for what a prefix cannot say.
 fn environment(command: &Command) -> String {
-    let mut cleared = false;
-    let mut kept: Vec<&OsStr> = Vec::new();
-    // The last word on each variable; `None`: taken out.
-    let mut variables: BTreeMap<&OsStr, Option<Value<'_>>> = BTreeMap::new();
-    for change in command.env_changes() {
-        match change {
-            EnvChange::Set(key, value) => {
-                variables.insert(key, Some(Value { text: value, shown: is_public(key) }));
-            }
-            EnvChange::SetSecret(key, value) => {
-                variables.insert(key, Some(Value { text: value, shown: false }));
-            }
-            EnvChange::Remove(key) => {
-                variables.insert(key, None);
-            }
-            EnvChange::Clear => {
-                cleared = true;
-                kept.clear();
-                variables.clear();
-            }
-            EnvChange::Only(names) => {
-                let inherited = |name: &&OsStr| !variables.contains_key(name);
-                let names = names.iter().map(|name| name.as_os_str());
-                kept = names.clone().filter(inherited).filter(|name| !cleared || kept.contains(name)).collect();
-                cleared = true;
-                variables.retain(|key, _| names.clone().any(|name| name == *key));
-            }
-        }
-    }
+    let EnvDelta { kept, variables } = EnvDelta::of(command.env_changes());
+    let cleared = kept.is_some();
     let plain = !cleared && variables.iter().all(|(key, value)| value.is_some() && is_identifier(key));
     let mut line = String::new();
     if !plain && (cleared || !variables.is_empty()) {
         line.push_str(if cleared { "env -i " } else { "env " });
     }
-    for name in kept.iter().filter(|name| is_identifier(name)) {
+    for name in kept.iter().flatten().filter(|name| is_identifier(name)) {
         let name = name.to_string_lossy();
         let _ = write!(line, "${{{name}+\"{name}=${name}\"}} ");
     }
@@ -139,7 +105,7 @@ fn environment(command: &Command) -> String {
             None => {
                 let _ = write!(line, "-u {word} ");
             }
-            Some(value) if value.shown => {
+            Some(value) if !value.secret && is_public(key) => {
                 let _ = write!(line, "{word}={} ", quote(value.text.as_bytes()));
             }
             Some(_) if is_identifier(key) => {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cmd::Cmd;
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::pump::BoxError;
 use crate::redirect::LineResult;
 use crate::spec::closure::{StageReader, StageWriter, UNNAMED};
@@ -87,7 +87,7 @@ impl Stage {
     pub fn from_fn_once(
         work: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError> + Send + 'static,
     ) -> Stage {
-        Stage::of(ClosureBody::Once(OneShot::new(Box::new(work))), UNNAMED)
+        Stage::of(ClosureBody::Once(TakeOnce::new(Box::new(work))), UNNAMED)
     }
 
     /// Shows the bytes that pass to a callback, as they come, in pieces of any size: to count them, or to hash them. It returns nothing,

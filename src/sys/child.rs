@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use super::carray::CArray;
 use super::close::close_range;
+use super::errno::last_errno;
 use super::report::{ABOUT_TO_EXEC, Report, encode};
 use super::signals::{self, DEFAULT, IGNORE};
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// One step of putting descriptors under their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,8 +165,8 @@ fn tell(status_fd: RawFd, bytes: &[u8]) -> Result<(), Failure> {
     write().or_else(|_| write()).map(|_| ())
 }
 
-/// Tries the candidates in order. As `execvp(3)`: a missing file leads on, so does a forbidden one, but that is what is
-/// reported if nothing else is found.
+/// Tries the candidates in order, like `execvp(3)`: a file that is missing, or cannot be looked for, leads on, and so does one that is
+/// forbidden. If no candidate is a program, the failure is the first forbidden one, else the first that could not be looked for.
 fn exec_first(plan: &ChildPlan<'_>) -> Failure {
     let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
     let mut missing = libc::ENOENT;
@@ -179,8 +180,10 @@ fn exec_first(plan: &ChildPlan<'_>) -> Failure {
         let errno = last_errno();
         match errno {
             libc::ENOENT | libc::ENOTDIR => missing = errno,
-            libc::EACCES => {
-                if found.errno != libc::EACCES {
+            libc::EACCES if found.errno != libc::EACCES => found = Failure { step: Step::Exec, errno, detail: index },
+            libc::EACCES => {}
+            libc::ENAMETOOLONG | libc::ELOOP | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {
+                if found.errno == libc::ENOENT {
                     found = Failure { step: Step::Exec, errno, detail: index };
                 }
             }
@@ -416,37 +419,4 @@ fn clean_signals(inherit: bool, mask: u64) {
 /// -1 becomes the failed step with its errno.
 fn step(step: Step, detail: c_int, returned: c_int) -> Result<c_int, Failure> {
     if returned == -1 { Err(Failure { step, errno: last_errno(), detail }) } else { Ok(returned) }
-}
-
-/// The thread's errno, by pointer: `io::Error` is not used on this side.
-pub(crate) fn last_errno() -> c_int {
-    let place = errno_place();
-    // SAFETY: libc's errno pointer is valid for the thread's life.
-    unsafe { *place }
-}
-
-#[cfg(target_os = "linux")]
-/// Puts a saved errno back: the child of a `CLONE_VM` shares the variable with the thread that made it.
-pub(crate) fn set_errno(value: c_int) {
-    let place = errno_place();
-    // SAFETY: libc's errno pointer is valid for the thread's life.
-    unsafe { *place = value }
-}
-
-fn errno_place() -> *mut c_int {
-    #[cfg(target_os = "linux")]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__errno_location()
-    }
-    #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__error()
-    }
-    #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
-    // SAFETY: takes nothing, returns this thread's slot.
-    unsafe {
-        libc::__errno()
-    }
 }

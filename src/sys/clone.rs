@@ -8,21 +8,22 @@ use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::child::{self, ChildPlan};
+use super::errno::{last_errno, set_errno};
+use super::fd_table_cut;
 use super::fds;
 use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
 use super::probed::{Probed, is_shortage};
 use super::signals::AllBlocked;
 use super::stack::Stack;
-use super::unshare;
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// Starts a child in this process's own memory; returns when the child has left it. `None`: this is refused, from here on.
 pub(super) fn clone(plan: &mut ChildPlan<'_>) -> Option<Result<Launched, Failure>> {
-    plan.cut_at = unshare::cut_at(plan);
+    plan.cut_at = fd_table_cut::cut_at(plan, run_probe);
     if plan.cut_at.is_some() {
         match attempt(plan, libc::CLONE_FILES) {
             Ok(Attempt::Begun(child)) => return Some(conclude(child, plan.report.outcome())),
-            Ok(Attempt::Refused(error)) => unshare::refused(&error),
+            Ok(Attempt::Refused(error)) => fd_table_cut::refused(&error),
             Err(failure) => return Some(Err(failure)),
         }
         plan.cut_at = None;
@@ -53,7 +54,7 @@ static ASKS_FOR_PIDFD: Probed = Probed::new();
 fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt, Failure> {
     let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
     let pidfd_flag = if pidfds_work() && ASKS_FOR_PIDFD.ask(|| Ok(true)) { libc::CLONE_PIDFD } else { 0 };
-    let errno = child::last_errno();
+    let errno = last_errno();
     let (made, pidfd) = {
         // No handler of the host may run on the child's side, on memory that both share.
         let blocked = AllBlocked::new();
@@ -71,7 +72,7 @@ fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt,
             made => made,
         }
     };
-    child::set_errno(errno);
+    set_errno(errno);
     stack.put_back();
     let pid = match made {
         Ok(pid) => pid,
@@ -102,7 +103,7 @@ fn raw_clone(
     if pid.is_err() || slot < 0 {
         return (pid, None);
     }
-    unshare::saw(slot);
+    fds::saw(slot);
     // SAFETY: the kernel made the descriptor for us, close-on-exec.
     let pidfd = unsafe { OwnedFd::from_raw_fd(slot) };
     // Without a spare descriptor it stays on its low number: still right, if only until the host opens its stream again.
@@ -132,7 +133,7 @@ extern "C" fn probe_entry(mark: *mut libc::c_void) -> libc::c_int {
 }
 
 fn probe() -> io::Result<bool> {
-    if super::env::thread_sanitized() {
+    if super::sysinfo::thread_sanitized() {
         return Ok(false);
     }
     let mark = AtomicU8::new(0);
@@ -147,13 +148,13 @@ pub(super) fn run_probe(
     argument: *mut libc::c_void,
 ) -> io::Result<()> {
     let stack = Stack::take()?;
-    let errno = child::last_errno();
+    let errno = last_errno();
     let pid = {
         let _blocked = AllBlocked::new();
         // No exit signal: the host's SIGCHLD handling and its `waitpid(-1)` never see this child.
         raw_clone(&stack, entry, libc::CLONE_VM | libc::CLONE_VFORK | more_flags, argument).0
     };
-    child::set_errno(errno);
+    set_errno(errno);
     stack.put_back();
     let pid = pid?;
     // SAFETY: our own child, which has exited or, under an emulation, will at once.

@@ -5,7 +5,7 @@
 use std::ffi::c_int;
 use std::os::fd::RawFd;
 
-use super::child::last_errno;
+use super::errno::last_errno;
 
 /// Closes `first..=last` but for `spare`, or only marks them close-on-exec. The error is an errno.
 ///

@@ -1,4 +1,4 @@
-//! Questions to and changes of single descriptors: the `fcntl(2)` and `ioctl(2)` family.
+//! Single descriptors: the fcntl(2) and ioctl(2) family.
 
 #![expect(unsafe_code, reason = "taking ownership of descriptors that system calls return as numbers")]
 
@@ -25,8 +25,8 @@ pub(crate) fn limit() -> Option<u64> {
     u64::try_from(i128::from(soft)).ok()
 }
 
-/// Moves a descriptor of our own off the numbers 0 to 2, which it gets when the host has closed one of them: there it would be taken
-/// for a standard stream, by us and by every child.
+/// Moves a descriptor off the numbers 0 to 2, which it gets when the host has closed one of them: there this library and every child would
+/// take it for a standard stream.
 pub(crate) fn clear_of_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     move_above(fd, 3)
 }
@@ -36,11 +36,11 @@ fn move_above(fd: OwnedFd, above: RawFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= above { Ok(fd) } else { dup_above(fd.as_fd(), above) }
 }
 
-/// Moves a descriptor that is to stay for long out of the way of those that are here for a moment: with many running children, what
-/// the next one is given still has a low number, and its table can be cut short (see `unshare.rs`). The first few stay where they are. So
-/// does one that cannot be moved.
-pub(crate) fn settle(fd: OwnedFd) -> OwnedFd {
-    /// Where they begin to be moved, and to where.
+/// Moves a descriptor that stays open for long to a high number: with many running children, the descriptors for the next one still
+/// get low numbers, and its table can be cut short (see `fd_table_cut.rs`). The first few stay where they are, and so does one that cannot
+/// be moved.
+pub(crate) fn move_high(fd: OwnedFd) -> OwnedFd {
+    /// The lowest number that is moved, and the lowest to move to.
     const CROWDED: RawFd = 32;
     const FAR: RawFd = 512;
     if !(CROWDED..FAR).contains(&fd.as_raw_fd()) {
@@ -49,11 +49,30 @@ pub(crate) fn settle(fd: OwnedFd) -> OwnedFd {
     match dup_above(fd.as_fd(), FAR) {
         Ok(moved) => {
             #[cfg(target_os = "linux")]
-            super::unshare::saw(moved.as_raw_fd());
+            saw(moved.as_raw_fd());
             moved
         }
         Err(_) => fd,
     }
+}
+
+/// The highest number that a descriptor of this library was seen to have: the table is, or was, at least that long. A hint, gathered
+/// where it costs nothing; asking the kernel would cost more than a short table saves.
+#[cfg(target_os = "linux")]
+static HIGHEST: AtomicU32 = AtomicU32::new(0);
+
+/// Notes a number that the kernel gave.
+#[cfg(target_os = "linux")]
+pub(super) fn saw(fd: RawFd) {
+    let number = u32::try_from(fd).unwrap_or(0);
+    if number > HIGHEST.load(Relaxed) {
+        HIGHEST.fetch_max(number, Relaxed);
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn highest_seen() -> u32 {
+    HIGHEST.load(Relaxed)
 }
 
 /// What this process has as 0, 1 or 2.
@@ -81,8 +100,8 @@ pub(crate) fn stdio(number: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Sets or clears O_NONBLOCK. It lives on the open description: for ends of pipes that we made and keep, nothing else. Those have no
-/// other flag that could be lost, so none is asked for.
+/// Sets or clears O_NONBLOCK, which belongs to the open description: only for ends of pipes that this library made and keeps. Those have no
+/// other flag that could be lost, so the flags are not read first.
 pub(crate) fn set_nonblocking(pipe: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     let flags = if on { OFlag::O_NONBLOCK } else { OFlag::empty() };
     fcntl(pipe, FcntlArg::F_SETFL(flags))?;
@@ -160,8 +179,8 @@ fn access(fd: BorrowedFd<'_>) -> Option<OFlag> {
     status_flags(fd).ok().map(|flags| flags & OFlag::O_ACCMODE)
 }
 
-/// The same file, terminal or pipe under a description of our own that does not block, to read or to write; `None` where that
-/// cannot be had (a socket, no `/proc`, a number that is not open).
+/// Opens the same file, terminal or pipe again, with a description of its own that does not block, to read or to write; `None` if that
+/// is not possible (a socket, no `/proc`, a number that is not open).
 pub(crate) fn reopen_nonblocking(number: RawFd, write: bool) -> Option<OwnedFd> {
     if !cfg!(target_os = "linux") {
         return None;

@@ -20,7 +20,7 @@ use super::probed::Probed;
 use super::report::{ABOUT_TO_EXEC, Report};
 use super::signals::AllBlocked;
 use super::{fds, pidfd, stream, wait};
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// How children are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,16 +3,16 @@
 //! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
 //! runs between clone and exec, under rules of its own.
 
-pub(crate) mod actions;
 pub(crate) mod carray;
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
 mod clone;
 mod close;
 pub(crate) mod cstdio;
-pub(crate) mod env;
+mod errno;
+#[cfg(target_os = "linux")]
+mod fd_table_cut;
 pub(crate) mod fds;
-pub(crate) mod handoff;
 pub(crate) mod launch;
 pub(crate) mod memory;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
@@ -20,7 +20,9 @@ pub(crate) mod pidfd;
 pub(crate) mod poll;
 mod probed;
 pub(crate) mod pthread;
+pub(crate) mod rendezvous;
 pub(crate) mod report;
+pub(crate) mod self_signal;
 pub(crate) mod signals;
 #[cfg_attr(not(target_os = "linux"), path = "splice_none.rs")]
 pub(crate) mod splice;
@@ -28,9 +30,8 @@ pub(crate) mod splice;
 mod stack;
 pub(crate) mod stdio;
 pub(crate) mod stream;
+pub(crate) mod sysinfo;
 pub(crate) mod terminal;
-#[cfg(target_os = "linux")]
-mod unshare;
 pub(crate) mod wait;
 
 use std::io;

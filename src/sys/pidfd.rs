@@ -17,7 +17,7 @@ pub(crate) fn open(pid: i32) -> io::Result<OwnedFd> {
 /// Whether all that a process descriptor is used for works: to have one, to signal by it, to wait by it. Tried on this process
 /// itself, which is nobody's child here: waiting for it must be refused with ECHILD, and with nothing else.
 pub(super) fn usable() -> io::Result<bool> {
-    let own = open(super::env::pid())?;
+    let own = open(super::sysinfo::pid())?;
     send_signal(own.as_fd(), 0)?;
     Ok(!super::wait::is_child(own.as_fd()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 
-use crate::failure::{Failure, Step};
+use crate::setup_step::{Failure, Step};
 
 /// How far the child came. Written by the child, read by the parent: through shared memory, or as bytes in a pipe.
 #[derive(Debug, Default)]

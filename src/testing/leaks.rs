@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::procfs::{Procfs, numbers_in};
-use crate::sys::env;
 use crate::sys::poll::PollSet;
+use crate::sys::sysinfo;
 
 /// How long what was told to end may take: a process that was killed, a thread on its way out.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -159,7 +159,7 @@ impl ChildSnapshot {
     /// ```
     pub fn take() -> io::Result<ChildSnapshot> {
         let proc = Procfs::open()?;
-        let own = env::pid();
+        let own = sysinfo::pid();
         // One that has ended meanwhile is left out.
         let stats = proc.processes()?.into_iter().filter_map(|pid| proc.stat(pid).ok());
         let children = stats.filter(|stat| stat.parent == own).map(|stat| ChildProcess {

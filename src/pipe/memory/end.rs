@@ -1,4 +1,4 @@
-//! How a side of a pipe in memory came to its end, and what that means to either side.
+//! How a side of a pipe in memory ended, and the error that each side then gets.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,41 +12,41 @@ pub(super) enum End {
     /// A handle was dropped by a panic.
     Panicked,
     /// `close_with_error`.
-    Failed(Failure),
-    /// Somebody who owns neither side.
-    Broken(Failure),
+    Failed(SharedError),
+    /// A `Breaker`, from outside.
+    Broken(SharedError),
 }
 
 impl End {
-    /// What the end means to the side that came to it.
+    /// The error for the side that ended.
     pub(super) fn to_owner(&self) -> io::Error {
         match self {
-            End::Closed | End::Panicked | End::Failed(_) => Refusal::Closed.into(),
-            End::Broken(failure) => failure.to_error(),
+            End::Closed | End::Panicked | End::Failed(_) => MemPipeError::Closed.into(),
+            End::Broken(error) => error.to_error(),
         }
     }
 
-    /// What a writer's end means to readers: `Ok(0)`, for ever, or an error.
+    /// The result for readers when the writers' side ended: `Ok(0)`, each time, or an error.
     pub(super) fn to_readers(&self) -> io::Result<usize> {
         match self {
             End::Closed => Ok(0),
-            End::Panicked => Err(Refusal::WriterPanicked.into()),
-            End::Failed(failure) | End::Broken(failure) => Err(failure.to_error()),
+            End::Panicked => Err(MemPipeError::WriterPanicked.into()),
+            End::Failed(error) | End::Broken(error) => Err(error.to_error()),
         }
     }
 
-    /// What a reader's end means to writers.
+    /// The error for writers when the readers' side ended.
     pub(super) fn to_writers(&self) -> io::Error {
         match self {
-            End::Closed | End::Panicked => Refusal::ReaderGone.into(),
-            End::Failed(failure) | End::Broken(failure) => failure.to_error(),
+            End::Closed | End::Panicked => MemPipeError::ReaderGone.into(),
+            End::Failed(error) | End::Broken(error) => error.to_error(),
         }
     }
 }
 
-/// The pipe's own reasons to refuse.
+/// The pipe's own errors.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum MemPipeError {
     #[error("this end of the memory pipe is closed")]
     Closed,
     #[error("every reader of the memory pipe is gone")]
@@ -57,43 +57,43 @@ pub(super) enum Refusal {
     TimedOut,
 }
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> io::Error {
-        let kind = match refusal {
-            Refusal::Closed | Refusal::ReaderGone => io::ErrorKind::BrokenPipe,
-            Refusal::WriterPanicked => io::ErrorKind::Other,
-            Refusal::TimedOut => io::ErrorKind::TimedOut,
+impl From<MemPipeError> for io::Error {
+    fn from(error: MemPipeError) -> io::Error {
+        let kind = match error {
+            MemPipeError::Closed | MemPipeError::ReaderGone => io::ErrorKind::BrokenPipe,
+            MemPipeError::WriterPanicked => io::ErrorKind::Other,
+            MemPipeError::TimedOut => io::ErrorKind::TimedOut,
         };
-        io::Error::new(kind, refusal)
+        io::Error::new(kind, error)
     }
 }
 
-/// The error that a side was closed with. `io::Error` is no `Clone`, and each use of the other side gets one.
+/// The error that a side was closed with. `io::Error` is not `Clone`, and each use of the other side returns one.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
+pub(super) enum SharedError {
     Io(Arc<io::Error>),
     Other(Arc<dyn Error + Send + Sync>),
 }
 
-impl Failure {
+impl SharedError {
     pub(super) fn new(error: Box<dyn Error + Send + Sync>) -> Self {
         match error.downcast::<io::Error>() {
-            Ok(error) => Failure::Io(Arc::new(*error)),
-            Err(error) => Failure::Other(error.into()),
+            Ok(error) => SharedError::Io(Arc::new(*error)),
+            Err(error) => SharedError::Other(error.into()),
         }
     }
 
     fn to_error(&self) -> io::Error {
         let kind = match self {
-            Failure::Other(_) => io::ErrorKind::Other,
-            // What repeats an interrupted call would repeat this one for ever.
-            Failure::Io(error) if error.kind() == io::ErrorKind::Interrupted => io::ErrorKind::Other,
-            Failure::Io(error) => {
+            SharedError::Other(_) => io::ErrorKind::Other,
+            // Callers repeat an interrupted call: they would repeat this one for ever.
+            SharedError::Io(error) if error.kind() == io::ErrorKind::Interrupted => io::ErrorKind::Other,
+            SharedError::Io(error) => {
                 if let Some(code) = error.raw_os_error() {
                     return io::Error::from_raw_os_error(code);
                 }
                 let simple = io::Error::from(error.kind());
-                // One with a fixed message of its own also has nothing inside.
+                // An error with a fixed message also has nothing inside.
                 if error.get_ref().is_none() && error.to_string() == simple.to_string() {
                     return simple;
                 }
@@ -104,14 +104,14 @@ impl Failure {
     }
 }
 
-/// The error that rode here: it reads as the original, and has that as its source.
-struct Carried(Failure);
+/// The error that the other side gets: it reads like the original, and has that as its source.
+struct Carried(SharedError);
 
 impl Carried {
     fn original(&self) -> &(dyn Error + 'static) {
         match &self.0 {
-            Failure::Io(error) => &**error,
-            Failure::Other(error) => &**error,
+            SharedError::Io(error) => &**error,
+            SharedError::Other(error) => &**error,
         }
     }
 }

@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
 
-use super::{End, Failure, Pipe};
+use super::end::{End, SharedError};
+use super::shared::Pipe;
 use crate::clock::Deadline;
-use crate::sys::handoff::Side;
+use crate::sys::rendezvous::Side;
 
-/// What `fill_buf` asks for at once.
+/// The size of the buffer in bytes, like that of std's `BufReader`.
 const CHUNK: usize = 8 * 1024;
 
 /// The reading end of a pipe in memory; see [`memory()`](super::memory). Reading blocks until there is something, or the end.
 ///
-/// As a [`BufRead`] it has a buffer of its own, made by the first `fill_buf`; what only reads has none. What is in it was
-/// read as far as the writer knows, and is given out first. A clone starts with an empty one. That buffer is why there is no
-/// `Read for &MemReader`: clone it.
+/// As a [`BufRead`] it has a buffer, made by the first `fill_buf`. To the writer, the bytes in it are read; later reads give them out
+/// first. A clone starts with an empty buffer. That buffer is why there is no `Read for &MemReader`: clone it.
 ///
-/// An error is given by each read from then on, not once: a loop over [`lines`](BufRead::lines) that does not stop at it never ends.
+/// After an error each read returns it again: a loop over [`lines`](BufRead::lines) that does not stop at it never ends.
 ///
 /// Dropping the last clone closes the side: writers get `BrokenPipe`.
 ///
@@ -36,11 +36,11 @@ const CHUNK: usize = 8 * 1024;
 pub struct MemReader {
     side: Arc<ReadSide>,
     buffer: Vec<u8>,
-    /// The part of the buffer that is filled and not given out yet.
+    /// The part of the buffer that is filled and not read yet.
     left: Range<usize>,
 }
 
-/// What clones share; the side is closed when it goes.
+/// What clones share. Its drop closes the side.
 struct ReadSide(Arc<Pipe>);
 
 impl Drop for ReadSide {
@@ -54,8 +54,8 @@ impl MemReader {
         MemReader { side: Arc::new(ReadSide(pipe)), buffer: Vec::new(), left: 0..0 }
     }
 
-    /// Closes the reading side, for all clones: reads fail with `BrokenPipe` from now on, and so do writes. Wakes who is blocked.
-    /// Does nothing when the side is closed. Does not block.
+    /// Closes the reading side, for all clones: reads fail with `BrokenPipe` from now on, and so do writes. Wakes the threads that
+    /// are blocked. Does nothing when the side is closed. Does not block.
     ///
     /// ```
     /// use std::io::{ErrorKind, Write};
@@ -67,7 +67,7 @@ impl MemReader {
         self.pipe().close(Side::Reader, End::Closed);
     }
 
-    /// The same, with an error of yours for the writers. Does not block.
+    /// [`close`](MemReader::close) with an error, which each write fails with. Does not block.
     ///
     /// ```
     /// use std::io::Write;
@@ -76,13 +76,13 @@ impl MemReader {
     /// assert_eq!(writer.write(b"x").unwrap_err().to_string(), "no more than 10 lines, please");
     /// ```
     pub fn close_with_error(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.pipe().close(Side::Reader, End::Failed(Failure::new(error.into())));
+        self.pipe().close(Side::Reader, End::Failed(SharedError::new(error.into())));
     }
 
-    /// A `read` that gives up after `timeout`. Blocks for no longer; what a writer has begun to hand over still arrives.
+    /// A `read` that gives up after `timeout`. Blocks for no longer; bytes that a writer is copying at that moment still arrive.
     ///
     /// # Errors
-    /// `TimedOut`: nothing came in time. Nothing is lost by that. Otherwise as `read`.
+    /// `TimedOut`: nothing came in time. No byte is lost by that. Otherwise like `read`.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -95,10 +95,10 @@ impl MemReader {
         self.read_until(&mut [IoSliceMut::new(into)], Deadline::after(timeout))
     }
 
-    /// A `read` that gives up at `deadline`. Blocks for no longer; what is there is read, however late it is.
+    /// A `read` that gives up at `deadline`. Blocks for no longer; a deadline that has passed still reads what is there.
     ///
     /// # Errors
-    /// `TimedOut`: nothing came in time. Nothing is lost by that. Otherwise as `read`.
+    /// `TimedOut`: nothing came in time. No byte is lost by that. Otherwise like `read`.
     ///
     /// ```
     /// use std::io::Write;
@@ -123,7 +123,7 @@ impl MemReader {
     fn read_until(&mut self, into: &mut [IoSliceMut<'_>], deadline: Deadline) -> io::Result<usize> {
         if self.buffered().is_empty() {
             let pipe = self.pipe();
-            return pipe.handoff.read(into, deadline).or_else(|stop| pipe.stopped_reader(stop));
+            return pipe.rendezvous.read(into, deadline).or_else(|error| pipe.reader_result(error));
         }
         self.pipe().check_open(Side::Reader)?;
         let mut buffered = self.buffered();

@@ -7,14 +7,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
-use super::{Breaker, End, Failure, Pipe};
+use super::end::{End, SharedError};
+use super::shared::{Breaker, Pipe};
 use crate::clock::Deadline;
 use crate::pipe::in_one_piece;
-use crate::sys::handoff::Side;
+use crate::sys::rendezvous::Side;
 
 /// The writing end of a pipe in memory; see [`memory()`](super::memory). Writing blocks until all is read, or kept.
 ///
-/// Dropping the last clone closes the side: readers get what was written, then the end. When one was dropped by a panic, they get
+/// Dropping the last clone closes the side: readers get what was written, then the end. If a panic dropped one of the clones, they get
 /// an error instead of the end, unless the side was closed before.
 ///
 /// ```
@@ -35,7 +36,7 @@ pub struct MemWriter {
     side: Arc<WriteSide>,
 }
 
-/// What clones share; the side is closed when it goes.
+/// What clones share. Its drop closes the side.
 struct WriteSide(Arc<Pipe>);
 
 impl Drop for WriteSide {
@@ -58,7 +59,7 @@ impl MemWriter {
     }
 
     /// Closes the writing side, for all clones: readers get what was written, then the end; writes fail with `BrokenPipe`. Wakes
-    /// who is blocked. Does nothing when the side is closed. Does not block.
+    /// the threads that are blocked. Does nothing when the side is closed. Does not block.
     ///
     /// ```
     /// let (reader, writer) = pipewright::pipe::memory();
@@ -70,7 +71,7 @@ impl MemWriter {
         self.pipe().close_writer();
     }
 
-    /// The same, with an error of yours for the readers in place of the end. Does not block.
+    /// [`close`](MemWriter::close) with an error, which readers get in place of the end. Does not block.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -80,14 +81,14 @@ impl MemWriter {
     /// assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::InvalidData, "not a PNG"));
     /// ```
     pub fn close_with_error(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.pipe().close(Side::Writer, End::Failed(Failure::new(error.into())));
+        self.pipe().close(Side::Writer, End::Failed(SharedError::new(error.into())));
     }
 
-    /// A `write` that gives up after `timeout`, the time until other writers are done included. Blocks for no longer; what a
-    /// reader has begun to take it still gets.
+    /// A `write` that gives up after `timeout`, which includes the wait for other writers. Blocks for no longer; bytes that a reader is
+    /// copying at that moment are still written.
     ///
     /// # Errors
-    /// `TimedOut`: nothing was taken in time. Where something was, `Ok` says how much. Otherwise as `write`.
+    /// `TimedOut`: no byte was read or kept in time. If some were, `Ok` says how many. Otherwise like `write`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -102,11 +103,11 @@ impl MemWriter {
         self.write_until(&[IoSlice::new(bytes)], Deadline::after(timeout))
     }
 
-    /// A `write` that gives up at `deadline`, as [`write_timeout`](MemWriter::write_timeout) does. Blocks for no longer; what
-    /// there is room for is kept, however late it is. A reader without a buffer in between has to be there in time.
+    /// [`write_timeout`](MemWriter::write_timeout) with a moment. Blocks for no longer; after a deadline that has passed, bytes that there is
+    /// room for are still kept. Without room, a reader has to be there in time.
     ///
     /// # Errors
-    /// `TimedOut`: nothing was taken in time. Where something was, `Ok` says how much. Otherwise as `write`.
+    /// `TimedOut`: no byte was read or kept in time. If some were, `Ok` says how many. Otherwise like `write`.
     ///
     /// ```
     /// use std::time::Instant;
@@ -118,7 +119,7 @@ impl MemWriter {
         self.write_until(&[IoSlice::new(bytes)], Deadline::at(deadline))
     }
 
-    /// What can break the pipe from outside.
+    /// A means to break the pipe from outside.
     pub(crate) fn breaker(&self) -> Breaker {
         Breaker(Arc::clone(&self.side.0))
     }
@@ -129,7 +130,7 @@ impl MemWriter {
 
     fn write_until(&self, bytes: &[IoSlice<'_>], deadline: Deadline) -> io::Result<usize> {
         let pipe = self.pipe();
-        pipe.handoff.write(bytes, deadline).map_err(|stop| pipe.stopped_writer(stop))
+        pipe.rendezvous.write(bytes, deadline).map_err(|error| pipe.writer_error(error))
     }
 }
 
@@ -144,7 +145,7 @@ impl Write for MemWriter {
         (&*self).write_vectored(bytes)
     }
 
-    /// Nothing to do: a write is over when it returns.
+    /// Does nothing: no write leaves anything behind.
     fn flush(&mut self) -> io::Result<()> {
         (&*self).flush()
     }

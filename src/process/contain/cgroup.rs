@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::sys::{env, fds};
+use crate::sys::{fds, sysinfo};
 
 #[derive(Debug)]
 pub(super) struct Cgroup {
@@ -115,7 +115,7 @@ fn fresh(directory: &Path) -> io::Result<PathBuf> {
     const TRIES: u32 = 100;
     let mut tries = 0;
     loop {
-        let path = directory.join(format!("pipewright-{}-{}", env::pid(), NEXT.fetch_add(1, Relaxed)));
+        let path = directory.join(format!("pipewright-{}-{}", sysinfo::pid(), NEXT.fetch_add(1, Relaxed)));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             // Left by a process of this number that was killed.

@@ -20,10 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
-use crate::failure::{Failure, Step};
-use crate::fd::table::ChildTable;
+use crate::fd::child_table::ChildTable;
 use crate::pipe;
 use crate::process::{self, Process};
+use crate::setup_step::{Failure, Step};
 use crate::spawn::{self, Attributes, EnvChange, Image, ImageSpec, Prepared};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{fds, stream};

@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::procfs::stat::{Stat, Table};
 use crate::procfs::{self, Procfs};
 use crate::sys::poll::{self, Interest};
-use crate::sys::{env, fds, pidfd, wait};
+use crate::sys::{fds, pidfd, sysinfo, wait};
 
 /// The system as a tree sees it; a model of it in the tests.
 pub(crate) trait System {
@@ -140,11 +140,11 @@ impl System for Proc {
     type Handle = Name;
 
     fn own(&self) -> i32 {
-        env::pid()
+        sysinfo::pid()
     }
 
     fn now(&self) -> u64 {
-        env::boot_ticks()
+        sysinfo::boot_ticks()
     }
 
     fn last_pid(&self) -> Option<i32> {
@@ -160,7 +160,7 @@ impl System for Proc {
         self.table = match source {
             Source::Files => None,
             Source::Scan => {
-                let at = env::boot_ticks();
+                let at = sysinfo::boot_ticks();
                 Some((at, Table::new(scan(Deadline::NEVER)?)))
             }
         };
@@ -171,7 +171,7 @@ impl System for Proc {
         if let Some((at, table)) = &self.table {
             return Ok(Listing { at: *at, pids: table.children(pid) });
         }
-        let at = env::boot_ticks();
+        let at = sysinfo::boot_ticks();
         Ok(Listing { at, pids: self.proc()?.children(pid)? })
     }
 

@@ -297,7 +297,7 @@ fn a_stranger_with_the_number_of_one_who_ended_is_left_alone() {
         grown.job.kill().unwrap();
         grown.job.wait().unwrap();
         signal_number(victim.unsigned_abs(), Signal::SIGKILL);
-        while std::path::Path::new(&format!("/proc/{victim}")).exists() || crate::sys::env::boot_ticks() <= start {
+        while std::path::Path::new(&format!("/proc/{victim}")).exists() || crate::sys::sysinfo::boot_ticks() <= start {
             std::thread::yield_now();
         }
         if !held {

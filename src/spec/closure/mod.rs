@@ -6,7 +6,7 @@ mod writer;
 use std::sync::Arc;
 
 use super::redirect::{Input, Target};
-use crate::one_shot::OneShot;
+use crate::once::TakeOnce;
 use crate::pump::BoxError;
 
 pub(crate) use reader::Source;
@@ -28,7 +28,7 @@ pub(crate) struct Closure {
 #[derive(Clone)]
 pub(crate) enum ClosureBody {
     Reusable(Arc<ReusableBody>),
-    Once(OneShot<Box<OnceBody>>),
+    Once(TakeOnce<Box<OnceBody>>),
     /// One that borrows, by its number among those that the scope holds.
     Borrowed(usize),
 }

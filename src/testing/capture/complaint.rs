@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::fd::diverted;
+use crate::fd::real_stdio;
 use crate::sys::{fds, signals, stream};
 
 /// The real stderr, while a capture has its place: not for a complaint to go into what is captured, whoever makes it.
@@ -28,7 +28,7 @@ pub(super) fn forget_stderr() {
 /// Writes a line to the real stderr.
 pub(super) fn complain(line: &str) {
     // Nobody replaces a stream meanwhile.
-    let _streams = diverted::streams();
+    let _streams = real_stdio::streams();
     let real = REAL_STDERR.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let to = real.as_ref().map_or(fds::stdio(2), AsFd::as_fd);
     // There is nobody to tell that nobody could be told.

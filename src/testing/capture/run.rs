@@ -18,7 +18,7 @@ use super::drain::{Stream, until_done};
 use super::swap::Swapped;
 use super::turn::Turn;
 use super::{Capture, Stderr};
-use crate::fd::diverted;
+use crate::fd::real_stdio;
 use crate::pipe::{self, PipeReader, PipeWriter};
 use crate::pump::Captured;
 use crate::sys::{pthread, signals, stream};
@@ -36,7 +36,7 @@ pub(super) type Writer = (RawFd, Arc<OwnedFd>);
 
 /// Runs `f` with the streams captured.
 pub(super) fn run<T: Send>(capture: &Capture, f: impl FnOnce() -> T + Send) -> io::Result<Left<T>> {
-    let inside = diverted::is_inside();
+    let inside = real_stdio::is_inside();
     // Before there are pipes: those who wait need no descriptors. Kept until the result is read.
     let _turn = (!inside).then(|| Turn::wait(capture.patience, |holder| complain(&waits_for_turn(holder))));
     let (numbers, streams, writers) = pipes(capture)?;
@@ -147,9 +147,9 @@ impl Worker<'_> {
         let swapped = Swapped::begin(self.writers, self.exclusive)?;
         let held = HELD.get();
         HELD.set(held.or(self.locks));
-        let inside = diverted::set_inside(true);
+        let inside = real_stdio::set_inside(true);
         let result = catch_unwind(AssertUnwindSafe(f));
-        diverted::set_inside(inside);
+        real_stdio::set_inside(inside);
         HELD.set(held);
         match (result, swapped.end()) {
             // The panic says more: it may be why the end failed.

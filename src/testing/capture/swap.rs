@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::complaint;
 use super::run::Writer;
-use crate::fd::diverted::{self, Real};
+use crate::fd::real_stdio::{self, Real};
 use crate::sys::fds::{self, Stdio};
 use crate::sys::{cstdio, stdio};
 
@@ -29,7 +29,7 @@ impl Swapped {
     pub(super) fn begin(writers: &[Writer], exclusive: bool) -> io::Result<Swapped> {
         flush()?;
         let mut swapped = Swapped(Vec::new());
-        let begun = diverted::exchange(|real| {
+        let begun = real_stdio::exchange(|real| {
             writers.iter().try_for_each(|writer| {
                 swapped.0.push(replace(writer, exclusive, real)?);
                 Ok(())
@@ -50,7 +50,7 @@ impl Swapped {
 
     /// All of them, also when one fails.
     fn put_back(self) -> io::Result<()> {
-        diverted::exchange(|real| {
+        real_stdio::exchange(|real| {
             let results: Vec<_> = self.0.into_iter().map(|saved| saved.put_back(real)).collect();
             results.into_iter().collect()
         })

@@ -194,3 +194,32 @@ fn which_finds_what_a_command_would_run() {
         std::env::set_current_dir("/").expect("it is there");
     });
 }
+
+/// An element that cannot be looked in says nothing about the next one.
+#[test]
+fn an_element_that_is_too_long_or_a_loop_is_passed_over_and_named_if_nothing_is_found() {
+    isolated(|| {
+        let two = Two::new();
+        let looped = two.dir("loop");
+        std::os::unix::fs::symlink(&looped, &looped).expect("it can be made");
+        let long = "x".repeat(5000);
+        let name = "y".repeat(300);
+        for (element, errno) in [
+            ("@/loop", libc::ELOOP),
+            (&*format!("/{long}"), libc::ENAMETOOLONG),
+            (&*format!("/{name}"), libc::ENAMETOOLONG),
+        ] {
+            assert_eq!(two.told(&[element, "@/b"], "").expect("it runs"), "@/b/prog");
+            let error = two.told(&["/nowhere", element, "/nowhere"], "").expect_err("not there");
+            let seen = (error.kind(), error.step(), error.raw_os_error());
+            assert_eq!(seen, (ErrorKind::ProgramNotFound, Some(Step::Exec), Some(errno)), "{error:?}");
+            let text = format!("{}/prog cannot be looked for", two.path(&[element]));
+            assert!(error.to_string().contains(&text), "{error}");
+        }
+        // A file that is there, and may not be run, is what the caller meant.
+        std::fs::write(two.dir("a").join("plain"), "").expect("it can be written");
+        let path = two.path(&["@/loop", "@/a"]);
+        let error = Cmd::new("plain").env("PATH", path).run().expect_err("no program");
+        assert_eq!(error.kind(), ErrorKind::NotExecutable, "{error:?}");
+    });
+}

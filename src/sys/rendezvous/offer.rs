@@ -1,45 +1,35 @@
-//! The writer's slices, lent to readers.
+//! The offer: a writer's slices, lent to readers.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
+use std::slice;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::{ptr, slice};
 
+use super::meeting::{Meeting, Offer};
 use super::slices::Slices;
-use super::{CLAIMED, Handoff, IDLE, LENT, LOAN, OFFERED, PHASE, R_ASLEEP, RETURN, Stop, W_ASLEEP, closed_to_writers};
+use super::state::{
+    CLAIMED, IDLE, LENT, LOAN, OFFERED, PHASE, R_ASLEEP, RETURN, Side, TransferError, W_ASLEEP, closed_to_writers,
+};
 use crate::clock::Deadline;
 
-/// What the writer lends.
-pub(super) struct Offer {
-    first: *const [u8],
-    rest: (*const IoSlice<'static>, usize),
-    taken: usize,
-}
-
-impl Offer {
-    pub(super) fn none() -> Self {
-        Offer { first: ptr::from_ref(&[]), rest: (ptr::null(), 0), taken: 0 }
-    }
-}
-
-impl Handoff {
-    /// Lends slices to readers while `wait` waits; how many bytes they took, and what they took not all for. None when a reader
-    /// lends its own. For who has the writers' turn.
+impl Meeting {
+    /// Lends slices to readers while `wait` runs; gives the number of bytes that they took, and why they took no more. `None` when a reader
+    /// has made a loan. The caller holds the writers' lock.
     pub(super) fn offer(
         &self,
         left: Slices<'_>,
         flags: u32,
-        wait: impl FnOnce(&Handoff) -> Option<Stop>,
-    ) -> Option<(usize, Option<Stop>)> {
-        self.meeting.offer.with_mut(|offer| {
+        wait: impl FnOnce() -> Option<TransferError>,
+    ) -> Option<(usize, Option<TransferError>)> {
+        self.point.offer.with_mut(|offer| {
             let rest = (left.rest.as_ptr().cast(), left.rest.len());
-            // SAFETY: the phase is `IDLE` and the writers' turn ours: nobody else uses the offer.
+            // SAFETY: the phase is `IDLE` and this thread holds the writers' lock: no other thread uses the offer.
             unsafe { *offer = Offer { first: left.first, rest, taken: 0 } };
         });
-        let word = &self.meeting.word.value;
+        let word = &self.point.word.value;
         let mut state = word.load(Relaxed);
         loop {
-            if let Some(stop) = closed_to_writers(state) {
-                return Some((0, Some(stop)));
+            if let Some(error) = closed_to_writers(state) {
+                return Some((0, Some(error)));
             }
             if state & LOAN == LENT {
                 return None;
@@ -49,25 +39,24 @@ impl Handoff {
                 Ok(_) => break,
             }
         }
-        let lent = Lent(self);
+        let offered = Offered(self);
         self.wake(state, R_ASLEEP);
-        let stop = wait(self);
-        drop(lent);
-        // SAFETY: the phase is `IDLE` and the writers' turn ours.
-        let taken = self.meeting.offer.with(|offer| unsafe { (*offer).taken });
-        Some((taken, stop))
+        let error = wait();
+        drop(offered);
+        // SAFETY: the phase is `IDLE` and this thread holds the writers' lock.
+        let taken = self.point.offer.with(|offer| unsafe { (*offer).taken });
+        Some((taken, error))
     }
 
     /// Waits for the phase `IDLE`.
-    pub(super) fn await_readers(&self, deadline: Deadline) -> Option<Stop> {
-        let patience = (&self.writers.patience, &self.readers.patience);
+    pub(super) fn await_readers(&self, deadline: Deadline) -> Option<TransferError> {
         let check = |state| if state & PHASE == IDLE { Some(None) } else { closed_to_writers(state).map(Some) };
-        self.meeting.word.wait(W_ASLEEP, patience, deadline, check).unwrap_or(Some(Stop::TimedOut))
+        self.point.word.wait(self.wait_of(Side::Writer, deadline), check).unwrap_or(Some(TransferError::TimedOut))
     }
 
-    /// Ends the phase `OFFERED`, and sees `CLAIMED` out.
-    fn take_back(&self) {
-        let word = &self.meeting.word.value;
+    /// Ends the phase `OFFERED`, or waits for the end of `CLAIMED`.
+    fn take_back_offer(&self) {
+        let word = &self.point.word.value;
         let mut state = word.load(Acquire);
         loop {
             let next = match state & PHASE {
@@ -81,23 +70,22 @@ impl Handoff {
                 Ok(_) => break,
             }
         }
-        let patience = (&self.writers.patience, &self.readers.patience);
         let is_idle = |state| (state & PHASE == IDLE).then_some(());
         // Without a deadline it cannot time out.
-        let _ = self.meeting.word.wait(W_ASLEEP, patience, Deadline::NEVER, is_idle);
+        let _ = self.point.word.wait(self.wait_of(Side::Writer, Deadline::NEVER), is_idle);
     }
 
-    /// Takes what is offered, unless the word is no longer `state`. For who has the readers' turn.
+    /// Copies what is offered, unless the word is no longer `state`. The caller holds the readers' lock.
     pub(super) fn claim(&self, state: u32, into: &mut [IoSliceMut<'_>]) -> Option<usize> {
         let claimed = state & !PHASE | CLAIMED;
-        self.meeting.word.value.compare_exchange(state, claimed, Acquire, Relaxed).ok()?;
+        self.point.word.value.compare_exchange(state, claimed, Acquire, Relaxed).ok()?;
         Some(self.accept(into))
     }
 
-    /// Copies what was claimed. Nothing in here panics.
+    /// Copies what was claimed. Nothing in here panics: the writer waits for the next phase without a deadline.
     fn accept(&self, into: &mut [IoSliceMut<'_>]) -> usize {
-        let (copied, is_over) = self.meeting.offer.with_mut(|offer| {
-            // SAFETY: the phase is `CLAIMED`, by this thread: nobody else uses the offer.
+        let (copied, is_over) = self.point.offer.with_mut(|offer| {
+            // SAFETY: the phase is `CLAIMED`, by this thread: no other thread uses the offer.
             let offer = unsafe { &mut *offer };
             // SAFETY: the writer lends its slices until the phase is `IDLE`.
             let first = unsafe { &*offer.first };
@@ -110,7 +98,7 @@ impl Handoff {
             offer.taken += copied;
             (copied, left.is_empty())
         });
-        let word = &self.meeting.word.value;
+        let word = &self.point.word.value;
         let mut state = word.load(Relaxed);
         loop {
             let is_over = is_over || state & RETURN != 0;
@@ -127,11 +115,11 @@ impl Handoff {
     }
 }
 
-/// Slices are lent until this is dropped.
-struct Lent<'h>(&'h Handoff);
+/// The slices are offered until this is dropped, also by a panic.
+struct Offered<'m>(&'m Meeting);
 
-impl Drop for Lent<'_> {
+impl Drop for Offered<'_> {
     fn drop(&mut self) {
-        self.0.take_back();
+        self.0.take_back_offer();
     }
 }

@@ -1,14 +1,14 @@
-//! Small questions to the system that need no descriptor.
+//! Facts about the system and this process that need no descriptor.
 
 #![expect(unsafe_code, reason = "sysconf, dlsym, getppid, a clock: questions to the system")]
 
-/// The bytes that argv and envp may have together (`sysconf(_SC_ARG_MAX)`).
+/// The most bytes that argv and envp may have together (`sysconf(_SC_ARG_MAX)`).
 pub(crate) fn arg_max() -> Option<u64> {
     // SAFETY: asks for a number.
     u64::try_from(unsafe { libc::sysconf(libc::_SC_ARG_MAX) }).ok()
 }
 
-/// The bytes that one string of argv or envp may have, its NUL counted: 32 pages on Linux (execve(2)).
+/// The most bytes that one string of argv or envp may have, with its NUL: 32 pages on Linux (execve(2)).
 pub(crate) fn arg_string_max() -> Option<u64> {
     if cfg!(target_os = "linux") { Some(32 * page_size()) } else { None }
 }
@@ -21,11 +21,11 @@ fn page_size() -> u64 {
 /// Whether this program runs under ThreadSanitizer, whose runtime aborts at the first `clone(CLONE_VM)`.
 #[cfg(target_os = "linux")]
 pub(crate) fn thread_sanitized() -> bool {
-    // SAFETY: looks up a name in what is loaded already.
+    // SAFETY: looks a name up in the libraries that are loaded already.
     !unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__tsan_init".as_ptr()) }.is_null()
 }
 
-/// The time since boot in the unit that `/proc/PID/stat` has start times in, rounded down as they are (`CLOCK_BOOTTIME`, proc(5)).
+/// The time since boot in clock ticks, rounded down like the start times in `/proc/PID/stat` (`CLOCK_BOOTTIME`, proc(5)).
 #[cfg(target_os = "linux")]
 pub(crate) fn boot_ticks() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,4 +1,4 @@
-//! What went wrong on the way to a running program: the step, and what the system said.
+//! The steps on the way to a running program, and the failure of one.
 
 use std::{fmt, io};
 
@@ -48,11 +48,11 @@ pub enum Step {
     Chdir,
     /// `prctl(PR_SET_PDEATHSIG)`: dying with the parent.
     ParentDeath,
-    /// Closing the descriptors the child was not given.
+    /// Closing the descriptors that the child was not given.
     Close,
     /// `execve`: becoming the program.
     Exec,
-    /// The child was gone before it came to `execve` (killed from outside, as a rule).
+    /// The child ended before it came to `execve`; mostly it was killed from outside.
     Vanished,
 }
 
@@ -80,12 +80,12 @@ impl Step {
         Step::Vanished,
     ];
 
-    /// The step a child reported by number; a number no step has is a report torn by the child's death.
+    /// The step with this number, from a child's report. A number that no step has is a report that the child's death cut.
     pub(crate) fn from_number(number: u32) -> Step {
         Step::ALL.into_iter().find(|step| *step as u32 == number).unwrap_or(Step::Vanished)
     }
 
-    /// The step's short name, as it stands in error texts: `chdir`, `exec`, `dup`, …
+    /// The step's short name, which error texts use: `chdir`, `exec`, `dup`, …
     ///
     /// ```
     /// assert_eq!(pipewright::Step::ProcessGroup.name(), "setpgid");
@@ -122,13 +122,13 @@ impl fmt::Display for Step {
     }
 }
 
-/// A failed step with the system's answer.
+/// A failed step with its errno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) step: Step,
     pub(crate) errno: i32,
-    /// What the step was at: the child's fd for `Dup`, the candidate's index for `Exec`, the index of the limit for `Rlimit`; for
-    /// `ParentDeath` what tells two threads apart.
+    /// More about it: the child's fd for `Dup`, the candidate's index for `Exec`, the limit's number for `Rlimit`, the traits in which two threads
+    /// differ, as bits, for `ParentDeath`.
     pub(crate) detail: i32,
 }
 

@@ -1,4 +1,4 @@
-//! What is left of one write.
+//! The bytes that are left of one write.
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -28,7 +28,7 @@ impl<'a> Slices<'a> {
         }
     }
 
-    /// Passes over `count` bytes, of several slices if need be.
+    /// Passes over `count` bytes, which may be of several slices.
     pub(super) fn skip(&mut self, mut count: usize) {
         while count > 0 {
             let here = count.min(self.first.len());
@@ -50,7 +50,7 @@ impl<'a> Slices<'a> {
         true
     }
 
-    /// Copies as much as fits; how much that was.
+    /// Copies as many bytes as fit; gives their number.
     pub(super) fn copy_to(&mut self, into: &mut [IoSliceMut<'_>]) -> usize {
         let mut copied = 0;
         for slice in into {

@@ -1,9 +1,9 @@
-//! A child's streams, by name.
+//! The names of a child's streams.
 
 use std::fmt;
 use std::os::fd::RawFd;
 
-/// One of a child's streams: a standard one, or a further one by its number.
+/// One of a child's streams: a standard one, or another one by its number.
 ///
 /// ```
 /// assert_eq!(pipewright::Stream::Stderr.to_string(), "stderr");
@@ -20,7 +20,7 @@ pub enum Stream {
     Stderr,
     /// A descriptor of a higher number that the child reads.
     Input(i32),
-    /// A descriptor of a higher number that the child writes, or does with what it likes.
+    /// A descriptor of a higher number that the child writes, or uses in both directions.
     Output(i32),
 }
 

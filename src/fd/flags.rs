@@ -1,18 +1,18 @@
-//! Questions to and changes of single descriptors.
+//! The flags and sizes of single descriptors.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
-use super::bad::{self, BadFd, FdKind, Role};
+use super::error::{self, BadFd, FdKind, Role};
 use crate::sys::fds;
 
 /// Whether exec(2) closes the descriptor (`FD_CLOEXEC`). Does not block.
 ///
-/// Whatever this library and std open is close-on-exec. A child of this library gets what it was given and nothing else, whatever
-/// this flag says.
+/// Descriptors that this library and std open are close-on-exec. A child of this library gets what it was given and nothing else; the flag
+/// does not matter for it.
 ///
 /// # Errors
-/// As fcntl(2).
+/// It fails like fcntl(2).
 ///
 /// ```
 /// let (reader, _writer) = pipewright::pipe::kernel()?;
@@ -26,13 +26,13 @@ pub fn cloexec(fd: impl AsFd) -> io::Result<bool> {
     fds::cloexec(fd.as_fd())
 }
 
-/// Has exec(2) close the descriptor, or keep it open. Does not block.
+/// Makes exec(2) close the descriptor, or keep it open. Does not block.
 ///
-/// Kept open, it is inherited by every child that anybody in this process starts from now on, but for this library's. See fcntl(2),
+/// From then on every child that is started in this process inherits a descriptor that is kept open, except this library's children. See fcntl(2),
 /// `F_SETFD`.
 ///
 /// # Errors
-/// As fcntl(2).
+/// It fails like fcntl(2).
 ///
 /// ```
 /// use pipewright::fd;
@@ -69,7 +69,7 @@ pub fn set_cloexec(fd: impl AsFd, on: bool) -> io::Result<()> {
 #[doc(alias = "dup3")]
 pub fn dup_above(fd: impl AsFd, min: RawFd) -> io::Result<OwnedFd> {
     fds::dup_above(fd.as_fd(), min).map_err(|error| {
-        // EINVAL is for the number alone here.
+        // EINVAL is about the number alone here.
         if error.raw_os_error() != Some(libc::EINVAL) {
             return error;
         }
@@ -79,7 +79,7 @@ pub fn dup_above(fd: impl AsFd, min: RawFd) -> io::Result<OwnedFd> {
 
 /// The capacity of a pipe in bytes (`F_GETPIPE_SZ`). Linux. Does not block.
 ///
-/// It is room for whole pages: small writes that do not share a page use it up sooner. See pipe(7).
+/// It counts whole pages: small writes that do not share a page use it up sooner. See pipe(7).
 ///
 /// # Errors
 /// [`BadFd::NotAPipe`]; `Unsupported` where the system does not tell.
@@ -94,10 +94,10 @@ pub fn dup_above(fd: impl AsFd, min: RawFd) -> io::Result<OwnedFd> {
 #[doc(alias = "fcntl")]
 pub fn capacity(fd: impl AsFd) -> io::Result<usize> {
     let fd = fd.as_fd();
-    fds::capacity(fd).map_err(|error| bad::of_pipe("capacity", Role::Subject, fd, error))
+    fds::capacity(fd).map_err(|error| error::of_pipe("capacity", Role::Subject, fd, error))
 }
 
-/// Asks for a capacity of a pipe (`F_SETPIPE_SZ`); says what the kernel gave, which is the next power of two of pages. Linux.
+/// Asks for a capacity of a pipe (`F_SETPIPE_SZ`); returns what the kernel gave, which is the next power of two of pages. Linux.
 /// Does not block.
 ///
 /// # Errors
@@ -114,14 +114,14 @@ pub fn capacity(fd: impl AsFd) -> io::Result<usize> {
 #[doc(alias = "fcntl")]
 pub fn set_capacity(fd: impl AsFd, bytes: usize) -> io::Result<usize> {
     let fd = fd.as_fd();
-    fds::set_capacity(fd, bytes).map_err(|error| bad::of_pipe("set_capacity", Role::Subject, fd, error))
+    fds::set_capacity(fd, bytes).map_err(|error| error::of_pipe("set_capacity", Role::Subject, fd, error))
 }
 
 /// The bytes that can be read at once (`FIONREAD`): those in a pipe, a socket or a terminal, or from a file's offset to its end.
 /// Does not block.
 ///
 /// # Errors
-/// As ioctl(2): ENOTTY for what has no such number, as a directory or an eventfd.
+/// It fails like ioctl(2): ENOTTY for a descriptor without such a number, like a directory or an eventfd.
 ///
 /// ```
 /// use std::io::Write;
@@ -139,7 +139,7 @@ pub fn bytes_queued(fd: impl AsFd) -> io::Result<usize> {
 /// Whether it is an end of a pipe or a fifo. Does not block.
 ///
 /// # Errors
-/// As fstat(2).
+/// It fails like fstat(2).
 ///
 /// ```
 /// use pipewright::fd::is_pipe;
@@ -156,7 +156,7 @@ pub fn is_pipe(fd: impl AsFd) -> io::Result<bool> {
 /// Whether both are ends of one pipe or fifo: the two ends of it, or one end twice. False when one is no pipe. Does not block.
 ///
 /// # Errors
-/// As fstat(2).
+/// It fails like fstat(2).
 ///
 /// ```
 /// use pipewright::fd::same_pipe;

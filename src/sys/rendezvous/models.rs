@@ -1,6 +1,6 @@
-//! Every interleaving that loom finds of the hand-off's small cases, spins off.
+//! Every interleaving that loom finds of the rendezvous's small cases, spins off.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib handoff::models`: three preemptions, two or one in the longer ones. A model fails on a deadlock, on
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib rendezvous::models`: three preemptions, two or one in the longer ones. A model fails on a deadlock, on
 //! two threads in one cell, and on what it asserts. A deadline is there as one that has passed: it then strikes at every point.
 
 use std::io::{IoSlice, IoSliceMut};
@@ -9,7 +9,8 @@ use std::time::Instant;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Handoff, Side, Stop};
+use super::side_lock::{MAX_PASSED_OVER, SideLock};
+use super::{Rendezvous, Side, TransferError};
 use crate::clock::Deadline;
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
@@ -23,34 +24,34 @@ fn bounded(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
-fn new(capacity: usize) -> (Arc<Handoff>, Arc<Handoff>) {
-    let handoff = Arc::new(Handoff::new(capacity));
-    (handoff.clone(), handoff)
+fn new(capacity: usize) -> (Arc<Rendezvous>, Arc<Rendezvous>) {
+    let rendezvous = Arc::new(Rendezvous::new(capacity));
+    (rendezvous.clone(), rendezvous)
 }
 
-fn write_until(handoff: &Handoff, bytes: &[u8], deadline: Deadline) -> Result<usize, Stop> {
-    handoff.write(&[IoSlice::new(bytes)], deadline)
+fn write_until(rendezvous: &Rendezvous, bytes: &[u8], deadline: Deadline) -> Result<usize, TransferError> {
+    rendezvous.write(&[IoSlice::new(bytes)], deadline)
 }
 
-fn write(handoff: &Handoff, bytes: &[u8]) -> Result<usize, Stop> {
-    write_until(handoff, bytes, Deadline::NEVER)
+fn write(rendezvous: &Rendezvous, bytes: &[u8]) -> Result<usize, TransferError> {
+    write_until(rendezvous, bytes, Deadline::NEVER)
 }
 
-fn read_until<const N: usize>(handoff: &Handoff, deadline: Deadline) -> Result<Vec<u8>, Stop> {
+fn read_until<const N: usize>(rendezvous: &Rendezvous, deadline: Deadline) -> Result<Vec<u8>, TransferError> {
     let mut buffer = [0; N];
-    let read = handoff.read(&mut [IoSliceMut::new(&mut buffer)], deadline)?;
+    let read = rendezvous.read(&mut [IoSliceMut::new(&mut buffer)], deadline)?;
     Ok(buffer[..read].to_vec())
 }
 
-fn read<const N: usize>(handoff: &Handoff) -> Result<Vec<u8>, Stop> {
-    read_until::<N>(handoff, Deadline::NEVER)
+fn read<const N: usize>(rendezvous: &Rendezvous) -> Result<Vec<u8>, TransferError> {
+    read_until::<N>(rendezvous, Deadline::NEVER)
 }
 
 /// All until the stop, and that.
-fn read_all<const N: usize>(handoff: &Handoff) -> (Vec<u8>, Stop) {
+fn read_all<const N: usize>(rendezvous: &Rendezvous) -> (Vec<u8>, TransferError) {
     let mut all = Vec::new();
     loop {
-        match read::<N>(handoff) {
+        match read::<N>(rendezvous) {
             Ok(bytes) => all.extend(bytes),
             Err(stop) => return (all, stop),
         }
@@ -71,7 +72,7 @@ fn writes_then_the_end(capacity: usize, writes: &'static [&'static [u8]]) {
             }
             writer.close(Side::Writer);
         });
-        assert_eq!(read_all::<1>(&reader), (writes.concat(), Stop::PeerClosed));
+        assert_eq!(read_all::<1>(&reader), (writes.concat(), TransferError::PeerClosed));
         thread.join().unwrap();
     });
 }
@@ -94,7 +95,7 @@ fn a_big_write_goes_by_hand_or_by_ring() {
             assert_eq!(write(&writer, b"abc"), Ok(3));
             writer.close(Side::Writer);
         });
-        assert_eq!(read_all::<2>(&reader), (b"abc".to_vec(), Stop::PeerClosed));
+        assert_eq!(read_all::<2>(&reader), (b"abc".to_vec(), TransferError::PeerClosed));
         thread.join().unwrap();
     });
 }
@@ -110,10 +111,10 @@ fn a_write_fills_what_a_waiting_reader_lends_and_offers_the_rest() {
             second
         });
         let (seen, stop) = read_all::<2>(&reader);
-        assert_eq!(stop, Stop::PeerClosed);
+        assert_eq!(stop, TransferError::PeerClosed);
         match thread.join().unwrap() {
             Ok(count) => assert_eq!((count, &*seen), (1, &b"abcd"[..])),
-            Err(stop) => assert_eq!((stop, &*seen), (Stop::TimedOut, &b"abc"[..])),
+            Err(stop) => assert_eq!((stop, &*seen), (TransferError::TimedOut, &b"abc"[..])),
         }
     });
 }
@@ -126,13 +127,13 @@ fn closed_under_a_write(side: Side) {
         let writing = thread::spawn(move || write(&writer, b"ab"));
         let closing = thread::spawn(move || closer.close(side));
         let (seen, stop) = read_all::<1>(&reader);
-        assert_eq!(stop, if side == Side::Reader { Stop::Closed } else { Stop::PeerClosed });
+        assert_eq!(stop, if side == Side::Reader { TransferError::Closed } else { TransferError::PeerClosed });
         closing.join().unwrap();
         match writing.join().unwrap() {
             Ok(written) => assert_eq!(seen, b"ab"[..written]),
             Err(stop) => {
                 assert_eq!(seen, b"");
-                assert_eq!(stop, if side == Side::Reader { Stop::PeerClosed } else { Stop::Closed });
+                assert_eq!(stop, if side == Side::Reader { TransferError::PeerClosed } else { TransferError::Closed });
             }
         }
     });
@@ -156,10 +157,10 @@ fn the_end_of_a_ring_comes_after_the_last_byte_that_was_acknowledged() {
         let writing = thread::spawn(move || write(&writer, b"a").unwrap_or(0));
         let closing = thread::spawn(move || closer.close(Side::Writer));
         let (mut seen, stop) = read_all::<2>(&reader);
-        assert_eq!(stop, Stop::PeerClosed);
+        assert_eq!(stop, TransferError::PeerClosed);
         let written = writing.join().unwrap();
         closing.join().unwrap();
-        assert_eq!(read::<2>(&reader), Err(Stop::PeerClosed), "the end is for ever");
+        assert_eq!(read::<2>(&reader), Err(TransferError::PeerClosed), "the end is for ever");
         seen.truncate(2);
         assert_eq!(seen.len(), written);
     });
@@ -178,8 +179,8 @@ fn both_sides_closed_wake_both() {
         let seen = read::<1>(&reader);
         closing.join().unwrap();
         assert_eq!(seen.is_ok(), writing.join().unwrap().is_ok());
-        assert_eq!(write(&reader, b"x"), Err(Stop::Closed));
-        assert_eq!(read::<1>(&reader), Err(Stop::Closed));
+        assert_eq!(write(&reader, b"x"), Err(TransferError::Closed));
+        assert_eq!(read::<1>(&reader), Err(TransferError::Closed));
     });
 }
 
@@ -193,13 +194,13 @@ fn given_up_writes(capacity: usize) {
             match written {
                 Ok(written) => written,
                 Err(stop) => {
-                    assert_eq!(stop, Stop::TimedOut);
+                    assert_eq!(stop, TransferError::TimedOut);
                     0
                 }
             }
         });
         let (seen, stop) = read_all::<1>(&reader);
-        assert_eq!(stop, Stop::PeerClosed);
+        assert_eq!(stop, TransferError::PeerClosed);
         assert_eq!(seen, b"ab"[..thread.join().unwrap()]);
     });
 }
@@ -225,7 +226,7 @@ fn a_read_that_gives_up_took_nothing() {
             });
             let mut seen = match read_until::<1>(&reader, passed()) {
                 Err(stop) => {
-                    assert!(stop == Stop::TimedOut || stop == Stop::PeerClosed);
+                    assert!(stop == TransferError::TimedOut || stop == TransferError::PeerClosed);
                     Vec::new()
                 }
                 Ok(bytes) => bytes,
@@ -251,7 +252,7 @@ fn two_writers_take_turns() {
         reader.close(Side::Reader);
         let done = (one.join().unwrap(), other.join().unwrap());
         match &*seen {
-            b"ab" => assert_eq!(done, (Ok(2), Err(Stop::PeerClosed))),
+            b"ab" => assert_eq!(done, (Ok(2), Err(TransferError::PeerClosed))),
             b"ca" => assert_eq!(done, (Ok(1), Ok(1))),
             seen => panic!("{seen:?}"),
         }
@@ -283,5 +284,48 @@ fn two_readers_share_a_write() {
         seen.sort_unstable();
         assert_eq!(seen, b"ab");
         assert_eq!(writing.join().unwrap(), Ok(2));
+    });
+}
+
+#[test]
+fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
+    model(|| {
+        let (lock, other) = {
+            let lock = Arc::new(SideLock::new());
+            (lock.clone(), lock)
+        };
+        let held = lock.lock_until(Deadline::NEVER).unwrap();
+        // It keeps the lock, so that the loop ends.
+        let waiter = thread::spawn(move || std::mem::forget(other.lock_until(Deadline::NEVER).unwrap()));
+        let mut guard = Some(held);
+        while !lock.has_waiters() {
+            thread::yield_now();
+        }
+        let mut locks = 0;
+        while guard.take().is_some() {
+            guard = lock.try_lock();
+            locks += u32::from(guard.is_some());
+            assert!(locks <= MAX_PASSED_OVER);
+        }
+        waiter.join().unwrap();
+    });
+}
+
+/// A lock that is handed to a thread whose deadline has passed is taken, or free again.
+#[test]
+fn a_thread_that_gives_up_waiting_leaves_the_lock_to_others() {
+    model(|| {
+        let lock = Arc::new(SideLock::new());
+        let threads = [passed(), Deadline::NEVER].map(|deadline| {
+            let lock = lock.clone();
+            thread::spawn(move || drop(lock.lock_until(deadline)))
+        });
+        for _ in 0..3 {
+            drop(lock.lock_until(Deadline::NEVER).unwrap());
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert!(lock.try_lock().is_some());
     });
 }

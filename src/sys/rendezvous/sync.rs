@@ -1,4 +1,4 @@
-//! The means of meeting: std's, or loom's in its models.
+//! Atomics and locks: std's, or loom's in its models.
 
 #[cfg(all(test, loom))]
 pub(super) use loom::{
@@ -12,7 +12,7 @@ pub(super) use std::sync::{
     atomic::{AtomicU32, AtomicUsize, fence},
 };
 
-/// std's cell with loom's face.
+/// std's cell with loom's methods.
 #[cfg(not(all(test, loom)))]
 #[derive(Debug)]
 pub(super) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -32,7 +32,7 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// Something in cache lines of its own: two of 64 bytes, which many processors fetch together.
+/// A value in cache lines of its own: two of 64 bytes, which many processors fetch together.
 #[repr(align(128))]
 pub(super) struct Apart<T>(pub(super) T);
 

@@ -1,8 +1,8 @@
-//! Whether a child should begin on this process's own table of descriptors (`CLONE_FILES`) and cut a short copy off it. Linux only.
+//! Whether a child begins with this process's table of descriptors (`CLONE_FILES`) and cuts a short copy off it. Linux only.
 //!
-//! Without that, clone copies the whole table and the child closes its copy again: with thousands of descriptors open that is most
-//! of a start. With it the child's first call, `close_range(n, ~0, CLOSE_RANGE_UNSHARE)`, copies what lies below `n` and no more
-//! (close_range(2)). Nothing the child does before may touch a descriptor, and where the call is refused it does nothing at all.
+//! Without that, clone copies the whole table and the child closes its copy again: with thousands of open descriptors that is most of the time of
+//! a start. With it the child's first call, `close_range(n, ~0, CLOSE_RANGE_UNSHARE)`, copies only the descriptors below `n`
+//! (close_range(2)). Before that call the child may touch no descriptor, and if the call is refused it must do nothing at all.
 
 #![expect(unsafe_code, reason = "the probe's child calls close_range and fcntl by number")]
 
@@ -12,31 +12,21 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use super::child::{self, ChildPlan};
-use super::clone::run_probe;
 use super::fds;
 use super::probed::Probed;
 
-/// The highest number that one of our own descriptors was seen to have: the table is at least so long, or was. A hint, from what
-/// passes by anyway; asking the kernel would cost more than it saves.
-static HIGHEST: AtomicU32 = AtomicU32::new(0);
-
 static WORKS: Probed = Probed::new();
 
-/// Takes note of a number that the kernel gave.
-pub(super) fn saw(fd: RawFd) {
-    let number = u32::try_from(fd).unwrap_or(0);
-    if number > HIGHEST.load(Relaxed) {
-        HIGHEST.fetch_max(number, Relaxed);
-    }
-}
-
-/// So many children are started without: a process that starts few would pay more for the probe than it gets back.
+/// How many children are started without a cut: a process that starts few would pay more for the probe than it gets back.
 const FIRST: u32 = 4;
 
 static STARTS: AtomicU32 = AtomicU32::new(0);
 
-/// Where to cut the table of a child, if that pays here and works here.
-pub(super) fn cut_at(plan: &ChildPlan<'_>) -> Option<u32> {
+/// Runs a child in this memory that calls the function with the argument and exits: with further clone flags, and reaped.
+type RunProbe = fn(extern "C" fn(*mut c_void) -> c_int, c_int, *mut c_void) -> io::Result<()>;
+
+/// The number at which to cut the table of a child, if that pays here and works here.
+pub(super) fn cut_at(plan: &ChildPlan<'_>, run_probe: RunProbe) -> Option<u32> {
     let is_early = STARTS.load(Relaxed) < FIRST;
     if is_early {
         STARTS.fetch_add(1, Relaxed);
@@ -44,8 +34,8 @@ pub(super) fn cut_at(plan: &ChildPlan<'_>) -> Option<u32> {
     let needed = plan.needed_below?;
     // Where nothing that is needed lies above the child's own numbers, the cut stands for the close that ends every start.
     let is_free = plan.close?.last().is_some_and(|&(first, _)| needed <= first);
-    let pays = (is_free && !is_early) || pays(needed, HIGHEST.load(Relaxed));
-    (pays && works()).then_some(needed)
+    let pays = (is_free && !is_early) || pays(needed, fds::highest_seen());
+    (pays && works(run_probe)).then_some(needed)
 }
 
 /// The kernel copies 64 descriptors at a time. A child that needs more than its own numbers pays for the cut with a call of its own
@@ -54,14 +44,14 @@ fn pays(needed: u32, highest: u32) -> bool {
     needed.div_ceil(64).saturating_mul(128) <= highest
 }
 
-/// A real child was refused: after this none is tried, unless it was for want of something.
+/// A real child was refused: no other one is tried after this, except after a shortage (EMFILE, ENOMEM, EAGAIN).
 pub(super) fn refused(error: &io::Error) {
     WORKS.refute(error);
 }
 
 /// Whether a child that shares the table can leave it, and whether what it closes afterwards stays open here. An emulation that
-/// takes the flags and does not know them would close this process's descriptors. Asked once, with one pipe at stake; a shortage is no answer.
-fn works() -> bool {
+/// takes the flags and does not know them would close this process's descriptors. Probed once, on a pipe made for it; a shortage is no answer.
+fn works(run_probe: RunProbe) -> bool {
     WORKS.has_shown(|| {
         let (reader, writer) = os_pipe::pipe()?;
         let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
@@ -70,7 +60,7 @@ fn works() -> bool {
         let ended = run_probe(probe_entry, libc::CLONE_FILES, (&raw const probe).cast_mut().cast());
         let unharmed = fds::pipe_identity(probe.fd) == before;
         if !unharmed {
-            // Closed here, or somebody else's by now: not ours to close again.
+            // The number is closed here, or belongs to another part of the host by now: closing it again could hit that.
             std::mem::forget(writer);
         }
         drop(reader);
@@ -83,11 +73,11 @@ struct Probe {
     left: AtomicU8,
 }
 
-/// Closes the one descriptor in a table of its own, and says whether it is closed there. Under the rules of `child.rs`.
+/// Closes the one descriptor in a table of its own, and reports whether it is closed there. Under the rules of `child.rs`.
 extern "C" fn probe_entry(probe: *mut c_void) -> c_int {
     // SAFETY: `works` passes its own, and waits.
     let probe = unsafe { &*probe.cast::<Probe>() };
-    // SAFETY: one number of ours, in the copy of the table that the flag asks for.
+    // SAFETY: one number of this library's, in the copy of the table that the flag asks for.
     let cut = unsafe { libc::syscall(libc::SYS_close_range, probe.fd, probe.fd, libc::CLOSE_RANGE_UNSHARE) };
     // SAFETY: asks for flags; a number that is not open is the answer.
     if cut == 0 && unsafe { libc::fcntl(probe.fd, libc::F_GETFD) } == -1 {

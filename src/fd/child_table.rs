@@ -32,7 +32,7 @@ struct Entry {
 pub(crate) struct Refused;
 
 impl ChildTable {
-    /// A map of nothing: the child gets no descriptor.
+    /// An empty table: the child gets no descriptor.
     #[must_use]
     pub(crate) fn new() -> Self {
         Self::default()
@@ -49,7 +49,7 @@ impl ChildTable {
     /// The parent's `number`, which an exec leaves open, is the child's, too.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert).
+    /// It fails like [`insert`](Self::insert).
     pub(crate) fn insert_open(&mut self, number: RawFd) -> Result<(), Refused> {
         self.put(Entry { target: number, source: number, inheritable: true })
     }
@@ -89,9 +89,9 @@ impl ChildTable {
     /// first makes sure that one member's old content also exists elsewhere, at a number that no later op writes: a target
     /// finished by the first loop, or a saved copy above every number in the map. That member's one reader is
     /// sent to the copy, which unblocks the member; performing it unblocks the next one, and so on around the cycle.
-    /// An entry whose source is its target writes nothing but a flag, so it blocks nobody and is blocked by nobody. ∎
+    /// An entry whose source is its target writes nothing but a flag, so it blocks no entry and no entry blocks it. ∎
     ///
-    /// A cycle costs a save only if nobody outside reads it, and no order of `dup2` alone can do such a cycle:
+    /// A cycle costs a save only if no entry outside reads it, and no order of `dup2` alone can do such a cycle:
     /// its first write would destroy the only copy. So the number of saves is the least possible.
     pub(crate) fn plan(&self) -> Vec<FdOp> {
         let mut ops = Vec::with_capacity(self.entries.len() + 1);

@@ -1,4 +1,4 @@
-//! The hand-off with real threads, small enough for Miri: `cargo +nightly miri test --lib handoff::tests`.
+//! The rendezvous with real threads, small enough for Miri: `cargo +nightly miri test --lib rendezvous::tests`.
 
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
@@ -8,21 +8,25 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{DIRECT, Handoff, LENT, LOAN, Side, Stop};
+use super::backoff::YIELDS;
+use super::side_lock::{MAX_PASSED_OVER, SideLock};
+use super::state::{LENT, LOAN};
+use super::transfer::DIRECT;
+use super::{Rendezvous, Side, TransferError};
 use crate::clock::Deadline;
 
 const FEW: bool = cfg!(miri);
 const ROUNDS: usize = if FEW { 12 } else { 1_000 };
 const CAPACITIES: [usize; 4] = [0, 1, 7, DIRECT + 3];
 
-fn write(handoff: &Handoff, bytes: &[u8], deadline: Deadline) -> Result<usize, Stop> {
+fn write(rendezvous: &Rendezvous, bytes: &[u8], deadline: Deadline) -> Result<usize, TransferError> {
     let (first, rest) = bytes.split_at(bytes.len() / 3);
-    handoff.write(&[IoSlice::new(first), IoSlice::new(&[]), IoSlice::new(rest)], deadline)
+    rendezvous.write(&[IoSlice::new(first), IoSlice::new(&[]), IoSlice::new(rest)], deadline)
 }
 
-fn read(handoff: &Handoff, into: &mut [u8], deadline: Deadline) -> Result<usize, Stop> {
+fn read(rendezvous: &Rendezvous, into: &mut [u8], deadline: Deadline) -> Result<usize, TransferError> {
     let (first, rest) = into.split_at_mut(into.len() / 2);
-    handoff.read(&mut [IoSliceMut::new(first), IoSliceMut::new(rest)], deadline)
+    rendezvous.read(&mut [IoSliceMut::new(first), IoSliceMut::new(rest)], deadline)
 }
 
 /// The bytes from the `at`-th on, each told by its place.
@@ -38,8 +42,8 @@ fn size(round: usize) -> usize {
 #[test]
 fn bytes_come_in_order_with_and_without_deadlines() {
     for capacity in CAPACITIES {
-        let handoff = Arc::new(Handoff::new(capacity));
-        let writer = handoff.clone();
+        let rendezvous = Arc::new(Rendezvous::new(capacity));
+        let writer = rendezvous.clone();
         let thread = thread::spawn(move || {
             let mut sent = 0;
             for round in 0..ROUNDS {
@@ -47,7 +51,7 @@ fn bytes_come_in_order_with_and_without_deadlines() {
                     if round % 3 == 0 { Deadline::after(Duration::from_micros(30)) } else { Deadline::NEVER };
                 match write(&writer, &bytes(sent, size(round)), deadline) {
                     Ok(written) => sent += written,
-                    Err(stop) => assert_eq!(stop, Stop::TimedOut),
+                    Err(stop) => assert_eq!(stop, TransferError::TimedOut),
                 }
             }
             writer.close(Side::Writer);
@@ -57,14 +61,14 @@ fn bytes_come_in_order_with_and_without_deadlines() {
         for round in 0.. {
             let deadline = if round % 4 == 0 { Deadline::after(Duration::from_micros(20)) } else { Deadline::NEVER };
             let wanted = if round % 3 == 0 { buffer.len() } else { 1 + round % 50 };
-            match read(&handoff, &mut buffer[..wanted], deadline) {
+            match read(&rendezvous, &mut buffer[..wanted], deadline) {
                 Ok(count) => {
                     assert_eq!(buffer[..count], bytes(seen, count));
                     seen += count;
                 }
-                Err(Stop::TimedOut) => {}
+                Err(TransferError::TimedOut) => {}
                 Err(stop) => {
-                    assert_eq!(stop, Stop::PeerClosed);
+                    assert_eq!(stop, TransferError::PeerClosed);
                     break;
                 }
             }
@@ -78,26 +82,26 @@ fn several_writers_and_readers_lose_nothing_when_one_side_is_closed() {
     for (round, capacity) in
         (0..if FEW { 3 } else { 100 }).flat_map(|round| CAPACITIES.map(|capacity| (round, capacity)))
     {
-        let handoff = Handoff::new(capacity);
+        let rendezvous = Rendezvous::new(capacity);
         let (sent, seen) = thread::scope(|scope| {
             let writers = [1, 2].map(|number| {
-                let handoff = &handoff;
+                let rendezvous = &rendezvous;
                 scope.spawn(move || {
                     let mut sent = 0;
-                    while let Ok(written) = write(handoff, &bytes(0, size(number * 4 + sent)), Deadline::NEVER) {
+                    while let Ok(written) = write(rendezvous, &bytes(0, size(number * 4 + sent)), Deadline::NEVER) {
                         sent += written;
                     }
                     sent
                 })
             });
             let readers = [1, 2].map(|number| {
-                let handoff = &handoff;
+                let rendezvous = &rendezvous;
                 scope.spawn(move || {
                     let (mut seen, mut buffer) = (0, vec![0; number * 30]);
-                    while let Ok(count) = read(handoff, &mut buffer, Deadline::NEVER) {
+                    while let Ok(count) = read(rendezvous, &mut buffer, Deadline::NEVER) {
                         seen += count;
                         if seen > 50 * round && round % 2 == 0 {
-                            handoff.close(Side::Writer);
+                            rendezvous.close(Side::Writer);
                         }
                     }
                     seen
@@ -105,7 +109,7 @@ fn several_writers_and_readers_lose_nothing_when_one_side_is_closed() {
             });
             if round % 2 == 1 {
                 thread::yield_now();
-                handoff.close(Side::Writer);
+                rendezvous.close(Side::Writer);
             }
             let sum = |threads: [thread::ScopedJoinHandle<'_, usize>; 2]| threads.map(|thread| thread.join().unwrap());
             (sum(writers).iter().sum::<usize>(), sum(readers).iter().sum::<usize>())
@@ -117,30 +121,30 @@ fn several_writers_and_readers_lose_nothing_when_one_side_is_closed() {
 #[test]
 fn a_sleeper_is_woken() {
     for capacity in [0, 2] {
-        let handoff = Handoff::new(capacity);
+        let rendezvous = Rendezvous::new(capacity);
         thread::scope(|scope| {
             // Both sides are let fall asleep by turns.
             let reader = scope.spawn(|| {
                 let mut buffer = [0; 2];
-                while let Ok(count) = read(&handoff, &mut buffer, Deadline::NEVER) {
+                while let Ok(count) = read(&rendezvous, &mut buffer, Deadline::NEVER) {
                     assert!(buffer[..count].iter().all(|byte| *byte == 5));
                     thread::park_timeout(Duration::from_millis(1));
                 }
             });
             for _ in 0..if FEW { 3 } else { 10 } {
-                assert_eq!(write(&handoff, &[5; 8], Deadline::NEVER), Ok(8));
+                assert_eq!(write(&rendezvous, &[5; 8], Deadline::NEVER), Ok(8));
                 thread::park_timeout(Duration::from_millis(1));
             }
-            handoff.close(Side::Writer);
+            rendezvous.close(Side::Writer);
             reader.join().unwrap();
         });
     }
 }
 
 /// Waits until a reader lends its slices.
-fn await_loan(handoff: &Handoff) {
+fn await_loan(rendezvous: &Rendezvous) {
     let limit = Instant::now() + Duration::from_secs(60);
-    while handoff.state() & LOAN != LENT {
+    while rendezvous.meeting.state() & LOAN != LENT {
         assert!(Instant::now() < limit, "no reader lends");
         thread::yield_now();
     }
@@ -149,16 +153,16 @@ fn await_loan(handoff: &Handoff) {
 #[test]
 fn a_write_to_a_reader_that_waits_needs_no_time() {
     for (capacity, count) in [(0, 1), (0, DIRECT), (7, DIRECT)] {
-        let handoff = Handoff::new(capacity);
+        let rendezvous = Rendezvous::new(capacity);
         thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut buffer = vec![0; DIRECT];
-                let read = read(&handoff, &mut buffer, Deadline::NEVER).unwrap();
+                let read = read(&rendezvous, &mut buffer, Deadline::NEVER).unwrap();
                 buffer.truncate(read);
                 buffer
             });
-            await_loan(&handoff);
-            assert_eq!(write(&handoff, &bytes(0, count), Deadline::at(Instant::now())), Ok(count));
+            await_loan(&rendezvous);
+            assert_eq!(write(&rendezvous, &bytes(0, count), Deadline::at(Instant::now())), Ok(count));
             assert_eq!(reader.join().unwrap(), bytes(0, count));
         });
     }
@@ -166,21 +170,69 @@ fn a_write_to_a_reader_that_waits_needs_no_time() {
 
 #[test]
 fn what_does_not_fit_a_reader_that_waits_comes_after() {
-    let handoff = Handoff::new(0);
+    let rendezvous = Rendezvous::new(0);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut buffer = [0; 4];
             let mut all = Vec::new();
-            while let Ok(count) = read(&handoff, &mut buffer, Deadline::NEVER) {
+            while let Ok(count) = read(&rendezvous, &mut buffer, Deadline::NEVER) {
                 all.extend_from_slice(&buffer[..count]);
             }
             all
         });
-        await_loan(&handoff);
-        assert_eq!(write(&handoff, &bytes(0, 10), Deadline::NEVER), Ok(10));
-        await_loan(&handoff);
-        handoff.close(Side::Writer);
+        await_loan(&rendezvous);
+        assert_eq!(write(&rendezvous, &bytes(0, 10), Deadline::NEVER), Ok(10));
+        await_loan(&rendezvous);
+        rendezvous.close(Side::Writer);
         assert_eq!(reader.join().unwrap(), bytes(0, 10));
+    });
+}
+
+/// Waits until a thread waits for the lock.
+fn await_waiter(lock: &SideLock) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !lock.has_waiters() {
+        assert!(Instant::now() < limit, "no thread waits");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
+    let lock = SideLock::new();
+    let mut guard = lock.try_lock();
+    thread::scope(|scope| {
+        // It keeps the lock, so that the loop ends.
+        let waiter = scope.spawn(|| std::mem::forget(lock.lock_until(Deadline::NEVER)));
+        await_waiter(&lock);
+        let mut locks = 0;
+        while guard.take().is_some() {
+            guard = lock.try_lock();
+            locks += u32::from(guard.is_some());
+            assert!(locks <= MAX_PASSED_OVER);
+        }
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_deadline_that_is_near_gives_no_processor_away() {
+    let near = || Deadline::after(Duration::from_millis(1));
+    let (empty, full) = (Rendezvous::new(0), Rendezvous::new(1));
+    assert_eq!(write(&full, b"x", Deadline::NEVER), Ok(1));
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| read(&empty, &mut [0; 2], Deadline::NEVER));
+        await_loan(&empty);
+        YIELDS.set(0);
+        for deadline in [Deadline::at(Instant::now()), near()] {
+            // Behind the reader that waits, and for a reader.
+            assert_eq!(read(&empty, &mut [0; 2], deadline), Err(TransferError::TimedOut));
+            assert_eq!(write(&full, b"x", deadline), Err(TransferError::TimedOut));
+        }
+        assert_eq!(write(&full, &bytes(0, DIRECT), near()), Err(TransferError::TimedOut));
+        assert_eq!(YIELDS.get(), 0);
+        empty.close(Side::Writer);
+        assert_eq!(reader.join().unwrap(), Err(TransferError::PeerClosed));
     });
 }
 
@@ -211,7 +263,7 @@ proptest! {
     /// Alone on both sides, with no time to wait, a ring is a queue.
     #[test]
     fn a_ring_is_a_queue_with_a_limit(capacity in 1..9usize, steps in steps()) {
-        let handoff = Handoff::new(capacity);
+        let rendezvous = Rendezvous::new(capacity);
         let mut queue = VecDeque::new();
         let (mut no_reader, mut no_writer, mut sent) = (false, false, 0);
         let now = Deadline::at(Instant::now());
@@ -220,14 +272,14 @@ proptest! {
                 Step::Write(count) => {
                     let room = (capacity - queue.len()).min(count);
                     let expected = match (no_writer, count, no_reader, room) {
-                        (true, ..) => Err(Stop::Closed),
+                        (true, ..) => Err(TransferError::Closed),
                         (_, 0, ..) => Ok(0),
-                        (_, _, true, _) => Err(Stop::PeerClosed),
-                        (.., 0) => Err(Stop::TimedOut),
+                        (_, _, true, _) => Err(TransferError::PeerClosed),
+                        (.., 0) => Err(TransferError::TimedOut),
                         _ => Ok(room),
                     };
                     let bytes = bytes(sent, count);
-                    prop_assert_eq!(write(&handoff, &bytes, now), expected);
+                    prop_assert_eq!(write(&rendezvous, &bytes, now), expected);
                     let written = expected.unwrap_or(0);
                     queue.extend(&bytes[..written]);
                     sent += written;
@@ -235,24 +287,24 @@ proptest! {
                 Step::Read(count) => {
                     let there = queue.len().min(count);
                     let expected = match (no_reader, count, there, no_writer) {
-                        (true, ..) => Err(Stop::Closed),
+                        (true, ..) => Err(TransferError::Closed),
                         (_, 0, ..) => Ok(0),
-                        (_, _, 0, true) => Err(Stop::PeerClosed),
-                        (_, _, 0, _) => Err(Stop::TimedOut),
+                        (_, _, 0, true) => Err(TransferError::PeerClosed),
+                        (_, _, 0, _) => Err(TransferError::TimedOut),
                         _ => Ok(there),
                     };
                     let mut buffer = vec![0; count];
-                    prop_assert_eq!(read(&handoff, &mut buffer, now), expected);
+                    prop_assert_eq!(read(&rendezvous, &mut buffer, now), expected);
                     let front: Vec<u8> = queue.drain(..expected.unwrap_or(0)).collect();
                     prop_assert_eq!(&buffer[..front.len()], front);
                 }
                 Step::Close(side) => {
-                    handoff.close(side);
+                    rendezvous.close(side);
                     *if side == Side::Reader { &mut no_reader } else { &mut no_writer } = true;
                 }
             }
-            prop_assert_eq!(handoff.is_closed(Side::Reader), no_reader);
-            prop_assert_eq!(handoff.is_closed(Side::Writer), no_writer);
+            prop_assert_eq!(rendezvous.is_closed(Side::Reader), no_reader);
+            prop_assert_eq!(rendezvous.is_closed(Side::Writer), no_writer);
         }
     }
 }

@@ -1,35 +1,24 @@
-//! A waiting reader's slices, lent to the writer.
+//! The loan: a reader's slices, lent to a writer.
 
 use std::io::IoSliceMut;
+use std::slice;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::{ptr, slice};
 
+use super::meeting::{Loan, Meeting};
 use super::slices::Slices;
-use super::{FILLED, FILLING, Handoff, IDLE, LENT, LOAN, PHASE, R_ASLEEP, R_CLOSED, W_CLOSED, closed_to_writers};
+use super::state::{FILLED, FILLING, IDLE, LENT, LOAN, PHASE, R_ASLEEP, R_CLOSED, Side, W_CLOSED, closed_to_writers};
 use crate::clock::Deadline;
 
-/// What the reader lends.
-pub(super) struct Loan {
-    slices: (*mut IoSliceMut<'static>, usize),
-    filled: usize,
-}
-
-impl Loan {
-    pub(super) fn none() -> Self {
-        Loan { slices: (ptr::null_mut(), 0), filled: 0 }
-    }
-}
-
-impl Handoff {
-    /// Lends slices to a writer while `wait` waits, unless there is something to read now; what that gave, and how many bytes are in the slices. For
-    /// who has the readers' turn.
+impl Meeting {
+    /// Lends slices to a writer while `wait` runs, unless there is something to read now; gives its result, and the number of bytes that
+    /// are in the slices. The caller holds the readers' lock.
     pub(super) fn lend<T>(&self, into: &mut [IoSliceMut<'_>], wait: impl FnOnce() -> T) -> (T, usize) {
-        self.meeting.loan.with_mut(|loan| {
+        self.point.loan.with_mut(|loan| {
             let slices = (into.as_mut_ptr().cast(), into.len());
-            // SAFETY: the loan is `NONE` and the readers' turn ours: nobody else uses it.
+            // SAFETY: the loan is `NONE` and this thread holds the readers' lock: no other thread uses it.
             unsafe { *loan = Loan { slices, filled: 0 } };
         });
-        let word = &self.meeting.word.value;
+        let word = &self.point.word.value;
         let mut state = word.load(Relaxed);
         while state & PHASE == IDLE && state & (R_CLOSED | W_CLOSED) == 0 {
             match word.compare_exchange_weak(state, state | LENT, AcqRel, Relaxed) {
@@ -40,13 +29,13 @@ impl Handoff {
         let lent = Lent(self);
         let result = wait();
         drop(lent);
-        // SAFETY: the loan is `NONE` and the readers' turn ours.
-        (result, self.meeting.loan.with(|loan| unsafe { (*loan).filled }))
+        // SAFETY: the loan is `NONE` and this thread holds the readers' lock.
+        (result, self.point.loan.with(|loan| unsafe { (*loan).filled }))
     }
 
-    /// Ends the loan, and sees `FILLING` out.
-    fn call_in(&self) {
-        let word = &self.meeting.word.value;
+    /// Ends the loan, after the end of `FILLING`.
+    fn take_back_loan(&self) {
+        let word = &self.point.word.value;
         let mut state = word.load(Acquire);
         while state & LOAN == LENT {
             match word.compare_exchange_weak(state, state & !LOAN, AcqRel, Acquire) {
@@ -55,18 +44,17 @@ impl Handoff {
             }
         }
         if state & LOAN == FILLING {
-            let patience = (&self.readers.patience, &self.writers.patience);
             let is_filled = |state| (state & LOAN == FILLED).then_some(());
             // Without a deadline it cannot time out.
-            let _ = self.meeting.word.wait(R_ASLEEP, patience, Deadline::NEVER, is_filled);
+            let _ = self.point.word.wait(self.wait_of(Side::Reader, Deadline::NEVER), is_filled);
         }
         word.fetch_and(!LOAN, AcqRel);
     }
 
-    /// Copies into the slices of a reader that waits, if one does; how much that was. For who has the writers' turn. Nothing in here
-    /// panics.
+    /// Copies into the slices of a reader that waits, if one does; gives the number of bytes. The caller holds the writers' lock. Nothing in
+    /// here panics: the reader waits for `FILLED` without a deadline.
     pub(super) fn fill(&self, left: &mut Slices<'_>) -> usize {
-        let word = &self.meeting.word.value;
+        let word = &self.point.word.value;
         let mut state = word.load(Relaxed);
         loop {
             if state & LOAN != LENT || closed_to_writers(state).is_some() {
@@ -77,8 +65,8 @@ impl Handoff {
                 Ok(_) => break,
             }
         }
-        let filled = self.meeting.loan.with_mut(|loan| {
-            // SAFETY: the loan is `FILLING`, by this thread: nobody else uses it.
+        let filled = self.point.loan.with_mut(|loan| {
+            // SAFETY: the loan is `FILLING`, by this thread: no other thread uses it.
             let loan = unsafe { &mut *loan };
             // SAFETY: the reader lends its slices, and does not touch them, until the loan is `FILLED`.
             let into = unsafe { slice::from_raw_parts_mut(loan.slices.0, loan.slices.1) };
@@ -91,11 +79,11 @@ impl Handoff {
     }
 }
 
-/// Slices are lent until this is dropped.
-struct Lent<'h>(&'h Handoff);
+/// The slices are lent until this is dropped, also by a panic.
+struct Lent<'m>(&'m Meeting);
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.0.call_in();
+        self.0.take_back_loan();
     }
 }

@@ -1,5 +1,7 @@
 //! Bytes that wait between one writer and one reader.
 
+#[cfg(not(all(test, loom)))]
+use std::alloc::{Layout, alloc_zeroed};
 use std::io::IoSliceMut;
 #[cfg(not(all(test, loom)))]
 use std::ptr::NonNull;
@@ -8,7 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::slices::Slices;
 use super::sync::{Apart, AtomicUsize};
 
-/// A bounded queue of bytes. One thread at a time may use the writer's functions, and one the reader's: those who have the turn.
+/// A bounded queue of bytes. One thread at a time may use the writer's functions, and one the reader's: the holders of the sides' locks.
 ///
 /// Positions run from 0 to twice the capacity and start over, so that full and empty differ whatever the capacity. The bytes between
 /// `head` and `tail` are the reader's, all others the writer's.
@@ -21,11 +23,12 @@ pub(super) struct Ring {
 
 struct Tail {
     at: AtomicUsize,
-    /// Where the writer last knew the head to be.
+    /// The head as the writer last read it.
     head: AtomicUsize,
 }
 
 impl Ring {
+    /// Panics when there is no memory for as much. The capacity is not 0.
     pub(super) fn new(capacity: usize) -> Self {
         let tail = Tail { at: AtomicUsize::new(0), head: AtomicUsize::new(0) };
         Ring { bytes: Bytes::new(capacity), capacity, head: Apart(AtomicUsize::new(0)), tail: Apart(tail) }
@@ -35,7 +38,7 @@ impl Ring {
         self.capacity
     }
 
-    /// For both: the bytes that wait. The reader's are those at least, the writer's those at most.
+    /// The number of bytes that wait. For the reader there are at least as many, for the writer at most.
     pub(super) fn len(&self) -> usize {
         self.between(self.head.load(Acquire), self.tail.at.load(Acquire))
     }
@@ -48,10 +51,10 @@ impl Ring {
         self.len() < self.capacity
     }
 
-    /// Takes what there is room for.
+    /// Takes as many bytes as there is room for.
     ///
     /// # Safety
-    /// The caller has the writers' turn.
+    /// The caller holds the writers' lock.
     pub(super) unsafe fn push(&self, from: &mut Slices<'_>) -> usize {
         let tail = self.tail.at.load(Relaxed);
         let mut room = self.capacity - self.between(self.tail.head.load(Relaxed), tail);
@@ -76,10 +79,10 @@ impl Ring {
         pushed
     }
 
-    /// Gives out what is there, as far as it fits.
+    /// Copies out as many bytes as fit.
     ///
     /// # Safety
-    /// The caller has the readers' turn.
+    /// The caller holds the readers' lock.
     pub(super) unsafe fn pull(&self, into: &mut [IoSliceMut<'_>]) -> usize {
         let head = self.head.load(Relaxed);
         let ready = self.between(head, self.tail.at.load(Acquire));
@@ -116,22 +119,25 @@ impl Ring {
     }
 }
 
-/// Memory of which two threads use different parts.
+// SAFETY: bytes belong to no thread; the callers of `fill` and `copy` keep to different parts.
+unsafe impl Send for Bytes {}
+// SAFETY: as above.
+unsafe impl Sync for Bytes {}
+
+/// Memory of which two threads use different parts at a time.
 #[cfg(not(all(test, loom)))]
 struct Bytes(NonNull<[u8]>);
 
-// SAFETY: bytes belong to no thread; who uses which part is the callers' affair.
-#[cfg(not(all(test, loom)))]
-unsafe impl Send for Bytes {}
-// SAFETY: as above.
-#[cfg(not(all(test, loom)))]
-unsafe impl Sync for Bytes {}
-
 #[cfg(not(all(test, loom)))]
 impl Bytes {
+    /// Zeroed memory that is not touched yet: a large pipe takes up what it holds. `vec!` would abort where there is none.
     fn new(count: usize) -> Self {
-        // Zeroed memory that is not touched yet.
-        Bytes(NonNull::from(Box::leak(vec![0; count].into_boxed_slice())))
+        let memory = Layout::array::<u8>(count).ok().and_then(|layout| {
+            // SAFETY: `count` is not 0.
+            NonNull::new(unsafe { alloc_zeroed(layout) })
+        });
+        let Some(start) = memory else { panic!("no memory for a pipe with a capacity of {count} bytes") };
+        Bytes(NonNull::slice_from_raw_parts(start, count))
     }
 
     fn start(&self) -> *mut u8 {
@@ -139,20 +145,20 @@ impl Bytes {
     }
 
     /// # Safety
-    /// The part is within the memory, and nobody else uses it.
+    /// The part is within the memory, and no other thread uses it.
     unsafe fn fill(&self, at: usize, from: &[u8]) {
-        // SAFETY: within the memory, says the caller.
+        // SAFETY: within the memory, by this function's contract.
         let place = unsafe { self.start().add(at) };
-        // SAFETY: nobody else uses the part, and so it is no part of `from`.
+        // SAFETY: no other thread uses the part, and so it is no part of `from`.
         unsafe { place.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
     }
 
     /// # Safety
-    /// The part is within the memory, and nobody writes to it.
+    /// The part is within the memory, and no thread writes to it.
     unsafe fn copy(&self, at: usize, into: &mut [u8]) {
-        // SAFETY: within the memory, says the caller.
+        // SAFETY: within the memory, by this function's contract.
         let place = unsafe { self.start().add(at) };
-        // SAFETY: nobody writes to the part, and so it is no part of `into`.
+        // SAFETY: no thread writes to the part, and so it is no part of `into`.
         unsafe { place.copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };
     }
 }
@@ -160,12 +166,12 @@ impl Bytes {
 #[cfg(not(all(test, loom)))]
 impl Drop for Bytes {
     fn drop(&mut self) {
-        // SAFETY: from the box that `new` made, and given back once.
+        // SAFETY: `new` allocated it like a box of as many bytes; it is freed once.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
-/// The same for loom, which watches who uses which byte when.
+/// The same for loom, which watches each use of each byte.
 #[cfg(all(test, loom))]
 struct Bytes(Vec<super::sync::UnsafeCell<u8>>);
 
@@ -177,7 +183,7 @@ impl Bytes {
 
     unsafe fn fill(&self, at: usize, from: &[u8]) {
         for (cell, byte) in self.0[at..].iter().zip(from) {
-            // SAFETY: loom fails the model when somebody else uses it.
+            // SAFETY: loom fails the model when another thread uses it.
             cell.with_mut(|place| unsafe { *place = *byte });
         }
     }

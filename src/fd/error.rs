@@ -38,7 +38,7 @@ impl FdKind {
     /// What this descriptor leads to, see fstat(2). Does not block.
     ///
     /// # Errors
-    /// As fstat(2).
+    /// It fails like fstat(2).
     ///
     /// ```
     /// use pipewright::fd::FdKind;
@@ -108,8 +108,8 @@ impl fmt::Display for Role {
 
 /// Why a call of [`fd`](crate::fd) cannot use the descriptors it was given.
 ///
-/// It is inside an [`io::Error`] of the kind `InvalidInput`; `error.get_ref()` and a downcast have it. What the system says of
-/// descriptors that fit is an `io::Error` as the system gave it.
+/// It is inside an [`io::Error`] of the kind `InvalidInput`; `error.get_ref()` and a downcast give it. Errors of the system call itself are
+/// plain `io::Error`s.
 ///
 /// ```
 /// use pipewright::fd::{self, BadFd};
@@ -228,7 +228,7 @@ impl From<BadFd> for io::Error {
     }
 }
 
-/// A refusal to do something with a pipe, or the plain words that it is none.
+/// The error of a call for pipes: a [`BadFd::NotAPipe`] if the descriptor is none.
 pub(super) fn of_pipe(call: &'static str, role: Role, fd: BorrowedFd<'_>, error: io::Error) -> io::Error {
     match FdKind::of(fd) {
         Ok(kind) if kind != FdKind::Pipe => BadFd::NotAPipe { call, role, fd: fd.as_raw_fd(), kind }.into(),
@@ -236,7 +236,7 @@ pub(super) fn of_pipe(call: &'static str, role: Role, fd: BorrowedFd<'_>, error:
     }
 }
 
-/// The first reason why bytes cannot go from one to the other, but for what the two are.
+/// The first reason why bytes cannot go from one to the other, except for their kinds.
 pub(super) fn of_ends(call: &'static str, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Option<BadFd> {
     for (role, fd) in [(Role::Source, from), (Role::Target, to)] {
         let number = fd.as_raw_fd();

@@ -1,4 +1,4 @@
-//! What a signal does to this process as a whole: its action kept and put back, and the default action brought about.
+//! Signals of this process to itself: a signal's action saved and restored, and its default action brought about.
 
 #![expect(unsafe_code, reason = "sigaction and raise on values of this stack")]
 
@@ -7,14 +7,14 @@ use std::mem::MaybeUninit;
 
 use super::signals::{self, DEFAULT, IGNORE, LAST};
 
-/// A signal's action as it was at some time.
+/// A signal's action at the time of a look.
 pub(crate) struct Action {
     signal: c_int,
     action: libc::sigaction,
 }
 
 impl Action {
-    /// The one that the signal has now.
+    /// The action that the signal has now.
     pub(crate) fn of(signal: c_int) -> Action {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: asks only; the structure has the right type.
@@ -37,7 +37,7 @@ impl Action {
 
     /// Makes it the signal's action again.
     pub(crate) fn put_back(&self) {
-        // SAFETY: the system gave this action to us, and no code of a process goes away.
+        // SAFETY: the system gave this action, and the code of a handler stays loaded.
         unsafe { libc::sigaction(self.signal, &raw const self.action, std::ptr::null_mut()) };
     }
 }
@@ -51,27 +51,27 @@ fn raise(signal: c_int) {
     unsafe { libc::raise(signal) };
 }
 
-/// Ends this process as the signal does where nobody handles it. Where it does not end a process (`init` of a container), exits with the
-/// code that a shell has for it.
+/// Ends this process by the signal's default action. If that does not end it (`init` of a container), exits with 128 plus the signal's number,
+/// like a shell.
 pub(crate) fn die_of(signal: c_int) -> ! {
     let mask = signals::set_mask(u64::MAX);
     signals::set_handler(signal, DEFAULT);
     raise(signal);
-    // What waits is delivered here.
+    // A pending signal is delivered here.
     signals::set_mask(mask & !bit(signal));
     std::process::exit(128 + signal)
 }
 
-/// Stops this process as SIGTSTP does where nobody handles it; returns when it was continued, or at once where the system discards the
-/// stop: nobody could continue a group whose shell is gone. `is_over`, asked once the signal waits, says whether a SIGCONT has come since
-/// the stop was asked for: then there is none. One that comes later takes the waiting stop with it (signal(7)).
-pub(crate) fn stop(is_over: impl FnOnce() -> bool) {
+/// Stops this process by SIGTSTP's default action; returns when it was continued, or at once if the system discards the stop: no shell
+/// could continue an orphaned group. `is_over` is called while the signal is pending, and says whether a SIGCONT has come since the stop
+/// was asked for: then this does not stop. A later SIGCONT discards the pending stop (signal(7)).
+pub(crate) fn suspend(is_over: impl FnOnce() -> bool) {
     let before = Action::of(libc::SIGTSTP);
     let mask = signals::set_mask(u64::MAX);
     signals::set_handler(libc::SIGTSTP, DEFAULT);
     raise(libc::SIGTSTP);
     if is_over() {
-        // Throws away what waits.
+        // Discards the pending signal.
         signals::set_handler(libc::SIGTSTP, IGNORE);
     }
     // It stops in here.

@@ -40,7 +40,7 @@ fn execute(ops: &[FdOp], table: &mut Table) {
     }
 }
 
-/// The cycles of two or more numbers that nobody outside reads, found by walking target → source.
+/// The cycles of two or more numbers that no entry outside reads, found by walking target → source.
 fn closed_cycles(pairs: &[(RawFd, RawFd)]) -> usize {
     let source_of: BTreeMap<RawFd, RawFd> = pairs.iter().map(|&(source, target)| (target, source)).collect();
     let mut cycles = BTreeSet::new();
