@@ -19,11 +19,13 @@ thread_local! {
 }
 
 /// Makes the streams be replaced and put back: `f` runs when no child is being started.
+#[cfg(feature = "testing")]
 pub(crate) fn exchange<T>(f: impl FnOnce(&mut Real) -> T) -> T {
     f(&mut REAL.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// From now on, the calling thread is of the capture, or is not; what it was before.
+#[cfg(feature = "testing")]
 pub(crate) fn set_inside(inside: bool) -> bool {
     // A thread whose locals are gone is of no capture.
     INSIDE.try_with(|cell| cell.replace(inside)).unwrap_or(false)

@@ -7,6 +7,7 @@ mod events;
 mod exec;
 mod files;
 mod flows;
+#[cfg(feature = "forward")]
 pub(crate) mod forwarded;
 mod kill;
 #[cfg(test)]

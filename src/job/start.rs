@@ -16,6 +16,7 @@ use super::check;
 use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
+#[cfg(feature = "forward")]
 use super::forwarded::Forwarded;
 use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
@@ -97,6 +98,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     }
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(&plan)?;
+    #[cfg(feature = "forward")]
     let forwarded =
         waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
 
@@ -164,9 +166,11 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
         _grants: grants,
         _registration: registration,
         _terminal: terminal.clone(),
+        #[cfg(feature = "forward")]
         _forwarded: forwarded,
     };
     run.pump.tell_to(hub.clone());
+    #[cfg(feature = "forward")]
     if let Some(forwarded) = &run._forwarded {
         forwarded.started(&run.processes, run.container.as_ref());
     }

@@ -3,12 +3,14 @@
 //! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
 //! runs between clone and exec, under rules of its own.
 
+#[cfg_attr(not(feature = "forward"), expect(dead_code, reason = "only a lent terminal asks for an action then"))]
 pub(crate) mod actions;
 pub(crate) mod carray;
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
 mod clone;
 mod close;
+#[cfg(feature = "testing")]
 pub(crate) mod cstdio;
 pub(crate) mod env;
 pub(crate) mod fds;
@@ -19,6 +21,7 @@ pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod poll;
 mod probed;
+#[cfg(feature = "testing")]
 pub(crate) mod pthread;
 pub(crate) mod report;
 pub(crate) mod signals;
@@ -26,6 +29,7 @@ pub(crate) mod signals;
 pub(crate) mod splice;
 #[cfg(target_os = "linux")]
 mod stack;
+#[cfg(feature = "testing")]
 pub(crate) mod stdio;
 pub(crate) mod stream;
 pub(crate) mod terminal;

@@ -316,6 +316,7 @@ impl<S: System> Tree<S> {
     }
 
     /// Sends one signal to all that is there, parents first, and no other. Does not wait.
+    #[cfg(feature = "forward")]
     pub(crate) fn tell(&mut self, signal: i32, budget: Deadline) {
         self.look(budget);
         // Who refuses has a user of its own, and is not ours to stop.

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["spawn", "process"],
     &["pump"],
     &["spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
-    &["forward", "testing"],
+    &["forward", "testing", "assert"],
 ];
 
 /// The most lines of a file.
