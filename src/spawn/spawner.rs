@@ -3,12 +3,12 @@
 //! `PR_SET_PDEATHSIG` fires when the *thread* that made the child ends (prctl(2)). A pool thread that comes and goes would
 //! take its children along; this one is started at first need and lives as long as the process.
 
-use std::sync::mpsc::{RecvTimeoutError, SendError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
-use std::{io, thread};
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Deadline;
-use crate::sys::env;
+use crate::sys::{env, thread};
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -22,14 +22,22 @@ pub(super) fn run<T: Send + 'static>(
     deadline: Deadline,
     undo: impl FnOnce(T) + Send + 'static,
 ) -> io::Result<T> {
-    let (answer, answered) = channel();
+    // The bell has the type of the queue, so that one kind of channel is compiled.
+    let slot = Arc::new(Mutex::new(None));
+    let filled = Arc::clone(&slot);
+    let (bell, rung) = channel::<Task>();
     let task: Task = Box::new(move || {
-        if let Err(SendError(late)) = answer.send(task()) {
-            undo(late);
+        let answer = task();
+        let mut slot = lock(&filled);
+        *slot = Some(answer);
+        if bell.send(Box::new(|| ())).is_err() {
+            let late = slot.take();
+            drop(slot);
+            late.map(undo);
         }
     });
     {
-        let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spawner = lock(&SPAWNER);
         if spawner.as_ref().is_none_or(|(process, _)| *process != env::pid()) {
             *spawner = Some((env::pid(), start()?));
         }
@@ -37,22 +45,27 @@ pub(super) fn run<T: Send + 'static>(
             tasks.send(task).map_err(|_| io::Error::other("the spawner thread is gone"))?;
         }
     }
-    let answer = match deadline.remaining() {
-        None => answered.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        Some(left) => answered.recv_timeout(left),
+    let gone = || io::Error::other("the spawner thread is gone");
+    let waited = match deadline.remaining() {
+        None => rung.recv().map_err(|_| gone()),
+        Some(left) => rung.recv_timeout(left).map_err(|error| match error {
+            RecvTimeoutError::Timeout => io::Error::from_raw_os_error(libc::ETIMEDOUT),
+            RecvTimeoutError::Disconnected => gone(),
+        }),
     };
-    answer.map_err(|error| match error {
-        RecvTimeoutError::Timeout => io::Error::from_raw_os_error(libc::ETIMEDOUT),
-        RecvTimeoutError::Disconnected => io::Error::other("the spawner thread is gone"),
-    })
+    // The receiver goes under the slot's lock, under which the bell is rung: an answer is in the slot by now, or its bell fails
+    // and it is undone. None is dropped in between.
+    let mut slot = lock(&slot);
+    drop(rung);
+    slot.take().ok_or_else(|| waited.err().unwrap_or_else(gone))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start() -> io::Result<Sender<Task>> {
     let (tasks, queue) = channel::<Task>();
-    thread::Builder::new().name("pipewright-spawn".into()).spawn(move || {
-        for task in queue {
-            task();
-        }
-    })?;
+    thread::start("pipewright-spawn", || queue.into_iter().for_each(|task| task()))?;
     Ok(tasks)
 }

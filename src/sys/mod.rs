@@ -33,6 +33,7 @@ mod stack;
 pub(crate) mod stdio;
 pub(crate) mod stream;
 pub(crate) mod terminal;
+pub(crate) mod thread;
 #[cfg(target_os = "linux")]
 mod unshare;
 pub(crate) mod wait;
