@@ -171,7 +171,10 @@ impl HolderSearch {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run(&self, pipe: impl AsFd) -> io::Result<Holders> {
-        let pipe = pipe.as_fd();
+        self.run_on(pipe.as_fd())
+    }
+
+    fn run_on(&self, pipe: BorrowedFd<'_>) -> io::Result<Holders> {
         let described = fds::describe(pipe)?;
         let kind = FdKind::from(described);
         if kind != FdKind::Pipe {
@@ -185,7 +188,7 @@ impl HolderSearch {
             Err(_) => holders.complete = false,
         }
         holders.complete &= holders.hidden == 0;
-        holders.found.sort_by_key(|holder| (holder.pid, holder.fd));
+        holders.found.sort_unstable_by_key(|holder| (holder.pid, holder.fd));
         Ok(holders)
     }
 

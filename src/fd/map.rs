@@ -1,6 +1,5 @@
 //! Descriptors for a child, by the numbers that they have there.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -26,7 +25,8 @@ use crate::one_shot::OneShot;
 #[derive(Clone, Default)]
 #[must_use = "a map does nothing until a command has it"]
 pub struct FdMap {
-    entries: BTreeMap<i32, ChildFd>,
+    /// Ascending by number.
+    entries: Vec<(i32, ChildFd)>,
 }
 
 /// A descriptor of the caller's, for a child.
@@ -132,7 +132,7 @@ impl FdMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn numbers(&self) -> impl Iterator<Item = i32> {
-        self.entries.keys().copied()
+        self.entries.iter().map(|(number, _)| *number)
     }
 
     pub(crate) fn into_entries(self) -> impl Iterator<Item = (i32, ChildFd)> {
@@ -143,10 +143,10 @@ impl FdMap {
         if number < 0 {
             return Err(FdMapError::Negative { number });
         }
-        match self.entries.entry(number) {
-            std::collections::btree_map::Entry::Occupied(_) => Err(FdMapError::Taken { number }),
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(fd);
+        match self.entries.binary_search_by_key(&number, |(taken, _)| *taken) {
+            Ok(_) => Err(FdMapError::Taken { number }),
+            Err(place) => {
+                self.entries.insert(place, (number, fd));
                 Ok(())
             }
         }
@@ -155,6 +155,6 @@ impl FdMap {
 
 impl fmt::Debug for FdMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.entries.keys()).finish()
+        f.debug_set().entries(self.numbers()).finish()
     }
 }

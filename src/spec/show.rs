@@ -1,6 +1,5 @@
 //! Commands and pipelines as lines for a shell.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fmt::Write as _;
@@ -92,22 +91,32 @@ struct Value<'a> {
     shown: bool,
 }
 
+/// Ascending by key.
+type Variables<'a> = Vec<(&'a OsStr, Option<Value<'a>>)>;
+
+fn put<'a>(variables: &mut Variables<'a>, key: &'a OsStr, value: Option<Value<'a>>) {
+    match variables.binary_search_by_key(&key, |(key, _)| key) {
+        Ok(place) => variables[place].1 = value,
+        Err(place) => variables.insert(place, (key, value)),
+    }
+}
+
 /// `KEY="${KEY:?}" ` for what is set; through `env` for what a prefix cannot say.
 fn environment(command: &Command) -> String {
     let mut cleared = false;
     let mut kept: Vec<&OsStr> = Vec::new();
     // The last word on each variable; `None`: taken out.
-    let mut variables: BTreeMap<&OsStr, Option<Value<'_>>> = BTreeMap::new();
+    let mut variables: Variables<'_> = Vec::new();
     for change in command.env_changes() {
         match change {
             EnvChange::Set(key, value) => {
-                variables.insert(key, Some(Value { text: value, shown: is_public(key) }));
+                put(&mut variables, key, Some(Value { text: value, shown: is_public(key) }));
             }
             EnvChange::SetSecret(key, value) => {
-                variables.insert(key, Some(Value { text: value, shown: false }));
+                put(&mut variables, key, Some(Value { text: value, shown: false }));
             }
             EnvChange::Remove(key) => {
-                variables.insert(key, None);
+                put(&mut variables, key, None);
             }
             EnvChange::Clear => {
                 cleared = true;
@@ -115,11 +124,11 @@ fn environment(command: &Command) -> String {
                 variables.clear();
             }
             EnvChange::Only(names) => {
-                let inherited = |name: &&OsStr| !variables.contains_key(name);
+                let inherited = |name: &&OsStr| !variables.iter().any(|(key, _)| key == name);
                 let names = names.iter().map(|name| name.as_os_str());
                 kept = names.clone().filter(inherited).filter(|name| !cleared || kept.contains(name)).collect();
                 cleared = true;
-                variables.retain(|key, _| names.clone().any(|name| name == *key));
+                variables.retain(|(key, _)| names.clone().any(|name| name == *key));
             }
         }
     }
