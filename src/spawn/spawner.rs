@@ -69,3 +69,30 @@ fn start() -> io::Result<Sender<Task>> {
     thread::start("pipewright-spawn", || queue.into_iter().for_each(|task| task()))?;
     Ok(tasks)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_at_the_deadline_is_returned_or_undone() {
+        static UNDONE: AtomicUsize = AtomicUsize::new(0);
+        let mut returned = 0;
+        for _ in 0..500 {
+            let deadline = Deadline::after(Duration::from_micros(100));
+            let at_the_deadline = move || {
+                while !deadline.passed() {
+                    std::hint::spin_loop();
+                }
+            };
+            let undo = |()| drop(UNDONE.fetch_add(1, SeqCst));
+            returned += usize::from(run(at_the_deadline, deadline, undo).is_ok());
+        }
+        // The queue is in order: what is before this has been answered.
+        run(|| (), Deadline::NEVER, |()| ()).unwrap();
+        assert_eq!(returned + UNDONE.load(SeqCst), 500);
+    }
+}
