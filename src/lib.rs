@@ -146,8 +146,9 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **In tests**, [`testing`] captures what code prints, by itself, from C or by children, under plain `cargo test`; runs a test in a process of its
-//! own; names what leaks; and [asserts](testing::Assert) on what a run came to.
+//! **In tests**, the feature `testing` has [`testing`], which captures what code prints, by itself, from C or by children, under plain
+//! `cargo test`; runs a test in a process of its own; and names what leaks. The feature `assert_cmd` adds [that crate's](Cmd::assert) assertions
+//! on runs.
 //!
 //! ```
 //! use pipewright::{Cmd, testing};
@@ -156,7 +157,7 @@
 //! Cmd::sh("echo no >&2; exit 3").assert().code(3).stderr("no\n");
 //! ```
 //!
-//! **Signals to this process** reach the runs that [ask for it](Cmd::forward_signals), from [`forward::signals`] on: Ctrl-C and `kill` end
+//! **Signals to this process** (the feature `forward`, on by default) reach the runs that [ask for it](Cmd::forward_signals), from [`forward::signals`] on: Ctrl-C and `kill` end
 //! them, then this process. A run in the [`foreground`](Cmd::foreground) has the terminal.
 //!
 //! ```no_run
@@ -183,10 +184,13 @@ compile_error!(
     "pipewright is for Unix: Linux, and untested macOS and BSD. On other systems `duct` or `subprocess` may do."
 );
 
+#[cfg(feature = "assert_cmd")]
+mod assert;
 mod clock;
 mod cmd;
 mod error;
 pub mod fd;
+#[cfg(feature = "forward")]
 pub mod forward;
 mod job;
 mod lock;
@@ -208,6 +212,7 @@ mod stage;
 mod status;
 mod stream;
 mod sys;
+#[cfg(feature = "testing")]
 pub mod testing;
 mod text;
 

@@ -67,11 +67,6 @@ impl Secrets {
         forms
     }
 
-    /// All of a text, redacted.
-    pub(crate) fn redact(&self, text: &[u8]) -> Vec<u8> {
-        self.redact_part(text, 0..text.len(), &[])
-    }
-
     /// A text of the caller's, redacted. One made from a line that was `cut` may have a piece of a secret at its end, or inside the
     /// quotes there.
     pub(crate) fn redact_callers(&self, text: &str, cut: bool) -> String {

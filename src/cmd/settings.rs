@@ -92,6 +92,7 @@ macro_rules! settings_methods {
             /// assert_eq!(cmd!("echo", "done").forward_signals(true).read()?, "done");
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
+            #[cfg(feature = "forward")]
             pub fn forward_signals(mut self, forward: bool) -> $builder {
                 self.settings_mut().signals.forward = forward;
                 self

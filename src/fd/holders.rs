@@ -175,7 +175,10 @@ impl HolderSearch {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run(&self, pipe: impl AsFd) -> io::Result<Holders> {
-        let pipe = pipe.as_fd();
+        self.run_on(pipe.as_fd())
+    }
+
+    fn run_on(&self, pipe: BorrowedFd<'_>) -> io::Result<Holders> {
         let described = fds::describe(pipe)?;
         let kind = FdKind::from(described);
         if kind != FdKind::Pipe {
@@ -202,7 +205,7 @@ impl HolderSearch {
             holders.unseen.get_or_insert(Unseen::Users);
         }
         holders.complete = holders.unseen.is_none();
-        holders.found.sort_by_key(|holder| (holder.pid, holder.fd));
+        holders.found.sort_unstable_by_key(|holder| (holder.pid, holder.fd));
         Ok(holders)
     }
 

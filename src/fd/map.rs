@@ -1,6 +1,5 @@
 //! Descriptors for a child, by the numbers that they have there.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -27,7 +26,8 @@ use crate::once::TakeOnce;
 #[derive(Clone, Default)]
 #[must_use = "a map does nothing until a command has it"]
 pub struct FdMap {
-    entries: BTreeMap<i32, GivenFd>,
+    /// Ascending by number.
+    entries: Vec<(i32, GivenFd)>,
 }
 
 /// Why an [`FdMap`] did not take a descriptor.
@@ -126,7 +126,7 @@ impl FdMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn numbers(&self) -> impl Iterator<Item = i32> {
-        self.entries.keys().copied()
+        self.entries.iter().map(|(number, _)| *number)
     }
 
     pub(crate) fn into_entries(self) -> impl Iterator<Item = (i32, GivenFd)> {
@@ -137,10 +137,10 @@ impl FdMap {
         if number < 0 {
             return Err(FdMapError::Negative { number });
         }
-        match self.entries.entry(number) {
-            std::collections::btree_map::Entry::Occupied(_) => Err(FdMapError::Taken { number }),
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(fd);
+        match self.entries.binary_search_by_key(&number, |(taken, _)| *taken) {
+            Ok(_) => Err(FdMapError::Taken { number }),
+            Err(place) => {
+                self.entries.insert(place, (number, fd));
                 Ok(())
             }
         }
@@ -149,6 +149,6 @@ impl FdMap {
 
 impl fmt::Debug for FdMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.entries.keys()).finish()
+        f.debug_set().entries(self.numbers()).finish()
     }
 }

@@ -19,11 +19,13 @@ thread_local! {
 }
 
 /// Runs `f`, which replaces the streams or restores them, while no child is being started.
+#[cfg(feature = "testing")]
 pub(crate) fn exchange<T>(f: impl FnOnce(&mut Real) -> T) -> T {
     f(&mut REAL.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Marks the calling thread as one of the capture's, or not; gives what it was before.
+#[cfg(feature = "testing")]
 pub(crate) fn set_inside(inside: bool) -> bool {
     // A thread whose locals are destroyed belongs to no capture.
     INSIDE.try_with(|cell| cell.replace(inside)).unwrap_or(false)

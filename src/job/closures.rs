@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::thread;
 
 use super::check::used_closure;
 use super::files::{Files, own_stream};
@@ -21,7 +20,7 @@ use crate::pump::wake::Waker;
 use crate::setup_step::Step;
 use crate::spec::closure::{Source, StageReader, StageWriter, WriterTarget};
 use crate::spec::{ClosureBody, Stage};
-use crate::sys::fds;
+use crate::sys::{fds, thread};
 
 /// The closures of a run that are not started yet.
 pub(super) struct Closures {
@@ -129,7 +128,7 @@ impl Closures {
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name(THREAD.into()).spawn(work).map(drop)
+    thread::start(THREAD, work).map(drop)
 }
 
 /// The name of a closure's thread.

@@ -7,6 +7,7 @@ mod events;
 mod exec;
 mod files;
 mod flows;
+#[cfg(feature = "forward")]
 pub(crate) mod forwarded;
 mod kill;
 #[cfg(test)]
@@ -26,7 +27,6 @@ mod verbs;
 use std::fmt;
 use std::panic::{Location, resume_unwind};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
@@ -42,6 +42,7 @@ use crate::pump::stop::Stop;
 use crate::setup_step::Step;
 use crate::status::Status;
 use crate::stream::Stream;
+use crate::sys::thread;
 use shared::{Leftovers, Shared};
 use start::{Drive, Wants, start};
 
@@ -96,7 +97,7 @@ impl Job {
         let shared = Arc::new(Shared::new(run, driven));
         if driven {
             let driver = Arc::clone(&shared);
-            let started = thread::Builder::new().name("pipewright-job".into()).spawn(move || driver.drive());
+            let started = thread::start("pipewright-job", move || driver.drive());
             // Without its thread the run is dropped with `shared`, which ends what was started.
             started.map_err(|error| {
                 Fault::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(feature = "forward")]
 use super::forwarded::Forwarded;
 use super::outcome::{self, Ended};
 use super::start::{Drive, Wants, start};
@@ -44,6 +45,7 @@ pub(crate) struct Run {
     /// Taken back when the run is over.
     pub(super) terminal: Option<Arc<Terminal>>,
     /// Last: it leaves when the processes are gone, and may not come back.
+    #[cfg(feature = "forward")]
     pub(super) _forwarded: Option<Forwarded>,
 }
 

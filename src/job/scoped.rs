@@ -212,12 +212,8 @@ impl<'env> Scoped<'env> {
         pipeline.spec.settings = settings;
         let plan = verbs::plan(&pipeline, verb)?;
         thread::scope(|scope| {
-            let mut start = |slot: usize, task: Task| {
-                let work = lent.get_mut(slot).and_then(Option::take);
-                let work = work.ok_or_else(|| io::Error::other("a closure of another scope"))?;
-                let thread = thread::Builder::new().name(THREAD.into());
-                thread.spawn_scoped(scope, move || task.run(work)).map(drop)
-            };
+            let mut start =
+                |slot: usize, task: Task| start_lent(scope, lent.get_mut(slot).and_then(Option::take), task);
             run(&plan, Wants { scope: Some(&mut start), ..Wants::default() })
         })
     }
@@ -328,6 +324,17 @@ impl<'env> Scoped<'env> {
     pub fn for_each_line<R: LineResult>(self, callback: impl FnMut(&[u8]) -> R) -> Result<Output, Error> {
         self.execute(Verb::Stream, |plan, wants| verbs::for_each_line(plan, wants, callback))
     }
+}
+
+/// Not in `execute`, which is compiled once for each verb.
+fn start_lent<'scope, 'env: 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    work: Option<Box<BorrowedBody<'env>>>,
+    task: Task,
+) -> io::Result<()> {
+    let work = work.ok_or_else(|| io::Error::other("a closure of another scope"))?;
+    let thread = thread::Builder::new().name(THREAD.into());
+    thread.spawn_scoped(scope, move || task.run(work)).map(drop)
 }
 
 impl fmt::Debug for Scoped<'_> {

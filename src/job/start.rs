@@ -16,6 +16,7 @@ use super::check;
 use super::closures::Closures;
 use super::files::Files;
 use super::flows::{self, Ends};
+#[cfg(feature = "forward")]
 use super::forwarded::Forwarded;
 use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
@@ -121,6 +122,7 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
     }
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(plan)?;
+    #[cfg(feature = "forward")]
     let forwarded =
         waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
     Ok(Run {
@@ -137,6 +139,7 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
         _grants: Vec::new(),
         _registration: registration,
         terminal,
+        #[cfg(feature = "forward")]
         _forwarded: forwarded,
     })
 }
@@ -256,8 +259,9 @@ impl Launch {
 
     /// Says that all of it has started, to those who may do anything: no call of the caller's code comes before this.
     fn tell(&mut self) {
-        let Run { plan, pump, began, hub, terminal, processes, container, _forwarded: forwarded, .. } = &mut self.run;
-        forwarded.iter().for_each(|forwarded| forwarded.started(processes, container.as_ref()));
+        #[cfg(feature = "forward")]
+        self.run._forwarded.iter().for_each(|it| it.started(&self.run.processes, self.run.container.as_ref()));
+        let Run { plan, pump, began, hub, terminal, processes, .. } = &mut self.run;
         if terminal.is_some() || may_be_stopped(plan) {
             pump.look_out(Stops::at(terminal.clone()));
         }

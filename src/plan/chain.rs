@@ -1,6 +1,5 @@
 //! All stages of a run in one list: those of the pipeline itself, then those of the pipelines in its arguments.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -128,7 +127,7 @@ fn numbered(stage: &Stage) -> (Stage, Vec<(i32, ArgSource)>) {
     if spec.args.iter().all(|arg| arg.source.is_none()) {
         return (stage.clone(), Vec::new());
     }
-    let taken: BTreeSet<i32> = spec.streams.extra.iter().map(|extra| extra.number).collect();
+    let taken: Vec<i32> = spec.streams.extra.iter().map(|extra| extra.number).collect();
     let mut free = (3..=HIGHEST).rev().chain(HIGHEST + 1..i32::MAX).filter(|number| !taken.contains(number));
     let mut spec: Command = (**spec).clone();
     let mut all = Vec::new();

@@ -46,7 +46,7 @@ pub(crate) fn hand_over(process: Process) {
     let pipe = wake_pipe();
     let (woken, wake) = pipe.map_or((None, None), |(reader, writer)| (Some(reader), Some(writer)));
     reaper.wake = wake;
-    let started = thread::Builder::new().name("pipewright-reap".into()).spawn(move || reap_until_empty(woken));
+    let started = crate::sys::thread::start("pipewright-reap", move || reap_until_empty(woken));
     reaper.running = started.is_ok().then(sysinfo::pid);
 }
 

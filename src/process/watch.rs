@@ -1,14 +1,14 @@
 //! How the end of a child is noticed: by its process descriptor, or by a thread that waits for it.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{io, thread};
 
 use super::{Inner, Process, State};
 use crate::pipe;
 use crate::status::Status;
-use crate::sys::wait;
+use crate::sys::{thread, wait};
 
 pub(super) enum Watch {
     /// Linux 5.4 and later.
@@ -26,7 +26,7 @@ pub(super) fn by_thread(inner: impl FnOnce(Watch) -> Inner) -> io::Result<Proces
     let (ended, writer) = pipe::kernel()?;
     let inner = Arc::new(inner(Watch::Thread { ended: ended.into() }));
     let shared = Arc::clone(&inner);
-    thread::Builder::new().name("pipewright-wait".into()).spawn(move || {
+    thread::start("pipewright-wait", move || {
         let state = loop {
             let waited = wait::wait_without_reaping(shared.pid);
             let mut state = shared.state();
@@ -41,7 +41,7 @@ pub(super) fn by_thread(inner: impl FnOnce(Watch) -> Inner) -> io::Result<Proces
                     drop(state);
                     if waited.is_err() {
                         // Refused, for a while or for good.
-                        thread::sleep(AGAIN);
+                        std::thread::sleep(AGAIN);
                     }
                     continue;
                 }

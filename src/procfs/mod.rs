@@ -100,6 +100,7 @@ impl Procfs {
     }
 
     /// The threads of this process, by their numbers and names.
+    #[cfg(feature = "testing")]
     pub(crate) fn own_threads(self) -> io::Result<Vec<(i32, String)>> {
         let ids = numbers_in(Path::new("/proc/self/task"))?.into_iter();
         let stat = |id| stat_of(&read(&format!("/proc/self/task/{id}/stat")).ok()?).ok();

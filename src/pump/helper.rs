@@ -9,13 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use super::{FlowError, FlowFailure};
 use crate::clock::Deadline;
 use crate::stream::Stream;
 use crate::sys::poll::{Interest, PollSet};
-use crate::sys::{fds, signals, stream};
+use crate::sys::{fds, signals, stream, thread};
 
 const BUFFER: usize = 64 * 1024;
 
@@ -201,7 +200,7 @@ impl Helper {
         work: impl FnOnce(BorrowedFd<'_>) -> (Result<bool, FlowError>, OwnedFd) + Send + 'static,
     ) -> io::Result<Tether> {
         let Helper { tether, post } = self;
-        thread::Builder::new().name(name.into()).spawn(move || {
+        thread::start(name, move || {
             signals::block_sigpipe_here();
             let (result, pipe) = work(post.line.as_fd());
             // In this order: the result, then the pipe whose end the child sees, then the news to the run.

@@ -7,6 +7,9 @@ use memchr::memchr_iter;
 #[cfg(test)]
 mod tests;
 
+/// What each line is lent to. Behind a pointer: the cutting is compiled once for each error, not once for each callback.
+type Each<'a, E> = dyn FnMut(&[u8]) -> Result<(), E> + 'a;
+
 /// Cuts a stream of chunks into lines, and lends each without its `\n`. A `\r` before it stays.
 ///
 /// A line that lies within one chunk is lent from there, not copied. A last line without newline comes from
@@ -54,14 +57,14 @@ impl LineSplitter {
         self.backlog && !self.partial.is_empty()
     }
 
-    fn cut_backlog<E>(&mut self, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    fn cut_backlog<E>(&mut self, each: &mut Each<'_, E>) -> Result<(), E> {
         self.backlog = false;
         let held = mem::take(&mut self.partial);
         self.cut(&held, each)
     }
 
     /// Only `chunk` is searched: `partial` has no `\n`, so a line of many chunks costs each of its bytes once.
-    fn cut<E>(&mut self, chunk: &[u8], each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    fn cut<E>(&mut self, chunk: &[u8], each: &mut Each<'_, E>) -> Result<(), E> {
         let mut ends = memchr_iter(b'\n', chunk);
         let mut start = 0;
         let mut delivered = Ok(());
@@ -82,11 +85,7 @@ impl LineSplitter {
         delivered
     }
 
-    fn deliver_partial<E>(
-        &mut self,
-        end_of_line: &[u8],
-        each: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn deliver_partial<E>(&mut self, end_of_line: &[u8], each: &mut Each<'_, E>) -> Result<(), E> {
         // Taken out, so that a panic in the callback leaves no half-delivered line behind.
         let mut line = mem::take(&mut self.partial);
         line.extend_from_slice(end_of_line);

@@ -8,6 +8,7 @@ pub(crate) mod child;
 #[cfg(target_os = "linux")]
 mod clone;
 mod close;
+#[cfg(feature = "testing")]
 pub(crate) mod cstdio;
 mod errno;
 #[cfg(target_os = "linux")]
@@ -19,19 +20,23 @@ pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod poll;
 mod probed;
+#[cfg(feature = "testing")]
 pub(crate) mod pthread;
 pub(crate) mod rendezvous;
 pub(crate) mod report;
+#[cfg_attr(not(feature = "forward"), expect(dead_code, reason = "only a lent terminal asks for an action then"))]
 pub(crate) mod self_signal;
 pub(crate) mod signals;
 #[cfg_attr(not(target_os = "linux"), path = "splice_none.rs")]
 pub(crate) mod splice;
 #[cfg(target_os = "linux")]
 mod stack;
+#[cfg(feature = "testing")]
 pub(crate) mod stdio;
 pub(crate) mod stream;
 pub(crate) mod sysinfo;
 pub(crate) mod terminal;
+pub(crate) mod thread;
 pub(crate) mod wait;
 
 use std::io;

@@ -128,6 +128,7 @@ impl Drop for AllBlocked {
 }
 
 /// Asks for a KILL when the thread that started this process ends (`PR_SET_PDEATHSIG`); where that is not to be had, asks for nothing.
+#[cfg(feature = "testing")]
 pub(crate) fn die_with_parent() {
     #[cfg(target_os = "linux")]
     // It fails for a number that is no signal's.

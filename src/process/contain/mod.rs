@@ -382,6 +382,7 @@ fn look(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
 
 /// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
 /// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
+#[cfg(feature = "forward")]
 pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
     let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
     let signal = if in_session && signal == libc::SIGTSTP { libc::SIGSTOP } else { signal };

@@ -131,6 +131,7 @@ impl<S: System> Tree<S> {
     }
 
     /// Whether this one is asked nothing.
+    #[cfg(feature = "forward")]
     pub(super) fn is_spared(&self, index: usize) -> bool {
         let in_group = |group| self.system.stat(self.members[index].pid).is_ok_and(|stat| stat.group == group);
         self.spared.is_some_and(in_group)

@@ -51,7 +51,7 @@ mod system;
 mod tests;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub(crate) struct Tree<S: System = Proc> {
     members: Vec<Member<S::Handle>>,
     by_pid: HashMap<i32, usize>,
     /// Children that cannot be looked at.
-    hidden: BTreeSet<u32>,
+    hidden: Vec<u32>,
     /// Zombies that were met, by number and start time.
     zombies: HashSet<(i32, u64)>,
     /// How often a child was met that was not known before, whether or not it was still there to be taken in.
@@ -151,8 +151,9 @@ impl Tree {
         if met.is_empty() {
             return 0;
         }
-        let listed: HashSet<i32> = self.listed(&list).into_iter().collect();
-        met.into_iter().map(|met| usize::from(listed.contains(&met.pid) && self.keep(met))).sum()
+        let mut listed = self.listed(&list);
+        listed.sort_unstable();
+        met.into_iter().map(|met| usize::from(listed.binary_search(&met.pid).is_ok() && self.keep(met))).sum()
     }
 
     fn listed(&mut self, list: impl Fn() -> io::Result<Vec<i32>>) -> Vec<i32> {
@@ -229,7 +230,7 @@ impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
-        let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
+        let (hidden, zombies) = (Vec::new(), HashSet::new());
         Tree { system, members, by_pid, hidden, zombies, moved: 0, asking: None, spared: None, looked: 0, gap: None }
     }
 
@@ -253,6 +254,7 @@ impl<S: System> Tree<S> {
     }
 
     /// Sends one signal to all that is there, parents first, and no other. Does not wait.
+    #[cfg(feature = "forward")]
     pub(crate) fn tell(&mut self, signal: i32, budget: Deadline) {
         self.look(budget);
         for index in 0..self.members.len() {

@@ -82,7 +82,11 @@ impl<S: System> Tree<S> {
         let stat = match stat {
             Err(error) if has_ended(&error) && !self.is_unreaped(handle.as_ref()) => return Ok(true),
             // There, and not to be seen: another user's, in a `/proc` that hides those.
-            Err(error) if !is_shortage(&error) => return Ok(self.hidden.insert(pid.unsigned_abs())),
+            Err(error) if !is_shortage(&error) => {
+                let is_new = !self.hidden.contains(&pid.unsigned_abs());
+                self.hidden.extend(is_new.then_some(pid.unsigned_abs()));
+                return Ok(is_new);
+            }
             stat => stat?,
         };
         if stat.start >= listed && !(stat.parent == self.members[parent].pid && self.is_there(parent)) {
