@@ -78,7 +78,7 @@ macro_rules! settings_methods {
             /// assert_eq!(leads.read()?, "leads");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn contain(mut self, how: crate::process::contain::Containment) -> $builder {
+            pub fn contain(mut self, how: crate::contain::Containment) -> $builder {
                 self.settings_mut().contain = Some(how);
                 self
             }
@@ -148,7 +148,7 @@ macro_rules! settings_methods {
             /// assert_eq!(error.kind(), ErrorKind::Leaked);
             /// assert_eq!(error.output().unwrap().stdout, "done\n");
             /// ```
-            pub fn on_leak(mut self, what: crate::pump::OnLeak) -> $builder {
+            pub fn on_leak(mut self, what: crate::engine::leak::OnLeak) -> $builder {
                 self.settings_mut().on_leak = Some(what);
                 self
             }
@@ -186,7 +186,10 @@ macro_rules! settings_methods {
             /// assert_eq!(exits, 2);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn on_event(mut self, watch: impl Fn(&crate::pump::events::Event) + Send + Sync + 'static) -> $builder {
+            pub fn on_event(
+                mut self,
+                watch: impl Fn(&crate::engine::events::Event) + Send + Sync + 'static,
+            ) -> $builder {
                 self.settings_mut().observers.watchers.push(std::sync::Arc::new(move |event| {
                     watch(event);
                     true
@@ -219,7 +222,7 @@ macro_rules! settings_methods {
             /// assert_eq!(out.stdout.omitted(), 3889);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn stdout_limit(mut self, limit: crate::pump::Limit) -> $builder {
+            pub fn stdout_limit(mut self, limit: crate::io::capture::Limit) -> $builder {
                 self.settings_mut().sizes.stdout = Some(limit);
                 self
             }
@@ -234,7 +237,7 @@ macro_rules! settings_methods {
             /// assert_eq!(out.stderr, "333\n");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn stderr_limit(mut self, limit: crate::pump::Limit) -> $builder {
+            pub fn stderr_limit(mut self, limit: crate::io::capture::Limit) -> $builder {
                 self.settings_mut().sizes.stderr = Some(limit);
                 self
             }
@@ -248,7 +251,7 @@ macro_rules! settings_methods {
             /// assert_eq!(*out.fd(3).unwrap(), "two\n");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
-            pub fn fd_limit(mut self, number: i32, limit: crate::pump::Limit) -> $builder {
+            pub fn fd_limit(mut self, number: i32, limit: crate::io::capture::Limit) -> $builder {
                 self.settings_mut().sizes.fds.insert(number, limit);
                 self
             }

@@ -11,7 +11,7 @@ use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
 use super::serve::{ends, serve};
 use super::survives;
-use crate::job::forwarded;
+use crate::run::signal_registry;
 use crate::sys::fds;
 use crate::sys::self_signal::{self, Action};
 
@@ -59,14 +59,14 @@ impl Handlers {
                 hooked.put_back();
             }
         }
-        forwarded::set_bell(Some(bell));
+        signal_registry::set_bell(Some(bell));
         match thread::Builder::new().name("pipewright-signals".into()).spawn(move || serve(delivery)) {
             Ok(thread) => {
                 self.working = Some(Working { handle, thread, before });
                 Ok(())
             }
             Err(error) => {
-                forwarded::set_bell(None);
+                signal_registry::set_bell(None);
                 self.put_back(&before);
                 Err(error)
             }

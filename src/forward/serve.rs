@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::handlers::Delivery;
 use super::{RECEIVED, survives};
 use crate::clock::Deadline;
-use crate::job::forwarded::{self, Passed, Told};
-use crate::process::pauses;
-use crate::pump::wake::Interrupt;
+use crate::engine::control::Interrupt;
+use crate::process::suspension_clock;
+use crate::run::signal_registry;
+use crate::run::signal_registry::{Passed, Told};
 use crate::sys::poll::{Interest, wait_for};
 use crate::sys::self_signal;
 
@@ -47,10 +48,10 @@ pub(super) fn serve(mut delivery: Delivery) -> Delivery {
         match batch.iter().find(|info| info.si_signo == libc::SIGTSTP) {
             // Of a stop and its end nothing is left but the end.
             Some(info) if !goes_on => {
-                let before = pauses::spent();
+                let before = suspension_clock::spent();
                 stop(said_by(info), &mut delivery, &mut news);
                 if let Some(ending) = &mut ending {
-                    ending.until = ending.until.later_by(pauses::spent().saturating_sub(before));
+                    ending.until = ending.until.later_by(suspension_clock::spent().saturating_sub(before));
                 }
             }
             Some(_) => go_on(),
@@ -60,7 +61,7 @@ pub(super) fn serve(mut delivery: Delivery) -> Delivery {
         ending = ending.and_then(see_to);
         if ending.is_none() && news.is_empty() && delivery.handle().is_closed() {
             // Before the other end of it is closed.
-            forwarded::set_bell(None);
+            signal_registry::set_bell(None);
             return delivery;
         }
     }
@@ -85,7 +86,7 @@ fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
     RECEIVED.store(signal, SeqCst);
     // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
     let kills = matches!(signal, libc::SIGINT | libc::SIGQUIT);
-    match forwarded::interrupt(interrupt, !survives(), kills) {
+    match signal_registry::interrupt(interrupt, !survives(), kills) {
         // Those that were there have ended just now.
         Passed::ToNobody if ending.is_some() => {}
         Passed::ToNobody if survives() => {}
@@ -99,29 +100,29 @@ fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
         Passed::Again => {}
     }
     if kills {
-        forwarded::kill_from_here(Told::ToEndAtOnce);
+        signal_registry::kill_from_here(Told::ToEndAtOnce);
     }
 }
 
 /// What comes after the ending, once it is over.
 fn see_to(ending: Ending) -> Option<Ending> {
-    if !forwarded::have_ended() {
+    if !signal_registry::have_ended() {
         if !ending.until.passed() {
             return Some(ending);
         }
-        forwarded::kill_from_here(Told::ToEnd);
+        signal_registry::kill_from_here(Told::ToEnd);
     }
     if !survives() {
         self_signal::die_of(ending.signal);
     }
-    forwarded::live_on();
+    signal_registry::live_on();
     None
 }
 
 /// Stops the runs, then this process; it returns when that is over. What came meanwhile is added to the news.
 fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
-    let pause = pauses::begin();
-    forwarded::tell(interrupt);
+    let pause = suspension_clock::begin();
+    signal_registry::tell(interrupt);
     self_signal::suspend(|| {
         news.extend(delivery.pending());
         news.iter().any(|info| info.si_signo == libc::SIGCONT)
@@ -131,5 +132,5 @@ fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::sigi
 }
 
 fn go_on() {
-    forwarded::tell(Interrupt { signal: libc::SIGCONT, by_terminal: false });
+    signal_registry::tell(Interrupt { signal: libc::SIGCONT, by_terminal: false });
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
-use super::outcome;
-use super::shared::{Shared, Step};
-use crate::output::Output;
+use crate::engine::events::{Event, EventKind};
+use crate::io::line_observer::Ear;
+use crate::outcome::output::Output;
 use crate::plan::{PipePlan, Plan};
-use crate::pump::Ear;
-use crate::pump::events::{Event, EventKind};
+use crate::run::conclude;
+use crate::run::shared::{Shared, Step};
 use crate::stream::Stream;
 
 /// What happens in a job, from its beginning: from [`Job::events`](crate::Job::events).
@@ -85,7 +85,7 @@ fn lines(plan: &Plan, output: &Output) -> Vec<EventKind> {
 /// The stage that alone writes to a captured stream.
 fn writer_of(plan: &Plan, stream: Stream) -> Option<usize> {
     let is_it = |pipe: &PipePlan| matches!(pipe, PipePlan::Drain(drained, _) if *drained == stream);
-    outcome::only_user(plan, plan.pipes.iter().position(is_it)?, false)
+    conclude::only_user(plan, plan.pipes.iter().position(is_it)?, false)
 }
 
 impl std::fmt::Debug for Events {

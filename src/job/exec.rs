@@ -1,10 +1,10 @@
 //! Replacing this process.
 
-use super::start;
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind, Fault};
+use crate::outcome::error::{Error, ErrorKind, Fault};
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
+use crate::run::launch;
 
 impl Cmd {
     /// Becomes the program: this process's image is replaced (`execve(2)`), with the command's arguments, environment, directory,
@@ -33,7 +33,7 @@ impl Cmd {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
             Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         } else if plan.pipes.is_empty() {
-            start::exec(&plan)
+            launch::exec(&plan)
         } else {
             let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
             Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::Job;
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind, Fault};
-use crate::process::contain::{Container, Reach};
-use crate::process::tree;
+use crate::contain::{Container, Reach};
+use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
+use crate::engine::timing::{Cut, Steps};
+use crate::outcome::error::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
-use crate::pump::termination::{Around, Nothing, Pipes, Termination, WALK};
-use crate::pump::{Cut, Steps};
+use crate::tree;
 
 /// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
 ///

@@ -1,27 +1,11 @@
 //! A run in progress, as a handle; and the verbs that start one.
 
-mod check;
-mod closures;
-mod dropped;
+mod drop_warning;
 mod events;
 mod exec;
-mod files;
-mod flows;
-#[cfg(feature = "forward")]
-pub(crate) mod forwarded;
 mod kill;
-#[cfg(test)]
-mod many_tests;
-mod outcome;
 mod reader;
-mod run;
 mod scoped;
-mod shared;
-mod spawn_error;
-pub(crate) mod start;
-mod task;
-#[cfg(feature = "tracing")]
-mod trace;
 mod verbs;
 
 use std::fmt;
@@ -30,21 +14,21 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind, Fault};
-use crate::output::Output;
+use crate::contain::Container;
+use crate::engine::cancellation::Stop;
+use crate::engine::closure::Function;
+use crate::engine::events::EventKind;
+use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
-use crate::process::contain::Container;
-use crate::pump::events::EventKind;
-use crate::pump::function::Function;
-use crate::pump::stop::Stop;
+use crate::run::launch::{Drive, Wants, start};
+use crate::run::shared::{Leftovers, Shared};
 use crate::setup_step::Step;
 use crate::status::Status;
 use crate::stream::Stream;
 use crate::sys::thread;
-use shared::{Leftovers, Shared};
-use start::{Drive, Wants, start};
 
 pub use events::Events;
 pub use kill::{KillReport, Means, Survivor};

@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::Job;
-use crate::error::{Error, ErrorKind, Fault};
+use crate::io::io_thread::Leash;
+use crate::io::lines::LineSplitter;
+use crate::outcome::error::{Error, ErrorKind, Fault};
 use crate::plan::Plan;
-use crate::pump::LineSplitter;
-use crate::pump::helper::Leash;
 use crate::setup_step::Step;
 use crate::sys::{fds, stream};
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use super::Job;
 use super::reader::{Lines, LinesBytes, Reader};
-use super::run::run_to_end;
-use super::start::{Scope, Wants};
-use super::{Job, outcome::Over};
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind, Fault};
-use crate::output::Output;
+use crate::io::callback::{BoxError, Lent};
+use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
-use crate::pump::{BoxError, Lent};
 use crate::redirect::LineResult;
+use crate::run::conclude::Over;
+use crate::run::launch::{Scope, Wants};
+use crate::run::started::run_to_end;
 use crate::status::Status;
 
 /// A plan, or an error that says of which command.

@@ -1,5 +1,7 @@
 //! What happened in a run, as data.
 
+pub(crate) mod error;
+pub(crate) mod output;
 mod policy;
 
 pub use policy::StatusPolicy;

@@ -5,7 +5,7 @@ use std::ops::BitOr;
 
 use super::Pipeline;
 use crate::cmd::Cmd;
-use crate::pump::BoxError;
+use crate::io::callback::BoxError;
 use crate::redirect::LineResult;
 use crate::spec::Link;
 use crate::spec::closure::{StageReader, StageWriter};

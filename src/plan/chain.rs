@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lower::place;
 use super::{Mode, PipePlan, Place, Wire};
-use crate::error::{ErrorKind, Fault, StageName};
+use crate::outcome::error::{ErrorKind, Fault, StageName};
 use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
 use crate::stream::Stream;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::chain::{Chained, Chains, Input, Output};
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
-use crate::error::{ErrorKind, Fault, StageName};
-use crate::process::contain::Containment;
+use crate::contain::Containment;
+use crate::outcome::error::{ErrorKind, Fault, StageName};
 use crate::spawn::Attributes;
 use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
 use crate::stream::Stream;

@@ -10,12 +10,12 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::StageName;
+use crate::io::sink::LineCallback;
 use crate::once::TakeOnce;
-use crate::pump::LineCallback;
-use crate::redact::Secrets;
+use crate::outcome::error::StageName;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stream::Stream;
+use crate::text::redact::Secrets;
 
 pub(crate) use lower::lower;
 

@@ -1,10 +1,8 @@
 //! One running child: wait for it, signal it, know what it used.
 
-pub(crate) mod contain;
-pub(crate) mod pauses;
 mod reaper;
+pub(crate) mod suspension_clock;
 pub(crate) mod terminal;
-pub(crate) mod tree;
 mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -123,6 +121,11 @@ impl Process {
         self.0.pid.unsigned_abs()
     }
 
+    /// The pid as system calls take it.
+    pub(crate) fn number(&self) -> i32 {
+        self.0.pid
+    }
+
     /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end, see
     /// waitid(2).
     ///
@@ -239,7 +242,7 @@ impl Process {
     }
 
     /// As [`Process::send_signal`], but ESRCH where the process has been reaped.
-    fn signal_unreaped(&self, signal: i32) -> io::Result<()> {
+    pub(crate) fn signal_unreaped(&self, signal: i32) -> io::Result<()> {
         if let Watch::Pidfd(fd) = &self.0.watch {
             if let Some(sent) = unless_refused(pidfd::send_signal(fd.as_fd(), signal)) {
                 return sent;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::pauses;
+use super::suspension_clock;
 use crate::procfs::is_shortage;
 use crate::sys::self_signal::Action;
 use crate::sys::{fds, terminal};
@@ -102,7 +102,7 @@ impl Drop for Terminal {
 pub(crate) fn stop_own_group() -> bool {
     let action = Action::of(libc::SIGTSTP);
     let here = action.is_default() || action.is_ignore();
-    let _pause = here.then(pauses::begin);
+    let _pause = here.then(suspension_clock::begin);
     terminal::stop_own_group(here);
     here
 }

@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use crate::io::callback::BoxError;
 use crate::once::TakeOnce;
-use crate::pump::BoxError;
 use crate::spec::{Common, Input, Target};
 
 /// Where a child's stream comes from or goes to.
@@ -86,7 +86,7 @@ mod sealed {
 
     pub trait LineResult {
         /// The result as the library keeps it.
-        fn into_result(self) -> Result<(), crate::pump::BoxError>;
+        fn into_result(self) -> Result<(), crate::io::callback::BoxError>;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::pump::wake::{Order, Waker};
+use crate::engine::control::{Order, Waker};
 
 /// Ends runs from another thread: those in progress of the builder it was taken from, and any later one before it starts.
 ///

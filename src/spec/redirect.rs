@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::io::sink::LineCallback;
 use crate::once::TakeOnce;
-use crate::pump::LineCallback;
 
 /// What both directions have.
 #[derive(Clone)]

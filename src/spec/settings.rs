@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::cancel::CancelHandle;
 use crate::clock::Deadline;
+use crate::contain::Containment;
+use crate::engine::events::Watcher;
+use crate::engine::leak::OnLeak;
+use crate::engine::timing::{Steps, Timing};
+use crate::io::capture::Limit;
 use crate::outcome::StatusPolicy;
-use crate::process::contain::Containment;
-use crate::process::pauses;
-use crate::pump::events::Watcher;
-use crate::pump::{Limit, OnLeak, Steps, Timing};
+use crate::process::suspension_clock;
 
 /// The settings of a whole run.
 #[derive(Debug, Clone, Default)]
@@ -118,7 +120,7 @@ impl Settings {
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             deadline: Deadline::after_opt(self.times.timeout),
-            paused: (self.signals.forward || self.signals.foreground).then(pauses::spent),
+            paused: (self.signals.forward || self.signals.foreground).then(suspension_clock::spent),
             steps: match &self.times.steps {
                 Some(steps) => Arc::clone(steps),
                 None => Arc::new([(libc::SIGTERM, self.times.grace.unwrap_or(GRACE))]),

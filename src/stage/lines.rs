@@ -3,7 +3,8 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use crate::pump::{BoxError, LineSplitter};
+use crate::io::callback::BoxError;
+use crate::io::lines::LineSplitter;
 use crate::redirect::LineResult;
 use crate::spec::closure::{StageReader, StageWriter};
 

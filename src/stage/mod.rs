@@ -7,8 +7,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cmd::Cmd;
+use crate::io::callback::BoxError;
 use crate::once::TakeOnce;
-use crate::pump::BoxError;
 use crate::redirect::LineResult;
 use crate::spec::closure::{StageReader, StageWriter, UNNAMED};
 use crate::spec::{self, Closure, ClosureBody, Settings, shell_line};

@@ -6,8 +6,8 @@ mod writer;
 use std::sync::Arc;
 
 use super::redirect::{Input, Target};
+use crate::io::callback::BoxError;
 use crate::once::TakeOnce;
-use crate::pump::BoxError;
 
 pub(crate) use reader::Source;
 pub use reader::StageReader;

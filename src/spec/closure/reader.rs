@@ -5,9 +5,9 @@ use std::io::{self, BufRead, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::engine::cancellation::Stop;
+use crate::io::fd_writer::Fd;
 use crate::pipe::MemReader;
-use crate::pump::outlet::Fd;
-use crate::pump::stop::Stop;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
 

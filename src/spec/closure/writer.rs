@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use crate::engine::cancellation::Stop;
+use crate::io::fd_writer::{Outlet, OutletKind};
 use crate::pipe::{self, MemWriter};
-use crate::pump::outlet::{Outlet, OutletKind};
-use crate::pump::stop::Stop;
 use crate::sys::poll::Interest;
 
 /// The output of a closure stage: into the next stage, or where the pipeline's stdout goes.

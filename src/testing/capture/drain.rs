@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::Deadline;
+use crate::io::captured::Captured;
 use crate::pipe::PipeReader;
-use crate::pump::Captured;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::{fds, stream};
 

@@ -11,7 +11,7 @@ use std::io;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use crate::pump::Captured;
+use crate::io::captured::Captured;
 
 /// What a closure returned, and what was captured while it ran.
 ///

@@ -19,8 +19,8 @@ use super::swap::Swapped;
 use super::turn::Turn;
 use super::{Capture, Stderr};
 use crate::fd::real_stdio;
+use crate::io::captured::Captured;
 use crate::pipe::{self, PipeReader, PipeWriter};
-use crate::pump::Captured;
 use crate::sys::{pthread, signals, stream};
 use crate::testing::isolate;
 

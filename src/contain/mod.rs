@@ -1,0 +1,414 @@
+//! What holds the processes of a run together beyond their parentage: a process group, a session, a cgroup.
+//!
+//! # Why a group's number is never another one's
+//! A group or a session has the number of the process that it began with, and keeps it from being given away while anybody is in it. When
+//! it is empty, only its leader does that, by not having been reaped. So leaders are [kept](Process::new) as zombies until the run is
+//! over, and a number means a group or a session only while its leader is known not to have been reaped, or (from Linux 6.9 on) while the
+//! leader's descriptor says that somebody is in its group.
+
+mod cgroup;
+mod watchdog;
+
+use std::io;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::clock::Deadline;
+use crate::process::Process;
+use crate::procfs::{Unseen, is_shortage};
+use crate::setup_step::{Failure, Step};
+use crate::spawn::Attributes;
+use crate::tree::{Killed, Tree};
+use cgroup::Cgroup;
+use watchdog::Sentinel;
+
+/// What a run's processes are put into, so that more of what they start can be found and ended.
+///
+/// Set by [`Cmd::contain`](crate::Cmd::contain). Without, the processes stay in this process's group, so that a terminal's Ctrl-C reaches them,
+/// and their descendants are found by a walk; see [`Means`](crate::Means). In a container, that walk is made too.
+///
+/// ```
+/// use pipewright::{Cmd, Containment, Means, Redirect};
+/// // A double fork: nobody's descendant any more, but of the group.
+/// let job = Cmd::sh("(sleep 60 & echo started) & wait").contain(Containment::Group).stdout(Redirect::piped()).spawn()?;
+/// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut [0; 8])?;
+/// let report = job.kill()?;
+/// # if !cfg!(target_os = "linux") { return Ok(()); }
+/// assert_eq!(report.means, Means::Group);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Containment {
+    /// One process group for the run (`setpgid(2)`), which its first process leads, or who waits beside the run for the end of this process (see
+    /// [`kill_on_parent_death`](crate::Cmd::kill_on_parent_death)). A kill then reaches also what lost its parent,
+    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, but by [`forward`](crate::forward), and
+    /// one that reads the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), but in the [`foreground`](crate::Cmd::foreground).
+    Group,
+    /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
+    /// Linux; elsewhere the session's first group.
+    Session,
+    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), which is made if it is not there yet: entered before
+    /// the program runs, killed as one, and removed when the run is over and it is empty, or else with a later one of this process.
+    /// Nothing gets out of it but by the rights to write to another one. Linux 5.14; where it cannot be made or entered, the run
+    /// starts without, and [`KillReport`](crate::KillReport) says so.
+    Cgroup(PathBuf),
+}
+
+/// A run's container.
+#[derive(Debug)]
+pub(crate) struct Container {
+    how: How,
+    /// Of the groups, or the sessions: kept until the container is closed.
+    leaders: Mutex<Vec<Process>>,
+    /// What ends it when this process is no more, if that was asked for.
+    sentinel: Mutex<Option<Sentinel>>,
+    /// Why it is not, or not for all of the run, what was asked for.
+    fell_back: OnceLock<String>,
+    holds: Mutex<Holds>,
+}
+
+#[derive(Debug, Default)]
+struct Holds {
+    count: usize,
+    /// It is to be closed with the last one.
+    is_over: bool,
+}
+
+/// A container that is not closed while this is there: the run may be over before all that is in it has been ended.
+pub(crate) struct Hold(Arc<Container>);
+
+impl Hold {
+    pub(crate) fn new(container: &Arc<Container>) -> Hold {
+        container.holds().count += 1;
+        Hold(Arc::clone(container))
+    }
+}
+
+impl Deref for Hold {
+    type Target = Container;
+
+    fn deref(&self) -> &Container {
+        &self.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut holds = self.0.holds();
+        holds.count -= 1;
+        let is_over = holds.count == 0 && holds.is_over;
+        drop(holds);
+        if is_over {
+            self.0.close();
+        }
+    }
+}
+
+#[derive(Debug)]
+enum How {
+    Group,
+    Session,
+    Cgroup(Cgroup),
+    /// The walk must do.
+    Nothing,
+}
+
+/// How a run's processes are found, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Cgroup,
+    Session,
+    Group,
+    Parentage,
+}
+
+impl Container {
+    /// # Errors
+    /// No descriptor or no memory for it; whatever else keeps a cgroup from being made, it is done without.
+    pub(crate) fn new(asked: &Containment) -> io::Result<Container> {
+        let mut fell_back = OnceLock::new();
+        let how = match asked {
+            Containment::Group => How::Group,
+            Containment::Session => How::Session,
+            Containment::Cgroup(directory) => match Cgroup::new(directory) {
+                Ok(cgroup) => How::Cgroup(cgroup),
+                Err(error) if is_shortage(&error) => return Err(error),
+                Err(error) => {
+                    fell_back = format!("no cgroup could be made in {}: {error}", directory.display()).into();
+                    How::Nothing
+                }
+            },
+        };
+        Ok(Container { how, leaders: Mutex::default(), sentinel: Mutex::default(), fell_back, holds: Mutex::default() })
+    }
+
+    /// From now on it ends with this process, however that ends. Before the first child gets in. Of sessions each would need a
+    /// leader that waits; they are left as they are.
+    pub(crate) fn end_with_this_process(&self, deadline: Deadline) -> Result<(), Failure> {
+        let sentinel = match &self.how {
+            How::Group => Sentinel::of_group(deadline)?,
+            How::Cgroup(cgroup) => Sentinel::of_cgroup(cgroup.path(), deadline)?,
+            How::Session | How::Nothing => return Ok(()),
+        };
+        if matches!(self.how, How::Group) {
+            self.is_led_by(sentinel.process());
+        }
+        *self.sentinel() = Some(sentinel);
+        Ok(())
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        match self.how {
+            How::Cgroup(_) if self.fell_back.get().is_none() => Reach::Cgroup,
+            How::Session if cfg!(target_os = "linux") => Reach::Session,
+            How::Session | How::Group => Reach::Group,
+            How::Cgroup(_) | How::Nothing => Reach::Parentage,
+        }
+    }
+
+    /// Whether it is easily told who is in.
+    pub(crate) fn tells_at_once(&self) -> bool {
+        matches!(self.how, How::Cgroup(_))
+    }
+
+    pub(crate) fn fell_back(&self) -> Option<&str> {
+        self.fell_back.get().map(String::as_str)
+    }
+
+    /// What a child has to do to get in; whether it then leads a group or a session.
+    pub(crate) fn place(&self, attributes: &mut Attributes) -> bool {
+        match &self.how {
+            How::Group => {
+                // One whose leader somebody else reaped may be gone: another one is begun.
+                let there = |leader: &&Process| leader.keeps_number();
+                let leader = self.leaders().last().filter(there).map_or(0, |leader| leader.number());
+                attributes.process_group = Some(leader);
+                leader == 0
+            }
+            How::Session => {
+                attributes.new_session = true;
+                true
+            }
+            How::Cgroup(cgroup) => {
+                attributes.cgroup = Some(cgroup.entrance());
+                false
+            }
+            How::Nothing => false,
+        }
+    }
+
+    /// A child that could not get in so: what it has to do instead; whether it then leads.
+    pub(crate) fn place_otherwise(&self, failure: &Failure, attributes: &mut Attributes) -> Option<bool> {
+        match &self.how {
+            // Its leader was reaped by somebody else between the look and the child's call, and nobody was left in it.
+            How::Group if failure.step == Step::ProcessGroup && attributes.process_group != Some(0) => {
+                attributes.process_group = Some(0);
+                Some(true)
+            }
+            How::Cgroup(cgroup) if failure.step == Step::Cgroup => {
+                let path = cgroup.path().display();
+                // The first refusal is told; what is in stays in.
+                let _ = self.fell_back.set(format!("the cgroup {path} could not be entered: {}", failure.io_error()));
+                attributes.cgroup = None;
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// A child that leads is in; it is [kept](Process::new).
+    pub(crate) fn is_led_by(&self, process: &Process) {
+        self.leaders().push(process.clone());
+    }
+
+    /// Adds to a tree who is in; how many were not known.
+    fn fill(&self, tree: &mut Tree, budget: Deadline) -> usize {
+        match &self.how {
+            How::Group | How::Session => {
+                // Copies: who looks at a process's number takes its lock.
+                let leaders = self.leaders().clone();
+                if leaders.is_empty() {
+                    return 0;
+                }
+                let is_group = matches!(self.how, How::Group);
+                let sentinel = self.sentinel().as_ref().map(|sentinel| sentinel.process().number());
+                tree.take_in_marked(budget, |stat| {
+                    if Some(stat.pid) == sentinel {
+                        return false;
+                    }
+                    let mark = if is_group { stat.group } else { stat.session };
+                    // Looked at after the mark was read: until then, at least, it meant this one.
+                    leaders.iter().any(|leader| leader.number() == mark && leader.keeps_number())
+                })
+            }
+            How::Cgroup(cgroup) => tree.take_in_listed(budget, || cgroup.members()),
+            How::Nothing => 0,
+        }
+    }
+
+    /// Kills whoever is in, as one; nobody in it can fork past this.
+    fn strike(&self) {
+        match &self.how {
+            How::Group | How::Session => {
+                for leader in self.leaders().iter() {
+                    // ESRCH: empty. What refuses is seen to be there.
+                    let _ = leader.signal_group(libc::SIGKILL);
+                }
+            }
+            How::Cgroup(cgroup) => {
+                // Refused by a kernel before 5.14: the sweep must do.
+                let _ = cgroup.kill();
+            }
+            How::Nothing => {}
+        }
+    }
+
+    /// The leaders of its groups that can be sent this signal as one. What watches over a group is in it, and only ignores some.
+    fn groups_that_bear(&self, signal: i32) -> Vec<Process> {
+        let is_watched = self.sentinel().is_some();
+        match self.how {
+            How::Group if is_watched && !watchdog::IGNORES.contains(&signal) => Vec::new(),
+            // A number means the group as long as this holds.
+            How::Group | How::Session => {
+                self.leaders().iter().filter(|leader| leader.keeps_number()).cloned().collect()
+            }
+            How::Cgroup(_) | How::Nothing => Vec::new(),
+        }
+    }
+
+    /// Continues whoever is in its groups.
+    pub(crate) fn go_on(&self) {
+        if let How::Group | How::Session = self.how {
+            for leader in self.leaders().iter() {
+                // ESRCH: empty.
+                let _ = leader.signal_group(libc::SIGCONT);
+            }
+        }
+    }
+
+    /// Whether it is proven that nobody is in any more, after waiting for it.
+    pub(crate) fn is_empty(&self, until: Deadline) -> bool {
+        match &self.how {
+            How::Cgroup(cgroup) => self.fell_back.get().is_none() && cgroup.wait_until_empty(until),
+            How::Group | How::Session | How::Nothing => false,
+        }
+    }
+
+    /// Who is still in: numbers and names, and why there may be more.
+    pub(crate) fn members(&self, budget: Deadline) -> (Vec<(u32, String)>, Option<Unseen>) {
+        let mut tree = Tree::empty();
+        self.fill(&mut tree, budget);
+        (tree.named(), tree.gap())
+    }
+
+    /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
+    pub(crate) fn close(&self) {
+        let mut holds = self.holds();
+        holds.is_over = true;
+        if holds.count > 0 {
+            return;
+        }
+        drop(holds);
+        // While somebody still watches.
+        if let How::Cgroup(cgroup) = &self.how {
+            cgroup.remove();
+        }
+        self.let_live();
+        self.leaders().drain(..).for_each(|leader| leader.let_go());
+    }
+
+    /// What is in it is let go of: it does not end with this process any more.
+    pub(crate) fn let_live(&self) {
+        if let Some(sentinel) = self.sentinel().take() {
+            sentinel.end();
+        }
+    }
+
+    /// The number of the group that a child was put into last.
+    pub(crate) fn group(&self) -> Option<u32> {
+        self.leaders().last().map(Process::pid)
+    }
+
+    fn sentinel(&self) -> MutexGuard<'_, Option<Sentinel>> {
+        self.sentinel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaders(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Sends a signal to a tree and who is in its container: to each once, parents first, and SIGCONT after it for those that are stopped. What
+/// is started in answer is left alone, see [`ask`](tree). Does not wait. The tree is for what may have to follow: what loses its
+/// parent by this is not found again.
+pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    tree.begin_asking(signal);
+    look(tree, container, budget);
+    let groups = container.map_or_else(Vec::new, |container| container.groups_that_bear(signal));
+    let numbers = groups.iter().map(|leader| leader.number()).collect();
+    tree.ask_known(numbers, |signal| {
+        for (leader, signal) in groups.iter().flat_map(|leader| [(leader, signal), (leader, libc::SIGCONT)]) {
+            // ESRCH: empty. What refuses is seen when the grace is over.
+            let _ = leader.signal_group(signal);
+        }
+    });
+    look_on(tree, container, budget);
+}
+
+/// Looks for what has been started or got in since. Of that, what was begun before the last step's signal gets it.
+pub(crate) fn look_on(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
+    look(tree, container, budget);
+    tree.ask_older();
+}
+
+fn look(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
+    tree.look(budget);
+    if let Some(container) = container {
+        container.fill(tree, budget);
+    }
+}
+
+/// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
+/// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
+#[cfg(feature = "forward")]
+pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
+    let signal = if in_session && signal == libc::SIGTSTP { libc::SIGSTOP } else { signal };
+    if let Some(container) = container {
+        container.fill(tree, budget);
+    }
+    tree.tell(signal, budget);
+}
+
+/// Kills a tree, what was added to it meanwhile, and who is in its container. The walk comes first: what left the container is found by its
+/// parent, and only as long as that one is there.
+pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Killed {
+    let Some(container) = container else { return tree.kill(budget) };
+    tree.look(budget);
+    container.fill(tree, budget);
+    let mut killed = tree.kill_what_is_known(budget);
+    container.strike();
+    // Who got in meanwhile, to be named; and, where nothing strikes all at once, to be killed.
+    let mut known = tree.len();
+    while container.fill(tree, budget) > 0 {
+        tree.sweep(known, &mut killed);
+        known = tree.len();
+        if budget.passed() {
+            break;
+        }
+    }
+    killed.gap = tree.gap();
+    killed
+}

@@ -1,0 +1,150 @@
+//! What ends a container when this process is no more.
+//!
+//! A child that dies with its parent (`PR_SET_PDEATHSIG`) leaves its own children behind, and nobody here is there any more to see to
+//! them. So somebody else waits for that: a shell that reads a pipe whose other end this process alone holds. The end of that
+//! pipe is the end of this process, however it came.
+//!
+//! Of a group, the sentinel is the leader: it is there before the first child and until the run is over, so the number that it
+//! ends is its own all the while. It ignores what the group's other processes may send to all of them. To a cgroup it does not
+//! belong: it has to remove it.
+//!
+//! Why a shell, and not a copy of this process: that would keep all of its memory alive, and run code of a program with threads
+//! after a fork.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock::Deadline;
+use crate::fd::child_table::ChildTable;
+use crate::pipe;
+use crate::process::{self, Process};
+use crate::setup_step::{Failure, Step};
+use crate::spawn::{self, Attributes, EnvChange, Image, ImageSpec, Prepared};
+use crate::sys::poll::{self, Interest};
+use crate::sys::{fds, stream};
+
+/// Said when nothing that the group gets can end it any more; what is read has no more than an end.
+const WATCH: &str = "trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU; echo; read nothing; ";
+
+/// The signals that it ignores, as [`WATCH`] names them.
+pub(crate) const IGNORES: [i32; 11] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGPIPE,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
+const END_GROUP: &str = "kill -KILL 0";
+
+/// Who is killed takes a moment to be gone. Those made inside go first; one that is in use stays.
+const END_CGROUP: &str = "echo 1 > \"$1/cgroup.kill\"; tries=0; \
+    while [ -d \"$1\" ] && [ $tries -lt 300 ]; do \
+        rmdir \"$1\"/*/*/ \"$1\"/*/ \"$1\"; tries=$((tries + 1)); \
+    done 2> /dev/null";
+
+/// How long a shell may take to start.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
+/// How long it may take to be gone before it is left to the reaper: what a drop has left.
+const GONE_WITHIN: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(crate) struct Sentinel {
+    process: Process,
+    /// What it waits for the end of.
+    _line: OwnedFd,
+}
+
+impl Sentinel {
+    /// Leads a group of its own, for others to enter.
+    pub(crate) fn of_group(deadline: Deadline) -> Result<Sentinel, Failure> {
+        Sentinel::start(&[OsStr::new(&format!("{WATCH}{END_GROUP}"))], deadline)
+    }
+
+    pub(crate) fn of_cgroup(path: &Path, deadline: Deadline) -> Result<Sentinel, Failure> {
+        let text = format!("{WATCH}{END_CGROUP}");
+        Sentinel::start(&[OsStr::new(&text), OsStr::new("sh"), path.as_os_str()], deadline)
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Returns when it watches.
+    fn start(words: &[&OsStr], deadline: Deadline) -> Result<Sentinel, Failure> {
+        let failed = |step| move |error: io::Error| Failure::new(step, &error);
+        let (reader, line) = pipe::kernel().map_err(failed(Step::Pipe))?;
+        let (said, writer) = pipe::kernel().map_err(failed(Step::Pipe))?;
+        let null = OpenOptions::new().write(true).open("/dev/null").map_err(failed(Step::Open))?;
+        let null = fds::clear_of_stdio(null.into()).map_err(failed(Step::Open))?;
+        let mut table = ChildTable::new();
+        for (source, target) in [(reader.as_fd(), 0), (writer.as_fd(), 1), (null.as_fd(), 2)] {
+            // Three numbers, each once.
+            let _ = table.insert(source.as_raw_fd(), target);
+        }
+        let attributes = Attributes { process_group: Some(0), ..Attributes::default() };
+        let image = image(words).ok_or(Failure { step: Step::Exec, errno: libc::EINVAL, detail: 0 })?;
+        let began = Instant::now();
+        let prepared = Arc::new(Prepared::new(image, attributes, table, false, &[]));
+        let launched = spawn::spawn(prepared, deadline).map_err(|(failure, _)| failure)?;
+        let process = Process::new(launched, began, true).map_err(failed(Step::Thread))?;
+        let sentinel = Sentinel { process, _line: line.into() };
+        drop(writer);
+        let until = deadline.earlier(Deadline::after(STARTED_WITHIN));
+        let watches = poll::wait_for(said.as_fd(), Interest::Readable, until)
+            .and_then(|ready| if ready { stream::read(said.as_fd(), &mut [0; 1]) } else { Ok(0) });
+        match watches {
+            Ok(1..) => Ok(sentinel),
+            Ok(0) if until.passed() => {
+                sentinel.end();
+                Err(Failure { step: Step::Thread, errno: libc::ETIMEDOUT, detail: 0 })
+            }
+            Ok(0) => {
+                sentinel.end();
+                Err(Failure { step: Step::Vanished, errno: 0, detail: 0 })
+            }
+            Err(error) => {
+                sentinel.end();
+                Err(Failure::new(Step::Pipe, &error))
+            }
+        }
+    }
+
+    /// Ends it without its doing anything. Once it was sent SIGKILL it gets to do nothing any more, whatever it reads: so the line is
+    /// closed afterwards.
+    pub(crate) fn end(self) {
+        // One that is gone does not mind. That is the only refusal for a child that never changes its user.
+        let _ = self.process.kill();
+        self.process.let_go();
+        // What somebody else reaped is gone as well.
+        if matches!(self.process.wait_until(Deadline::after(GONE_WITHIN)), Ok(None)) {
+            process::hand_over(self.process.clone());
+        }
+    }
+}
+
+fn image(words: &[&OsStr]) -> Option<Image> {
+    let args: Vec<&OsStr> = [OsStr::new("-c")].into_iter().chain(words.iter().copied()).collect();
+    let env = [EnvChange::Clear, EnvChange::Set("PATH".into(), "/usr/bin:/bin".into())];
+    // A path of a cgroup that was made holds no NUL.
+    Image::new(ImageSpec {
+        program: OsStr::new("/bin/sh"),
+        arg0: None,
+        args: &mut args.iter().copied(),
+        env: &env,
+        cwd: Some(Path::new("/")),
+        allow_relative_path: false,
+    })
+    .ok()
+}

@@ -1,0 +1,16 @@
+//! Moving bytes: where they come from, where they go, and how.
+
+pub(crate) mod callback;
+pub(crate) mod capture;
+pub(crate) mod captured;
+pub(crate) mod drain;
+pub(crate) mod fd_writer;
+pub(crate) mod flow;
+pub(crate) mod interrupt;
+pub(crate) mod io_thread;
+pub(crate) mod line_observer;
+pub(crate) mod lines;
+mod pipe_growth;
+mod read_backoff;
+pub(crate) mod sink;
+mod zero_copy;
