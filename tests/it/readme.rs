@@ -1,4 +1,8 @@
-//! What the README says of this library and no example of its own shows: most of it the first column of its comparison.
+//! What the README and the guide say of this library and no example of theirs shows: most of it the first column of the comparison.
+
+#[rustfmt::skip]
+mod examples;
+mod text;
 
 use std::fs;
 use std::os::unix::fs::symlink;
