@@ -1,5 +1,9 @@
 //! The README's examples, word for word, so that they need no `main` there and run all the same.
 
+use pipewright::{Cmd, EventKind, Redirect, cmd, testing};
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
 type Tried = Result<(), Box<dyn std::error::Error>>;
 
 pub(super) fn what_sells() -> Tried {
@@ -21,8 +25,6 @@ pub(super) fn what_sells() -> Tried {
 }
 
 pub(super) fn run_and_read() -> Tried {
-    use pipewright::cmd;
-
     let flags = ["-l", "-a"];
     cmd!("ls", flags.., "/").run()?;
     let words = cmd!("echo", "b a c") | cmd!("tr", " ", "\n") | cmd!("sort");
@@ -31,8 +33,6 @@ pub(super) fn run_and_read() -> Tried {
 }
 
 pub(super) fn streams() -> Tried {
-    use pipewright::{Redirect, cmd};
-
     let to = Redirect::tee([Redirect::capture(), Redirect::file("sort.log")]);
     let out = cmd!("sort").stdin("b\na\n").stderr_to_stdout().stdout(to).run()?;
     assert_eq!(out.stdout, "a\nb\n");
@@ -40,9 +40,6 @@ pub(super) fn streams() -> Tried {
 }
 
 pub(super) fn closures() -> Tried {
-    use pipewright::cmd;
-    use std::io::{BufRead, Write};
-
     let numbered = cmd!("printf", r"b\na\n").pipe_fn(|input, output| {
         for (n, line) in input.lines().enumerate() {
             writeln!(output, "{} {n}", line?)?;
@@ -54,9 +51,6 @@ pub(super) fn closures() -> Tried {
 }
 
 pub(super) fn a_live_job() -> Tried {
-    use pipewright::{Cmd, EventKind, Redirect};
-    use std::time::Duration;
-
     let server = Cmd::sh("echo ready; sleep 60 & wait").stdout(Redirect::capture());
     let job = server.spawn()?;
     assert!(job.events().any(|event| matches!(event.kind, EventKind::Line { .. })));
@@ -66,8 +60,6 @@ pub(super) fn a_live_job() -> Tried {
 }
 
 pub(super) fn in_tests() -> Tried {
-    use pipewright::{Cmd, testing};
-
     let printed = testing::capture_stdout(|| {
         println!("from Rust");
         Cmd::sh("echo from a child").run().is_ok()

@@ -25,8 +25,7 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 
 /// The body of a function with this code, before its `Ok(())`.
 fn body(block: &str) -> String {
-    let indented = block.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("    {line}\n") });
-    indented.collect::<String>()
+    block.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("    {line}\n") }).collect()
 }
 
 #[test]
@@ -38,9 +37,11 @@ fn every_example_of_the_readme_is_one_that_runs_here() {
         let code = read("tests/it/readme/examples.rs");
         let readme = read("README.md");
         let functions = code.split("\npub(super) fn ").skip(1).collect::<Vec<_>>();
-        let blocks = blocks(&readme, "rust");
-        assert_eq!(blocks.len(), functions.len());
-        for (block, function) in blocks.iter().zip(functions) {
+        let is_import = |block: &&str| block.lines().all(|line| line.starts_with("use "));
+        let (imports, examples): (Vec<&str>, Vec<&str>) = blocks(&readme, "rust").into_iter().partition(is_import);
+        assert!(imports.iter().all(|imports| code.contains(&format!("\n\n{imports}\n"))), "{imports:?}");
+        assert_eq!(examples.len(), functions.len());
+        for (block, function) in examples.iter().zip(functions) {
             let expected = format!("() -> Tried {{\n{}    Ok(())\n}}\n", body(block));
             assert!(function.trim_end().ends_with(expected.trim_end()), "{expected}");
         }
