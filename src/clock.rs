@@ -47,7 +47,11 @@ impl Deadline {
     }
 
     pub(crate) fn passed(self) -> bool {
-        self.0.is_some_and(|moment| moment <= Instant::now())
+        self.has_passed_at(Instant::now())
+    }
+
+    pub(crate) fn has_passed_at(self, now: Instant) -> bool {
+        self.0.is_some_and(|moment| moment <= now)
     }
 }
 

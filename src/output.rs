@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::fd::Holder;
 use crate::process::Usage;
+use crate::procfs::Unseen;
 use crate::pump::{Captured, LeakedProcess};
 use crate::status::{Status, StatusUnknown};
 use crate::stdio::Stream;
@@ -112,6 +113,8 @@ pub struct Leak {
     /// The holders, each once, and who was left in the run's [container](crate::Containment): there looked for in a cgroup, and in a group or a
     /// session where [`on_leak`](crate::Cmd::on_leak) says that it matters.
     pub processes: Vec<LeakedProcess>,
+    /// Why there may be more: what could not be looked at.
+    pub unseen: Option<Unseen>,
 }
 
 impl Leak {

@@ -30,7 +30,8 @@ macro_rules! settings_methods {
             /// How long processes get between being asked to end and being killed: one second, unless set. Zero kills almost
             /// at once.
             ///
-            /// Counts after a [`timeout`](Self::timeout) or a cancel.
+            /// Counts after a [`timeout`](Self::timeout) or a cancel. What processes say meanwhile goes on to all that their streams lead to: a
+            /// target, writer or callback that has not taken all of it by the end of this time is named in the error.
             ///
             /// ```
             /// use pipewright::{Cmd, ErrorKind};
@@ -166,8 +167,12 @@ macro_rules! settings_methods {
             /// Calls `watch` for everything that happens in a run, as it happens; see [`EventKind`](crate::EventKind). A second call adds another
             /// one. Of a live [`Job`](crate::Job), [`events`](crate::Job::events) gives the same.
             ///
-            /// It is called by whichever thread sees to the run, which waits for it. A panic in it ends the run as one in any other
-            /// callback: on the thread of a blocking verb it goes on to the caller.
+            /// It is called by whichever thread sees to the run, which waits for it.
+            ///
+            /// # Panics
+            /// A panic in it ends the run, and it is not called again. The panic goes on where the caller's own thread told of the event: to the
+            /// caller of a blocking verb, of what starts a run, of what sends a signal, and of a drop. Where a [`Job`](crate::Job), its
+            /// thread or a wait of it did, every wait gives [`ErrorKind::Panic`](crate::ErrorKind::Panic), as for other callbacks.
             ///
             /// ```
             /// use pipewright::{EventKind, cmd};

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::spawn::is_executable;
 use crate::spawn::path::candidates;
 
@@ -34,16 +34,17 @@ pub fn which(program: impl AsRef<OsStr>) -> Result<PathBuf, Error> {
         if is_executable(&candidate.path) {
             return match candidate.relative {
                 None => Ok(candidate.path),
-                Some(element) => Err(Error::new(
+                Some(element) => Err(Fault::new(
                     ErrorKind::RelativePath,
                     format!(
                         "`{}` is found only through the relative element {element:?} of PATH",
                         Path::new(program).display()
                     ),
-                )),
+                )
+                .told_alone()),
             };
         }
     }
     let why = if program.as_bytes().contains(&b'/') { "no such executable file" } else { "no such program in PATH" };
-    Err(Error::new(ErrorKind::ProgramNotFound, format!("`{}`: {why}", Path::new(program).display())))
+    Err(Fault::new(ErrorKind::ProgramNotFound, format!("`{}`: {why}", Path::new(program).display())).told_alone())
 }

@@ -1,24 +1,33 @@
 //! The one error type of the library.
 
+mod fault;
 mod kind;
-pub(crate) mod render;
+mod redacted;
+mod render;
 
 use std::error::Error as StdError;
 use std::ffi::{OsStr, OsString};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
 use crate::failure::Step;
 use crate::output::Output;
+use crate::redact::Secrets;
 use crate::status::Status;
 
+use fault::Facts;
+pub(crate) use fault::{Fault, Words};
 pub use kind::ErrorKind;
+use redacted::Redacted;
 
 /// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
 ///
 /// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last of the captured stderr, and so does `{:?}`,
-/// because that is what a `main` that returns it prints. No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value
-/// of the environment that the builder set. The fields are for programs:
+/// because that is what a `main` that returns it prints. The fields are for programs.
+///
+/// No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value of the environment that the builder set, nor a piece of one that a
+/// limit, a deadline or a kill has cut. That includes the chain of sources: where an error of the caller's own code shows a secret,
+/// [`source`](StdError::source) gives a stand-in with its redacted text, and [`raw_source`](Error::raw_source) the error itself.
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind};
@@ -37,22 +46,15 @@ pub use kind::ErrorKind;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+/// A fault, with what its texts show beside, and what they must not.
 #[derive(Clone)]
 struct Inner {
-    kind: ErrorKind,
-    /// What happened, as it follows the stage's name: "exited with code 3"; or why the stage could not be started.
-    what: String,
-    stage: Option<StageName>,
-    step: Option<Step>,
-    status: Option<Status>,
-    output: Option<Output>,
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// `what` leaves nothing for the source's words to add: they stand in the full text alone.
-    says_all: bool,
+    facts: Arc<Facts>,
     /// The command line as it may be shown.
     command: Option<String>,
-    /// Texts that must not be seen in a rendered tail.
-    secrets: Vec<Vec<u8>>,
+    secrets: Secrets,
+    /// What stands for the source, once it was asked for.
+    redacted: OnceLock<Option<Arc<Redacted>>>,
     notes: Vec<String>,
 }
 
@@ -73,74 +75,12 @@ impl StageName {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Error(Arc::new(Inner {
-            kind,
-            what: what.into(),
-            stage: None,
-            step: None,
-            status: None,
-            output: None,
-            source: None,
-            says_all: false,
-            command: None,
-            secrets: Vec::new(),
-            notes: Vec::new(),
-        }))
-    }
-
-    pub(crate) fn at(mut self, stage: StageName) -> Self {
-        self.inner().stage = Some(stage);
-        self
-    }
-
-    pub(crate) fn step_failed(mut self, step: Step) -> Self {
-        self.inner().step = Some(step);
-        self
-    }
-
-    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.inner().source = Some(Arc::from(source.into()));
-        self
-    }
-
-    /// As `because`, of a source that others have, too.
-    pub(crate) fn because_of(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
-        self.inner().source = Some(source);
-        self
-    }
-
-    pub(crate) fn says_all(mut self) -> Self {
-        self.inner().says_all = true;
-        self
-    }
-
-    pub(crate) fn with_status(mut self, status: Status) -> Self {
-        self.inner().status = Some(status);
-        self
-    }
-
-    pub(crate) fn with_output(mut self, output: Output) -> Self {
-        self.inner().output = Some(output);
-        self
-    }
-
-    /// The command line to show, what must not be seen in captured text, and what a reader should know besides.
-    pub(crate) fn running(mut self, command: String, secrets: Vec<Vec<u8>>, notes: Vec<String>) -> Self {
-        self.inner().notes = notes;
-        self.inner().command = Some(command);
-        self.inner().secrets = secrets;
-        self
-    }
-
-    /// To be added to while it is being made.
-    fn inner(&mut self) -> &mut Inner {
-        Arc::make_mut(&mut self.0)
-    }
-
     /// Takes the captured stdout out, for a caller who brought the buffer; `None` when it was not captured.
     pub(crate) fn take_stdout(&mut self) -> Option<Vec<u8>> {
-        let output = self.inner().output.as_mut().filter(|output| output.stdout.is_captured())?;
+        let output = Arc::make_mut(&mut Arc::make_mut(&mut self.0).facts)
+            .output
+            .as_mut()
+            .filter(|output| output.stdout.is_captured())?;
         Some(std::mem::take(&mut output.stdout).into_vec())
     }
 
@@ -151,7 +91,7 @@ impl Error {
     /// assert_eq!(error.kind(), pipewright::ErrorKind::Status);
     /// ```
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.facts.kind
     }
 
     /// The stage it happened to, counted from 0 as in [`Output::stages`]; `None` when it concerns the run as a whole.
@@ -162,7 +102,7 @@ impl Error {
     /// assert_eq!(error.stage(), Some(1));
     /// ```
     pub fn stage(&self) -> Option<usize> {
-        self.0.stage.as_ref().map(|stage| stage.index)
+        self.0.facts.stage.as_ref().map(|stage| stage.index)
     }
 
     /// The stage's label, or its program's name where none was set.
@@ -172,7 +112,7 @@ impl Error {
     /// assert_eq!(error.label(), Some("check"));
     /// ```
     pub fn label(&self) -> Option<&str> {
-        self.0.stage.as_ref().map(|stage| stage.label.as_str())
+        self.0.facts.stage.as_ref().map(|stage| stage.label.as_str())
     }
 
     /// The stage's program, as it was given; `None` for a closure.
@@ -182,7 +122,7 @@ impl Error {
     /// assert_eq!(error.program().unwrap(), "false");
     /// ```
     pub fn program(&self) -> Option<&OsStr> {
-        self.0.stage.as_ref().and_then(|stage| stage.program.as_deref())
+        self.0.facts.stage.as_ref().and_then(|stage| stage.program.as_deref())
     }
 
     /// The step that failed, when a process could not be started.
@@ -192,7 +132,7 @@ impl Error {
     /// assert_eq!(error.step(), Some(pipewright::Step::Chdir));
     /// ```
     pub fn step(&self) -> Option<Step> {
-        self.0.step
+        self.0.facts.step
     }
 
     /// The status that was an error.
@@ -202,7 +142,7 @@ impl Error {
     /// assert_eq!(error.status().unwrap().code(), Some(3));
     /// ```
     pub fn status(&self) -> Option<Status> {
-        self.0.status
+        self.0.facts.status
     }
 
     /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
@@ -212,7 +152,7 @@ impl Error {
     /// assert_eq!(error.output().unwrap().stdout, "half\n");
     /// ```
     pub fn output(&self) -> Option<&Output> {
-        self.0.output.as_ref()
+        self.0.facts.output.as_ref()
     }
 
     /// The last lines of the captured stderr as the long text shows them: at most twenty, without secrets, with control
@@ -224,8 +164,8 @@ impl Error {
     /// assert_eq!(error.stderr_tail().as_deref(), Some("oops"));
     /// ```
     pub fn stderr_tail(&self) -> Option<String> {
-        let stderr = self.0.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
-        Some(render::stderr_tail(stderr, &self.0.secrets).0)
+        let stderr = self.0.facts.output.as_ref().map(|output| &output.stderr).filter(|stderr| !stderr.is_empty())?;
+        Some(render::stderr_tail(stderr).0)
     }
 
     /// As [`output`](Error::output), by value: a copy where clones of the error live.
@@ -235,17 +175,30 @@ impl Error {
     /// assert_eq!(error.into_output().unwrap().stdout.into_vec(), b"half\n");
     /// ```
     pub fn into_output(self) -> Option<Output> {
-        Arc::unwrap_or_clone(self.0).output
+        Arc::unwrap_or_clone(Arc::unwrap_or_clone(self.0).facts).output
     }
 
-    /// What the system said, if it came to that.
+    /// What the caller's code or the system gave as the reason, as it was given. Its own texts may show a secret, where
+    /// [`source`](StdError::source) gives a stand-in: this one is for a program to downcast, not to print.
+    ///
+    /// ```
+    /// use pipewright::{Redirect, cmd};
+    /// let bad = Redirect::each_line(|line: &[u8]| String::from_utf8(line.to_vec()).map(drop));
+    /// let error = cmd!("printf", r"a\377").stdout(bad).run().unwrap_err();
+    /// assert!(error.raw_source().unwrap().is::<std::string::FromUtf8Error>());
+    /// ```
+    pub fn raw_source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.facts.source.as_deref()
+    }
+
+    /// What the system said, if it came to that; also an `io::Error` of the caller's own reader or writer, unless it shows a secret.
     ///
     /// ```
     /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
     /// assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
     /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.source.as_deref().and_then(|source| source.downcast_ref())
+        self.source().and_then(|source| source.downcast_ref())
     }
 
     /// The errno of errno(3), if the system gave one.
@@ -285,14 +238,18 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        let source = self.0.facts.source.as_deref()?;
+        let Words::Callers { cut } = self.0.facts.words else { return Some(source) };
+        let redacted = self.0.redacted.get_or_init(|| Redacted::of(source, &self.0.secrets, cut).map(Arc::new));
+        Some(redacted.as_deref().map_or(source, |redacted| redacted))
     }
 }
 
 /// For callers that live in `io::Result`: the system's own kind where there is one, this error as the inner one.
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
-        let kind = match (error.kind(), error.io_error()) {
+        let source = error.raw_source().and_then(|source| source.downcast_ref::<io::Error>());
+        let kind = match (error.kind(), source) {
             (ErrorKind::Timeout, _) => io::ErrorKind::TimedOut,
             (ErrorKind::ProgramNotFound, _) => io::ErrorKind::NotFound,
             (ErrorKind::InvalidInput | ErrorKind::Conflict, _) => io::ErrorKind::InvalidInput,

@@ -1,14 +1,12 @@
 //! The texts of an error.
 
-use std::error::Error as StdError;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 
-use super::{ErrorKind, Inner, StageName};
+use super::{ErrorKind, Facts, Inner, StageName, Words};
 use crate::failure::Step;
-use crate::output::Output;
+use crate::pump::Captured;
 use crate::text::escape_text;
 
 /// One line: who, what.
@@ -42,8 +40,8 @@ impl fmt::Display for StageName {
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let happened = self.0.happened();
-        let text = match &self.0.stage {
-            Some(stage) if self.0.kind.prevents_start() => {
+        let text = match &self.0.facts.stage {
+            Some(stage) if self.0.facts.kind.prevents_start() => {
                 let step = self.0.telling_step().map(|step| step.to_string());
                 let parts = [format!("cannot start {stage}")].into_iter().chain(step);
                 parts.chain(happened).collect::<Vec<_>>().join(": ")
@@ -58,30 +56,38 @@ impl fmt::Display for Short<'_> {
 impl Inner {
     /// What happened, and what it came from.
     fn happened(&self) -> Vec<String> {
-        let Inner { kind, what, source, says_all, secrets, .. } = self;
-        // A panic's text is the caller's, and may hold anything.
-        let hidden =
-            if *kind == ErrorKind::Panic { hide(what.as_bytes(), 0, secrets) } else { what.clone().into_bytes() };
+        let Inner { facts, secrets, .. } = self;
+        let Facts { kind, what, source, words, .. } = &**facts;
+        let what = match words {
+            // A panic's text.
+            Words::Callers { cut } if *kind == ErrorKind::Panic => secrets.redact_callers(what, *cut),
+            _ => what.clone(),
+        };
         let mut parts = Vec::new();
-        parts.extend((!what.is_empty()).then(|| one_line(&hidden)));
-        parts.extend(source.as_ref().filter(|_| !says_all).map(|source| one_line_of(source, secrets)));
+        parts.extend((!what.is_empty()).then(|| one_line(what.as_bytes())));
+        parts.extend(source.as_ref().and_then(|source| match words {
+            Words::InWhat => None,
+            Words::Systems => Some(one_line(source.to_string().as_bytes())),
+            Words::Callers { cut } => Some(one_line(secrets.redact_callers(&source.to_string(), *cut).as_bytes())),
+        }));
         parts
     }
 
     /// The step, where the short text has no better words for what failed.
     fn telling_step(&self) -> Option<Step> {
-        self.step.filter(|_| self.kind == ErrorKind::Spawn)
+        self.facts.step.filter(|_| self.facts.kind == ErrorKind::Spawn)
     }
 }
 
 impl fmt::Display for Full<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { command, output, secrets, notes, step, source, says_all, .. } = self.0;
+        let Inner { facts, command, notes, .. } = self.0;
+        let Facts { output, step, source, words, .. } = &**facts;
         Short(self.0).fmt(f)?;
         if let (Some(step), None) = (step, self.0.telling_step()) {
             write!(f, "\n  failed at: {step}")?;
-            if let Some(source) = source.as_ref().filter(|_| *says_all) {
-                write!(f, ": {}", one_line_of(source, secrets))?;
+            if let Some(source) = source.as_ref().filter(|_| *words == Words::InWhat) {
+                write!(f, ": {}", one_line(source.to_string().as_bytes()))?;
             }
         }
         if let Some(command) = command {
@@ -116,7 +122,7 @@ impl fmt::Display for Full<'_> {
             let bytes = output.stdout.len();
             write!(f, "\n  stdout: {bytes} byte{} captured", if bytes == 1 { "" } else { "s" })?;
         }
-        write_tail(f, output, secrets)
+        write_tail(f, &output.stderr)
     }
 }
 
@@ -126,11 +132,11 @@ fn head_of(text: &str, bytes: usize) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-fn write_tail(f: &mut fmt::Formatter<'_>, output: &Output, secrets: &[Vec<u8>]) -> fmt::Result {
-    if output.stderr.is_empty() {
+fn write_tail(f: &mut fmt::Formatter<'_>, stderr: &Captured) -> fmt::Result {
+    if stderr.is_empty() {
         return Ok(());
     }
-    let (tail, whole) = stderr_tail(&output.stderr, secrets);
+    let (tail, whole) = stderr_tail(stderr);
     f.write_str(if whole { "\n  stderr:" } else { "\n  stderr, its last lines:" })?;
     for line in tail.split('\n') {
         write!(f, "\n    {line}")?;
@@ -139,45 +145,14 @@ fn write_tail(f: &mut fmt::Formatter<'_>, output: &Output, secrets: &[Vec<u8>]) 
 }
 
 /// The last lines of a captured stderr as they may be shown, and whether that is all of it.
-pub(super) fn stderr_tail(text: &[u8], secrets: &[Vec<u8>]) -> (String, bool) {
-    let body = text.strip_suffix(b"\n").unwrap_or(text);
+pub(super) fn stderr_tail(stderr: &Captured) -> (String, bool) {
+    let body = stderr.strip_suffix(b"\n").unwrap_or(stderr);
     let by_lines = memchr::memrchr_iter(b'\n', body).nth(TAIL_LINES - 1).map_or(0, |newline| newline + 1);
     let start = by_lines.max(body.len().saturating_sub(TAIL_BYTES));
-    let shown = hide(body, start, secrets);
+    let shown = stderr.redacted(start..body.len());
     // A tab harms nobody.
     let columns: Vec<String> = shown.split(|&byte| byte == b'\t').map(escape_text).collect();
     (columns.join("\t"), start == 0)
-}
-
-/// What is to be shown of `text`, from `start` on, with every occurrence of a secret replaced: the longest first, so that one secret
-/// inside another leaves no rest. A secret that begins before `start` and reaches beyond is replaced, too.
-pub(crate) fn hide(text: &[u8], start: usize, secrets: &[Vec<u8>]) -> Vec<u8> {
-    let mut secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).filter(|secret| !secret.is_empty()).collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let mut out = Vec::with_capacity(text.len() - start);
-    let mut at = start.saturating_sub(secrets.first().map_or(0, |longest| longest.len()));
-    while at < text.len() {
-        match secrets.iter().find(|secret| text[at..].starts_with(secret)) {
-            Some(secret) => {
-                at += secret.len();
-                if at > start {
-                    out.extend_from_slice(b"***");
-                }
-            }
-            None => {
-                if at >= start {
-                    out.push(text[at]);
-                }
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
-/// A source's text, which may be the caller's and hold anything.
-fn one_line_of(source: &Arc<dyn StdError + Send + Sync>, secrets: &[Vec<u8>]) -> String {
-    one_line(&hide(source.to_string().as_bytes(), 0, secrets))
 }
 
 /// Text that cannot break out of its line, whatever is in it.
@@ -190,22 +165,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_hidden_the_longest_first() {
-        let secrets = [b"pass".to_vec(), b"password1".to_vec(), Vec::new()];
-        assert_eq!(hide(b"a password1 b pass c", 0, &secrets), b"a *** b *** c");
-        assert_eq!(hide(b"", 0, &secrets), b"");
-    }
-
-    #[test]
-    fn a_cut_through_a_secret_leaves_no_piece_of_it() {
-        let secrets = [b"0123456789".to_vec()];
-        for start in 3..13 {
-            assert_eq!(hide(b"xyz0123456789 end", start, &secrets), b"*** end");
-        }
-        assert_eq!(hide(b"xyz0123456789 end", 13, &secrets), b" end");
-    }
-
-    #[test]
     fn a_head_ends_between_characters() {
         assert_eq!(head_of("aé", 3), "aé");
         assert_eq!(head_of("aé", 2), "a");
@@ -215,8 +174,9 @@ mod tests {
     #[test]
     fn the_tail_is_cut_at_a_line() {
         let text: String = (0..30).map(|n| format!("line {n}\n")).collect();
-        let (tail, whole) = stderr_tail(text.as_bytes(), &[]);
+        let (tail, whole) = stderr_tail(&Captured::from_bytes(text.into_bytes()));
         assert!(!whole && tail.starts_with("line 10\n") && tail.ends_with("line 29"));
-        assert_eq!(stderr_tail(b"one\ttwo\x1b\n", &[]), ("one\ttwo\\x1b".to_owned(), true));
+        let short = Captured::from_bytes(b"one\ttwo\x1b\n".to_vec());
+        assert_eq!(stderr_tail(&short), ("one\ttwo\\x1b".to_owned(), true));
     }
 }

@@ -1,8 +1,8 @@
 //! Who holds the write end of a pipe, by a look through `/proc`.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::bad::{BadFd, FdKind, Role};
 use crate::clock::Deadline;
+use crate::procfs::{Procfs, Unseen, has_ended, is_shortage};
+use crate::sys::env;
 use crate::sys::fds::{self, Described};
 
 /// How long a search looks unless told otherwise: time for a hundred thousand descriptors and more.
@@ -56,10 +58,12 @@ pub struct Holders {
     /// Those that were seen, by pid and number.
     pub found: Vec<Holder>,
     /// Whether every process that `/proc` shows was looked at, this one aside. False where the time ran out, and where the system has
-    /// no such `/proc`.
+    /// no `/proc`, or one of another process namespace (pid_namespaces(7)), whose numbers are not this process's.
     pub complete: bool,
     /// How many processes did not let themselves be looked at, as those of other users do not.
     pub hidden: usize,
+    /// Why the search is not complete.
+    pub unseen: Option<Unseen>,
 }
 
 /// Which processes other than this one hold the write end of the pipe that `pipe` is an end of. Linux; elsewhere nothing, and
@@ -177,50 +181,55 @@ impl HolderSearch {
         if kind != FdKind::Pipe {
             return Err(BadFd::NotAPipe { call: "holders", role: Role::Subject, fd: pipe.as_raw_fd(), kind }.into());
         }
-        let mut holders = Holders { complete: true, ..Holders::default() };
-        match self.search(pipe, described, &mut holders) {
+        match HeldPipe::new(pipe) {
+            Ok(wanted) => self.run_for(&wanted),
+            Err(error) if is_shortage(&error) => Err(error),
+            // No `/proc`, or not one that shows this process's namespace.
+            Err(_) => Ok(Holders { unseen: Some(Unseen::Proc), ..Holders::default() }),
+        }
+    }
+
+    /// The same for a pipe of which no end need be at hand.
+    pub(crate) fn run_for(&self, wanted: &HeldPipe) -> io::Result<Holders> {
+        let mut holders = Holders::default();
+        match self.search(wanted, &mut holders) {
             Ok(()) => {}
             Err(error) if is_shortage(&error) => return Err(error),
-            // No `/proc`, or not one that shows processes.
-            Err(_) => holders.complete = false,
+            // No `/proc`, or not one that shows this process's namespace.
+            Err(_) => holders.unseen = Some(Unseen::Proc),
         }
-        holders.complete &= holders.hidden == 0;
+        if holders.hidden > 0 {
+            holders.unseen.get_or_insert(Unseen::Users);
+        }
+        holders.complete = holders.unseen.is_none();
         holders.found.sort_by_key(|holder| (holder.pid, holder.fd));
         Ok(holders)
     }
 
     /// Whether this one process holds the pipe's write end, as far as that is to be seen.
-    pub(crate) fn finds(&self, pipe: impl AsFd, pid: u32) -> bool {
-        let pipe = pipe.as_fd();
+    pub(crate) fn finds(&self, wanted: &HeldPipe, pid: u32) -> bool {
         let mut holders = Holders::default();
-        let looked = fds::describe(pipe)
-            .and_then(|described| Wanted::new(pipe, described))
-            .and_then(|wanted| wanted.in_process(pid, Deadline::after(self.budget), &mut holders));
+        let looked = Procfs::open().and_then(|proc| {
+            let pid = i32::try_from(pid).unwrap_or(0);
+            wanted.in_process(proc, pid, Deadline::after(self.budget), &mut holders)
+        });
         looked.is_ok() && !holders.found.is_empty()
     }
 
-    fn search(&self, pipe: BorrowedFd<'_>, described: Described, holders: &mut Holders) -> io::Result<()> {
-        if !cfg!(target_os = "linux") {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
+    fn search(&self, wanted: &HeldPipe, holders: &mut Holders) -> io::Result<()> {
+        let proc = Procfs::open()?;
         let deadline = Deadline::after(self.budget);
-        let own = number(fs::read_link("/proc/self")?.as_os_str());
-        let wanted = Wanted::new(pipe, described)?;
-        // First all the numbers: that directory is closed again before the next one is opened.
-        let pids = fs::read_dir("/proc")?.map(|entry| entry.map(|entry| number(&entry.file_name())));
-        let pids: Vec<Option<u32>> = pids.collect::<io::Result<_>>()?;
-        let mut pids: Vec<u32> = pids.into_iter().flatten().collect();
-        // The highest numbers first: as a rule those are the youngest.
-        pids.sort_unstable_by_key(|pid| std::cmp::Reverse(*pid));
-        for (index, pid) in pids.into_iter().filter(|pid| self.own_process || Some(*pid) != own).enumerate() {
+        let own = env::pid();
+        let pids = proc.processes()?.into_iter().filter(|pid| self.own_process || *pid != own);
+        for (index, pid) in pids.enumerate() {
             if index >= self.at_least && deadline.passed() {
-                holders.complete = false;
+                holders.unseen = Some(Unseen::Time);
                 return Ok(());
             }
             let known = holders.found.len();
-            let looked = wanted.in_process(pid, deadline, holders);
+            let looked = wanted.in_process(proc, pid, deadline, holders);
             if let [first, rest @ ..] = &mut holders.found[known..] {
-                first.name = name(pid)?;
+                first.name = proc.name(pid)?;
                 rest.iter_mut().for_each(|holder| holder.name.clone_from(&first.name));
             }
             match looked {
@@ -234,37 +243,38 @@ impl HolderSearch {
     }
 }
 
-/// The pipe that is looked for.
-struct Wanted {
+/// A pipe that is looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldPipe {
     /// What a link of `/proc/PID/fd` to it says: `pipe:[INODE]`, or a fifo's path.
     text: PathBuf,
     described: Described,
 }
 
-impl Wanted {
-    fn new(pipe: BorrowedFd<'_>, described: Described) -> io::Result<Wanted> {
-        Ok(Wanted { text: fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?, described })
+impl HeldPipe {
+    /// The one that this is an end of.
+    pub(crate) fn new(pipe: BorrowedFd<'_>) -> io::Result<HeldPipe> {
+        let text = fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd()))?;
+        Ok(HeldPipe { text, described: fds::describe(pipe)? })
     }
 
-    fn in_process(&self, pid: u32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {
-        for (index, entry) in fs::read_dir(format!("/proc/{pid}/fd"))?.enumerate() {
+    fn in_process(&self, proc: Procfs, pid: i32, deadline: Deadline, holders: &mut Holders) -> io::Result<()> {
+        let mut index = 0;
+        proc.each_fd(pid, |fd, link| {
             if index % STRIDE == STRIDE - 1 && index > FEW && deadline.passed() {
-                holders.complete = false;
-                return Ok(());
+                holders.unseen = Some(Unseen::Time);
+                return Ok(ControlFlow::Break(()));
             }
-            let link = entry?.path();
-            let Some(fd) = link.file_name().and_then(number) else { continue };
-            match self.is_writer(&link) {
-                Ok(true) => {}
+            index += 1;
+            match self.is_writer(link) {
+                Ok(true) => holders.found.push(Holder { pid: pid.unsigned_abs(), name: String::new(), fd }),
+                Ok(false) => {}
                 // Closed meanwhile.
-                Err(error) if has_ended(&error) => continue,
-                Ok(false) => continue,
+                Err(error) if has_ended(&error) => {}
                 Err(error) => return Err(error),
             }
-            let fd = RawFd::try_from(fd).unwrap_or(RawFd::MAX);
-            holders.found.push(Holder { pid, name: String::new(), fd });
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Whether the link leads to the pipe and its descriptor can write, which is what a link's own mode tells.
@@ -276,26 +286,4 @@ impl Wanted {
         let is_anonymous = self.text.is_relative();
         Ok(is_anonymous || fds::describe_path(link)? == self.described)
     }
-}
-
-fn number(name: &OsStr) -> Option<u32> {
-    name.to_str()?.parse().ok()
-}
-
-fn name(pid: u32) -> io::Result<String> {
-    match fs::read(format!("/proc/{pid}/comm")) {
-        Ok(name) => Ok(String::from_utf8_lossy(name.trim_ascii_end()).into_owned()),
-        Err(error) if is_shortage(&error) => Err(error),
-        Err(_) => Ok(String::new()),
-    }
-}
-
-/// The process, or its descriptor, is gone.
-fn has_ended(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
-}
-
-/// There is nothing left to look with.
-fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

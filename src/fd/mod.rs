@@ -30,6 +30,7 @@ mod wait;
 
 pub use bad::{BadFd, FdKind, Role};
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
+pub(crate) use holders::HeldPipe;
 pub use holders::{Holder, HolderSearch, Holders, holders};
 pub use jobserver::{JobToken, Jobserver, JobserverError};
 pub(crate) use map::ChildFd;

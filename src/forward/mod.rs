@@ -7,7 +7,7 @@
 //! | signal | the runs | this process |
 //! |---|---|---|
 //! | INT, TERM, HUP, QUIT | are ended: their [`shutdown_plan`](crate::Cmd::shutdown_plan), with this signal in place of its first | dies of it when they are gone; at once where there is none |
-//! | a second INT or QUIT | are killed (SIGKILL) | the same, sooner |
+//! | a second INT or QUIT | are killed (SIGKILL); the same one within a second is no second one | the same, sooner |
 //! | TSTP | are stopped by it | stops; while it is, their times stand still: timeout, grace, eof_grace |
 //! | CONT | are continued | goes on |
 //!

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::fd::FdKind;
 use crate::one_shot::OneShot;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
@@ -13,13 +13,13 @@ use crate::stdio::Stream;
 use crate::sys::fds;
 
 /// The first thing that is wrong.
-pub(super) fn check(plan: &Plan) -> Result<(), Error> {
+pub(super) fn check(plan: &Plan) -> Result<(), Fault> {
     unused(plan)?;
     descriptors(plan)
 }
 
 /// Looks at the descriptors that the caller gave, and at the numbers they are to have.
-fn descriptors(plan: &Plan) -> Result<(), Error> {
+fn descriptors(plan: &Plan) -> Result<(), Fault> {
     for (index, stage) in plan.stages.iter().enumerate() {
         for wire in &stage.wires {
             let number = wire.stream.number();
@@ -28,10 +28,10 @@ fn descriptors(plan: &Plan) -> Result<(), Error> {
                 let what = format!(
                     "cannot be given fd {number}: this process's limit of open files is {limit} (see `ulimit -n`)"
                 );
-                return Err(Error::new(ErrorKind::InvalidInput, what).at(plan.stage_name(index)));
+                return Err(Fault::new(ErrorKind::InvalidInput, what).at(plan.stage_name(index)));
             }
             if let Some((what, error)) = fault_of(&wire.place, wire.stream) {
-                return Err(Error::new(ErrorKind::Redirect, what).at(plan.stage_name(index)).because(error));
+                return Err(Fault::new(ErrorKind::Redirect, what).at(plan.stage_name(index)).because(error));
             }
         }
     }
@@ -40,7 +40,7 @@ fn descriptors(plan: &Plan) -> Result<(), Error> {
         for sink in sinks {
             let SinkPlan::Place(place) = sink else { continue };
             if let Some((what, error)) = fault_of(place, *stream) {
-                let error = Error::new(ErrorKind::Redirect, what).because(error);
+                let error = Fault::new(ErrorKind::Redirect, what).because(error);
                 return Err(match plan.users(number, false).next() {
                     Some((stage, _)) => error.at(plan.stage_name(stage)),
                     None => error,
@@ -77,7 +77,7 @@ fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
 }
 
 /// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
-fn unused(plan: &Plan) -> Result<(), Error> {
+fn unused(plan: &Plan) -> Result<(), Fault> {
     let mut closures: Vec<&OneShot<Box<OnceBody>>> = Vec::new();
     for (index, stage) in plan.stages.iter().enumerate() {
         if let Stage::Closure(closure) = &stage.stage {
@@ -134,39 +134,39 @@ fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a OneShot<Box<dyn std::io
     found
 }
 
-fn used_twice(stream: Stream) -> Error {
+fn used_twice(stream: Stream) -> Fault {
     let what = format!("has a one-shot {stream} that another stream of the same run takes; a writer serves one stream");
-    Error::new(ErrorKind::AlreadyUsed, what)
+    Fault::new(ErrorKind::AlreadyUsed, what)
 }
 
-fn closure_twice() -> Error {
+fn closure_twice() -> Fault {
     let what =
         "its one-shot closure has an earlier place in the same pipeline (`pipe_fn` takes one for any number of places)";
-    Error::new(ErrorKind::AlreadyUsed, what)
+    Fault::new(ErrorKind::AlreadyUsed, what)
 }
 
-pub(super) fn used_closure() -> Error {
-    Error::new(
+pub(super) fn used_closure() -> Fault {
+    Fault::new(
         ErrorKind::AlreadyUsed,
         "an earlier start took its one-shot closure (`pipe_fn` takes one for any number of runs)",
     )
 }
 
 /// The same of a descriptor, which has another word for what can be used again under the numbers beyond the standard ones.
-fn used_fd(stream: Stream) -> Error {
+fn used_fd(stream: Stream) -> Fault {
     if stream.number() <= 2 {
         return used(stream);
     }
     let what = format!(
         "an earlier start took its one-shot {stream} (`map_shared_fd`, `arg_shared_fd`, `shared_fd` and `file` can be used any number of times)"
     );
-    Error::new(ErrorKind::AlreadyUsed, what)
+    Fault::new(ErrorKind::AlreadyUsed, what)
 }
 
-pub(super) fn used(stream: Stream) -> Error {
+pub(super) fn used(stream: Stream) -> Fault {
     let reusable = if stream.is_input() { "reader_with" } else { "each_line" };
     let what = format!(
         "an earlier start took its one-shot {stream} (`{reusable}`, `shared_fd` and `file` can be used any number of times)"
     );
-    Error::new(ErrorKind::AlreadyUsed, what)
+    Fault::new(ErrorKind::AlreadyUsed, what)
 }

@@ -11,7 +11,7 @@ use super::flows::Ends;
 use super::spawn_error::setup_error;
 use super::start::Scope;
 use super::task::Task;
-use crate::error::Error;
+use crate::error::Fault;
 use crate::failure::Step;
 use crate::pipe::{self, MemReader};
 use crate::plan::{PipePlan, Place, Plan};
@@ -107,7 +107,7 @@ impl Closures {
     }
 
     /// Starts the threads. The first that cannot be is the run's error.
-    pub(super) fn start(self, plan: &Plan, mut scope: Option<Scope<'_>>) -> Result<(), Error> {
+    pub(super) fn start(self, plan: &Plan, mut scope: Option<Scope<'_>>) -> Result<(), Fault> {
         for (index, task) in self.tasks {
             let Stage::Closure(closure) = &plan.stages[index].stage else { continue };
             let started = match (&closure.body, scope.as_mut()) {

@@ -2,7 +2,7 @@
 
 use super::start;
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 
@@ -27,17 +27,17 @@ impl Cmd {
         let pipeline = Pipeline::from(self.clone());
         let plan = match lower(&pipeline.spec, Verb::Exec) {
             Ok(plan) => plan,
-            Err(error) => return error.running(pipeline.to_string(), Vec::new(), Vec::new()),
+            Err(fault) => return fault.told_of(&pipeline),
         };
-        let error = if let Some(setting) = pipeline.spec.settings.names().first() {
+        let fault = if let Some(setting) = pipeline.spec.settings.names().first() {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
-            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+            Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         } else if plan.pipes.is_empty() {
             start::exec(&plan)
         } else {
             let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
-            Error::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
+            Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         };
-        plan.tell(error)
+        fault.told_by(&plan)
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::failure::Step;
 use crate::fd::diverted::{self, Streams};
 use crate::fd::table::{ChildTable, Refused};
@@ -32,7 +32,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn open(plan: &Plan) -> Result<Files, Error> {
+    pub(super) fn open(plan: &Plan) -> Result<Files, Fault> {
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
             for wire in &stage.wires {
@@ -114,7 +114,7 @@ impl Files {
         }
     }
 
-    fn open_place(&mut self, place: &Place, stream: Stream) -> Result<(), Error> {
+    fn open_place(&mut self, place: &Place, stream: Stream) -> Result<(), Fault> {
         match place {
             Place::Null => self.need_null(stream),
             // A closed standard stream would hand its number to the next file that the child opens.
@@ -128,7 +128,7 @@ impl Files {
             Place::Document(bytes, number) if self.shared(place).is_none() => {
                 let fd = document(bytes).and_then(fds::clear_of_stdio).map_err(|error| {
                     let what = format!("cannot make the document for its {stream}");
-                    Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
+                    Fault::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
                 })?;
                 self.documents.push((*number, Arc::new(fd)));
                 Ok(())
@@ -147,7 +147,7 @@ impl Files {
         }
     }
 
-    fn need_null(&mut self, stream: Stream) -> Result<(), Error> {
+    fn need_null(&mut self, stream: Stream) -> Result<(), Fault> {
         if self.null.is_none() {
             let path = Path::new("/dev/null");
             let file = OpenOptions::new().read(true).write(true).open(path);
@@ -160,7 +160,7 @@ impl Files {
 
 /// A file without a name that holds the bytes, at its start.
 fn document(bytes: &[u8]) -> std::io::Result<OwnedFd> {
-    let mut file = fds::memory_file()?;
+    let mut file = fds::memory_file(bytes.len())?;
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
@@ -174,7 +174,7 @@ fn open(path: &Path, mode: Mode) -> std::io::Result<File> {
     }
 }
 
-fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -> Error {
+fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -> Fault {
     let purpose = match mode {
         _ if path == Path::new("/dev/null") => "open",
         Mode::Read => "read",
@@ -182,7 +182,7 @@ fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -
         Mode::Append => "append to",
     };
     let what = format!("cannot {purpose} {} as its {stream}", path.display());
-    Error::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
+    Fault::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
 }
 
 /// This process's own stream, for the calling thread.

@@ -9,8 +9,8 @@ use super::files::{Files, own_stream};
 use super::outcome;
 use super::run::Run;
 use super::spawn_error::setup_error;
-use super::start::{Drive, Wants};
-use crate::error::Error;
+use super::start::{Drive, Launch, Wants};
+use crate::error::Fault;
 use crate::failure::Step;
 use crate::plan::{PipePlan, Place, Plan, SinkPlan};
 use crate::pump::helper::Helper;
@@ -55,24 +55,15 @@ impl Ends {
     pub(super) fn numbers(&self) -> Vec<RawFd> {
         self.0.iter().flat_map(|end| [&end.reader, &end.writer]).flatten().map(AsRawFd::as_raw_fd).collect()
     }
-
-    pub(super) fn close(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// Gives every end that is left here to its owner.
-pub(super) fn build(
-    run: &mut Run,
-    mut ends: Ends,
-    files: &mut Files,
-    drive: Drive,
-    mut wants: Wants<'_>,
-) -> Result<(), Error> {
+pub(super) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fault> {
+    let Launch { run, ends, files, drive, .. } = launch;
     let plan = Arc::clone(&run.plan);
     let fixed = plan.settings.sizes.pipe_capacity.is_some();
     run.untaken.fixed = fixed;
-    let lone = drive == Drive::ByCaller && is_lone(&plan, run);
+    let lone = *drive == Drive::ByCaller && is_lone(&plan, run);
     // Plain captures last: one may take the caller's buffer, which no failure must lose.
     let is_capture = |pipe: &&(usize, &PipePlan)| matches!(pipe.1, PipePlan::Drain(_, sinks) if matches!(sinks.as_slice(), [SinkPlan::Capture]));
     let pipes: Vec<(usize, &PipePlan)> = plan.pipes.iter().enumerate().collect();
@@ -117,7 +108,7 @@ pub(super) fn build(
                 }
                 let mut made = Vec::with_capacity(sinks.len());
                 for plan_sink in sinks {
-                    let mut making = Making { run, ends: &mut ends, files, wants: &mut wants, stream: *stream, number };
+                    let mut making = Making { run, ends, files, wants: &mut wants, stream: *stream, number };
                     made.push(making.sink(plan_sink)?.map_err(|error| failed(Step::Pipe, error))?);
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
@@ -142,7 +133,7 @@ fn feed(
     source: &Input,
     writer: OwnedFd,
     fixed: bool,
-) -> Result<io::Result<Flow>, Error> {
+) -> Result<io::Result<Flow>, Fault> {
     let reader = match source {
         Input::Bytes(bytes) => {
             let feed = Feed::new(writer, stream, number, Arc::clone(bytes));
@@ -167,7 +158,7 @@ struct Making<'a, 'b> {
 }
 
 impl Making<'_, '_> {
-    fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Error> {
+    fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Fault> {
         let sink = match plan {
             SinkPlan::Capture => Sink::Capture(self.capture()),
             SinkPlan::Lent => Sink::LentLines(LineSplitter::default()),

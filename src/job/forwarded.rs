@@ -6,19 +6,17 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::process::contain::{self, Container};
 use crate::process::tree::Tree;
+use crate::pump::termination::{Outside, Pipes, Termination, WALK};
 use crate::pump::wake::{Interrupt, Order, Waker};
 use crate::status::signal_name;
 use crate::sys::terminal;
-
-/// How long to look for what the processes have started.
-const WALK: Duration = Duration::from_millis(100);
 
 /// How long the last run waits for the end of this process.
 const END: Duration = Duration::from_secs(1);
@@ -38,8 +36,20 @@ struct Entry {
     /// What its plan takes.
     grace: Duration,
     told: Told,
+    /// The first signal, and when it came.
+    first: Option<(i32, Instant)>,
     processes: Vec<Process>,
     container: Option<Arc<Container>>,
+}
+
+/// Wrappers signal the group and then the process (`timeout`, npm), within milliseconds. A second press of a key that means more than the
+/// first one comes after a moment of waiting. So the same signal within this time is the same one.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
+
+impl Entry {
+    fn is_told_twice(&self, signal: i32) -> bool {
+        self.first.is_some_and(|(first, at)| first == signal && at.elapsed() < ONE_SIGNAL)
+    }
 }
 
 /// How far a run is to go.
@@ -63,15 +73,23 @@ impl Forwarded {
     ///
     /// # Errors
     /// This process is about to die.
-    pub(super) fn join(waker: Waker, grace: Duration) -> Result<Forwarded, Error> {
+    pub(super) fn join(waker: Waker, grace: Duration) -> Result<Forwarded, Fault> {
         let mut runs = runs();
         if let Some(signal) = runs.dying_of {
             let what = format!("the run was not started: this process ends, by {}", signal_name(signal));
-            return Err(Error::new(ErrorKind::Interrupted, what));
+            return Err(Fault::new(ErrorKind::Interrupted, what));
         }
         let id = runs.next;
         runs.next += 1;
-        runs.live.push(Entry { id, waker, grace, told: Told::Nothing, processes: Vec::new(), container: None });
+        runs.live.push(Entry {
+            id,
+            waker,
+            grace,
+            told: Told::Nothing,
+            first: None,
+            processes: Vec::new(),
+            container: None,
+        });
         Ok(Forwarded { id })
     }
 
@@ -127,12 +145,13 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
     for entry in &mut runs.live {
         if entry.told == Told::Nothing {
             entry.told = Told::ToEnd;
+            entry.first = Some((interrupt.signal, Instant::now()));
             entry.waker.order(Order::Interrupt(interrupt));
             passed = match passed {
                 Passed::ToEnd(grace) => Passed::ToEnd(grace.max(entry.grace)),
                 Passed::ToNobody | Passed::Again => Passed::ToEnd(entry.grace),
             };
-        } else if kills {
+        } else if kills && !entry.is_told_twice(interrupt.signal) {
             entry.told = Told::ToEndAtOnce;
             entry.waker.order(Order::Kill(interrupt));
         }
@@ -144,7 +163,7 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
 pub(crate) fn kill_from_here(told: Told) {
     for (processes, container) in members(told) {
         // What refuses has another user, and lives on.
-        let _ = contain::kill(&mut Tree::of(&processes), container.as_deref(), Deadline::after(WALK));
+        Termination::new(&processes, container.as_ref(), &Outside::default()).kill(&Pipes::new());
     }
 }
 

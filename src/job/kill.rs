@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use super::Job;
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
-use crate::process::contain::{self, Container, Ended, Reach};
-use crate::process::tree::{self, Tree};
-use crate::pump::Cut;
-use crate::pump::events::EventKind;
+use crate::error::{Error, ErrorKind, Fault};
+use crate::process::contain::{Container, Reach};
+use crate::process::tree;
+use crate::procfs::Unseen;
+use crate::pump::termination::{Around, Nothing, Pipes, Termination, WALK};
+use crate::pump::{Cut, Steps};
 
 /// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
+///
+/// It names what was found. Without a container one kind of process cannot be: one whose parent ended before a look saw the two, and which
+/// holds no captured stream of the run. The system gives it another parent before the end of its own is told. A
+/// [`contain`](crate::Cmd::contain) finds it.
 ///
 /// ```
 /// use pipewright::{Cmd, Means};
@@ -31,13 +36,16 @@ pub struct KillReport {
     pub means: Means,
     /// The processes that got the signal, or had ended already: those of the stages first, then parents before children.
     pub killed: Vec<u32>,
-    /// The processes that could not be killed.
+    /// The processes that could not be killed, or that had not ended when the call came back.
     pub survivors: Vec<Survivor>,
     /// Whether it is proven that nothing of the run is left. Only with [`Means::Cgroup`], once nobody is in it any more: out of everything
     /// else a process can get unseen. (Out of a cgroup, who has the right to write to another one.)
     pub complete: bool,
     /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
     pub fell_back: Option<String>,
+    /// Why more may be left than what the means misses by its nature: what could not be looked at. `None` where nothing of that kind came
+    /// up, and where it is proven that nothing is left.
+    pub unseen: Option<Unseen>,
 }
 
 /// How the processes of a run are found in order to end them.
@@ -85,28 +93,50 @@ pub struct Survivor {
     pub why: String,
 }
 
-fn report(ended: Ended, container: Option<&Container>) -> KillReport {
-    let means = match container.map_or(Reach::Parentage, Container::reach) {
-        Reach::Parentage if cfg!(target_os = "linux") => Means::Walk,
+fn means(container: Option<&Container>, unseen: Option<Unseen>) -> Means {
+    match container.map_or(Reach::Parentage, Container::reach) {
+        Reach::Parentage if cfg!(target_os = "linux") && unseen != Some(Unseen::Proc) => Means::Walk,
         Reach::Parentage => Means::Children,
         Reach::Group => Means::Group,
         Reach::Session => Means::Session,
         Reach::Cgroup => Means::Cgroup,
-    };
-    let survivors = ended.killed.survivors.into_iter().map(Survivor::from).collect();
-    let fell_back = container.and_then(Container::fell_back).map(String::from);
-    KillReport { means, killed: ended.killed.killed, survivors, complete: ended.complete, fell_back }
+    }
 }
 
-/// How long to look for what the processes have started in turn.
-const WALK: Duration = Duration::from_millis(100);
+/// A job whose caller ends it.
+struct Caller<'a> {
+    job: &'a Job,
+    pipes: Pipes,
+}
 
-/// How long `shutdown` waits for processes that were killed.
-const KILLED_WITHIN: Duration = Duration::from_secs(1);
+impl Around for Caller<'_> {
+    /// Where there are only closures, they are stopped at once.
+    fn closures_have_ended(&mut self) -> bool {
+        self.job.processes.is_empty() || self.job.closures.iter().all(|closure| closure.ended().is_some())
+    }
+
+    fn pipes(&self) -> Pipes {
+        self.pipes.clone()
+    }
+
+    fn sends(&mut self, signal: i32) {
+        self.job.tell_killed(signal);
+    }
+
+    fn sent(&mut self, signal: i32) {
+        if signal == libc::SIGKILL {
+            self.job.stop_closures();
+        }
+    }
+}
 
 impl Job {
     /// Asks every process of the run, and what they have started in turn, to end: SIGTERM, and SIGCONT for those that are stopped, see
     /// kill(2). Does not wait.
+    ///
+    /// What they start in answer is left alone while they live. When they have ended, a [`wait`](Job::wait) asks what is left of the run, too,
+    /// once. It kills nothing: no grace was set that could be over. What ignores SIGTERM and holds a captured stream keeps the wait waiting,
+    /// up to `timeout` or `eof_grace`; [`shutdown`](Job::shutdown) then ends it.
     ///
     /// # Errors
     /// When a process of the run refuses the signal, as [`send_signal`](Job::send_signal): one that has ended does not. What refuses of the
@@ -120,7 +150,14 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
-        drop(self.ask(libc::SIGTERM));
+        self.tell_killed(libc::SIGTERM);
+        self.shared.outside().with_asked(|asked| {
+            let asked = asked.get_or_insert_with(|| self.termination());
+            asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
+            // The search for those that hold a stream is left to what drives the run.
+            asked.advance(&mut Nothing);
+        });
+        self.shared.ring();
         // Nobody gets this one: it asks who would have refused.
         self.send_signal(0)
     }
@@ -140,26 +177,33 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
-        let ended = self.kill_all(&mut self.tree());
+        self.tell_killed(libc::SIGKILL);
+        let mut all = self.all_of_it();
+        all.kill(&Pipes::new());
         self.stop_closures();
         self.shared.was_killed();
-        Ok(report(ended, self.container.as_deref()))
+        // What was killed is not waited for, except to prove that a cgroup is empty.
+        Ok(self.report(&all, std::iter::empty(), Deadline::after(WALK)))
     }
 
-    fn tree(&self) -> Tree {
-        Tree::of(&self.processes)
+    fn termination(&self) -> Termination {
+        Termination::new(&self.processes, self.container.as_ref(), self.shared.outside())
     }
 
-    fn ask(&self, signal: i32) -> Tree {
-        self.shared.tell(EventKind::Killed { signal });
-        let mut tree = self.tree();
-        contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
-        tree
+    /// With what is known by an earlier [`terminate`](Job::terminate).
+    fn all_of_it(&self) -> Termination {
+        self.shared.outside().with_asked(Option::take).unwrap_or_else(|| self.termination())
     }
 
-    fn kill_all(&self, tree: &mut Tree) -> contain::Ended {
-        contain::kill(tree, self.container.as_deref(), Deadline::after(WALK))
+    /// What it came to; `left`: what was killed, and has not ended after it was waited for.
+    fn report(&self, all: &Termination, left: impl Iterator<Item = tree::Survivor>, until: Deadline) -> KillReport {
+        let container = self.container.as_deref();
+        let (killed, refused) = all.reached();
+        let survivors: Vec<Survivor> = refused.into_iter().chain(left).map(Survivor::from).collect();
+        let complete = survivors.is_empty() && container.is_some_and(|container| container.is_empty(until));
+        let unseen = all.unseen().filter(|_| !complete);
+        let fell_back = container.and_then(Container::fell_back).map(String::from);
+        KillReport { means: means(container, unseen), killed, survivors, complete, fell_back, unseen }
     }
 
     pub(super) fn stop_closures(&self) {
@@ -184,16 +228,20 @@ impl Job {
         for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             if let Err(error) = process.send_signal(signal) {
                 let what = format!("refused the signal {signal}");
-                refused.get_or_insert(Error::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
+                refused.get_or_insert(Fault::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
             }
         }
-        refused.map_or(Ok(()), |error| Err(self.plan.tell(error)))
+        refused.map_or(Ok(()), |fault| Err(fault.told_by(&self.plan)))
     }
 
     /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
     /// until they are gone, which is as
-    /// a rule long before the grace is over, and at most a second longer. The status is then SIGTERM's or SIGKILL's, an error to
+    /// a rule long before the grace is over, and at most two seconds longer. The status is then SIGTERM's or SIGKILL's, an error to
     /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
+    ///
+    /// Each process that lives when it is sent gets SIGTERM once. What one starts in answer, to clean up, is left alone while the run's own
+    /// processes live. When they have ended, whatever is left is asked, too: what they have started, what is in the run's
+    /// container, what holds one of its captured streams. By the end of the same grace all of it is killed.
     ///
     /// Closures beside processes have the same time: the processes' ends bring theirs, and what processes said last still gets
     /// through. Then, or at once where there are only closures, what they read and write fails.
@@ -230,40 +278,14 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
-        let mut tree = self.tree();
-        let mut is_left = true;
-        for (signal, wait) in plan {
-            self.shared.tell(EventKind::Killed { signal });
-            contain::ask(&mut tree, self.container.as_deref(), signal, Deadline::after(WALK));
-            let deadline = Deadline::after(wait);
-            // Those of the run that end are reaped meanwhile by whoever waits for it; the tree needs no more than their ends.
-            let left = tree.wait(deadline);
-            if !self.processes.is_empty() {
-                self.closures.iter().for_each(|closure| closure.wait_until(deadline));
-            }
-            is_left = !left.is_empty();
-            if !is_left {
-                break;
-            }
-        }
-        if is_left {
-            self.shared.tell(EventKind::Killed { signal: libc::SIGKILL });
-        }
-        let ended = self.kill_all(&mut tree);
+        let mut all = self.all_of_it();
+        all.begin(plan.into_iter().collect(), true);
+        all.run(&mut Caller { job: self, pipes: self.shared.outside().pipes() });
         self.stop_closures();
-        let patience = Deadline::after(KILLED_WITHIN);
-        let mut report = report(ended, self.container.as_deref());
-        for left in tree.wait(patience) {
-            if !report.survivors.iter().any(|survivor| survivor.pid == left.pid) {
-                report.survivors.push(left.into());
-            }
-        }
+        let patience = Deadline::after(WALK);
         self.wait_for_processes(patience)?;
         self.shared.was_killed();
-        if let (Some(container), true) = (&self.container, report.survivors.is_empty()) {
-            report.complete |= container.is_empty(patience);
-        }
-        Ok(report)
+        Ok(self.report(&all, all.left(), patience))
     }
 
     /// Waits for the processes themselves, whoever holds their streams.
@@ -276,8 +298,8 @@ impl Job {
                 Ok(())
             };
             wait().map_err(|error| {
-                let error = Error::new(ErrorKind::Io, "cannot be waited for").because(error);
-                self.plan.tell(error.at(self.plan.stage_name(index)))
+                let fault = Fault::new(ErrorKind::Io, "cannot be waited for").because(error);
+                fault.at(self.plan.stage_name(index)).told_by(&self.plan)
             })?;
         }
         Ok(())

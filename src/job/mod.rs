@@ -24,19 +24,20 @@ mod trace;
 mod verbs;
 
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::failure::Step;
 use crate::output::Output;
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::process::contain::Container;
+use crate::pump::events::EventKind;
 use crate::pump::function::Function;
 use crate::pump::stop::Stop;
 use crate::status::Status;
@@ -85,7 +86,7 @@ pub struct Job {
 impl Job {
     /// Starts the plan; with a thread where somebody has to see to it. `reader`: the caller reads the verb's stdout.
     #[track_caller]
-    pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Error> {
+    pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Fault> {
         let driven = plan.needs_driver(reader);
         let run =
             start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, watched: true, ..Wants::default() })?;
@@ -98,7 +99,7 @@ impl Job {
             let started = thread::Builder::new().name("pipewright-job".into()).spawn(move || driver.drive());
             // Without its thread the run is dropped with `shared`, which ends what was started.
             started.map_err(|error| {
-                Error::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
+                Fault::new(ErrorKind::Spawn, "cannot start the run's thread").step_failed(Step::Thread).because(error)
             })?;
         }
         let created = if reader { None } else { Some(Location::caller()) };
@@ -143,7 +144,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn try_wait(&self) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(Deadline::after(Duration::ZERO), Leftovers::Keep).transpose()
+        self.wait_with(Deadline::after(Duration::ZERO), Leftovers::Keep)
     }
 
     /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
@@ -192,11 +193,28 @@ impl Job {
     /// ```
     pub fn output(self) -> Result<Output, Error> {
         self.wait()?;
-        self.shared.take().and_then(|over| over.checked(&self.plan))
+        self.shared.take().and_then(|over| over.checked(&self.plan)).map_err(|fault| fault.told_by(&self.plan))
+    }
+
+    /// Says that a signal is about to be sent to all of it: no end is told before its cause. A panic of those who hear it ends the run, as
+    /// for one that is told by its driver, and goes on.
+    fn tell_killed(&self, signal: i32) {
+        if let Err(panic) = self.shared.tell(EventKind::Killed { signal }) {
+            self.end();
+            resume_unwind(panic);
+        }
+    }
+
+    fn end(&self) {
+        self.shared.end(&self.processes, self.container.as_ref(), || self.stop_closures());
     }
 
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(deadline, Leftovers::LetGo).transpose()
+        self.wait_with(deadline, Leftovers::LetGo)
+    }
+
+    fn wait_with(&self, deadline: Deadline, leftovers: Leftovers) -> Result<Option<Status>, Error> {
+        self.shared.wait_until(deadline, leftovers).transpose().map_err(|fault| fault.told_by(&self.plan))
     }
 
     /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
@@ -337,6 +355,6 @@ impl fmt::Debug for Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.created.iter().for_each(|created| self.warn(created));
-        self.shared.end(&self.processes, self.container.as_deref(), || self.stop_closures());
+        self.end();
     }
 }

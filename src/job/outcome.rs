@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault, Words};
 use crate::outcome::{StageResult, judge};
 use crate::output::{FdOutput, Leak, Output, StageReport};
 use crate::plan::{Place, Plan, Verb, Wire};
 use crate::process::tree::Survivor;
+use crate::procfs::Unseen;
 use crate::pump::function::FunctionError;
 use crate::pump::{Captured, Cut, Finished, Flow, FlowError, FlowFailure, OnLeak, Sink};
 use crate::spec::Stage;
@@ -14,7 +15,7 @@ use crate::status::{Status, signal_name};
 use crate::stdio::Stream;
 
 /// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
-pub(crate) type Ended = Result<Box<Over>, Error>;
+pub(crate) type Ended = Result<Box<Over>, Fault>;
 
 /// What a run left, before anybody judged its statuses.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub(crate) struct Over {
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
     let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
+    let unseen = leaks.unseen;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
@@ -39,6 +41,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             streams: leaks.streams,
             holders: leaks.holders,
             processes: leaks.processes,
+            unseen,
         }),
         fds: Vec::new(),
         stdin_taken: None,
@@ -52,22 +55,33 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
             error: None,
         });
     }
+    // What was written is then all that was to be: nothing was cut in the middle of a secret. A process that a signal ends may have
+    // been in the middle of a write.
+    let by_itself = |stage: &StageReport| stage.status.code().is_some();
+    let whole = cut.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
     let mut echoes = Vec::new();
+    let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
     for (index, error) in errors {
         if matches!(error, FunctionError::Failed { echo: true, .. }) {
             echoes.push(index);
         }
-        output.stages[index].error = Some(closure_failed(plan, index, error));
+        faults[index] = Some(closure_failed(plan, index, error, !whole));
     }
     if let Some(cut) = cut {
-        for (index, stage) in output.stages.iter_mut().enumerate() {
+        for (index, stage) in output.stages.iter().enumerate() {
             if stage.status.is_unknown() && plan.stages[index].stage.command().is_none() {
-                let error = Error::new(kind_of(cut), "did not return, and was left behind");
-                stage.error = Some(plan.tell(error.at(plan.stage_name(index))));
+                let fault = Fault::new(kind_of(cut), "did not return, and was left behind");
+                faults[index] = Some(fault.at(plan.stage_name(index)));
             }
         }
     }
+    for (stage, fault) in output.stages.iter_mut().zip(&faults) {
+        stage.error = fault.clone().map(|fault| fault.told_by(plan));
+    }
     let unread = collect(plan, flows, &mut output);
+    let secrets = plan.secrets();
+    let fds = output.fds.iter_mut().map(|fd| &mut fd.bytes);
+    [&mut output.stdout, &mut output.stderr].into_iter().chain(fds).for_each(|bytes| bytes.conceal(&secrets, whole));
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
         // Nobody to write anything, all of it captured.
         output.stdout = Captured::from_bytes(Vec::new());
@@ -83,25 +97,30 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let verdict = judge(&results.collect::<Vec<_>>(), last, policy, stopped_reading);
     output.status = verdict.status;
 
-    if let Some(failure) = failure {
+    // That a leg did not take all is a failure of its own only where nothing else ended the run.
+    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken).unwrap_or_default();
+    if let Some(failure) = failure.filter(|_| untaken.is_empty()) {
         return Err(failed(plan, failure).with_output(output));
     }
     match cut {
-        Some(cut) => return Err(cut_short(plan, cut, &running_at_cut, &survivors, &output).with_output(output)),
+        Some(cut) => {
+            let left = Left { running: &running_at_cut, survivors: &survivors, unseen, untaken: &untaken };
+            return Err(cut_short(plan, cut, &left, &output).with_output(output));
+        }
         None => {
             if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
                 let what = "ended, but its status was stolen: something else in this program reaped it \
                             (a waitpid(-1) loop, or SIGCHLD set to be ignored)";
-                return Err(Error::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)).with_output(output));
+                return Err(Fault::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)).with_output(output));
             }
         }
     }
     // No status says why a closure failed.
-    if let Some(error) = verdict.culprit.and_then(|stage| output.stages[stage].error.clone()) {
+    if let Some(error) = verdict.culprit.and_then(|stage| faults[stage].take()) {
         return Err(error.with_output(output));
     }
     if let (None, Some(OnLeak::Fail), Some(leak)) = (verdict.culprit, plan.settings.on_leak, &output.leaked) {
-        let error = Error::new(ErrorKind::Leaked, left_behind(leak));
+        let error = Fault::new(ErrorKind::Leaked, left_behind(leak));
         let error = if plan.stages.len() == 1 { error.at(plan.stage_name(0)) } else { error };
         return Err(error.with_output(output));
     }
@@ -113,7 +132,10 @@ fn left_behind(leak: &Leak) -> String {
     let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
     let held = if streams.is_empty() { String::new() } else { format!(", with {} open", streams.join(" and ")) };
     match leak.names().as_slice() {
-        [] => format!("left somebody behind{held}; who that is could not be seen"),
+        [] => {
+            let why = leak.unseen.map_or_else(String::new, |unseen| format!(": {unseen}"));
+            format!("left somebody behind{held}; who that is could not be seen{why}")
+        }
         names => format!("left {} behind{held}", names.join(", ")),
     }
 }
@@ -128,27 +150,27 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
 }
 
 /// What a closure's end is to whoever looks at its stage.
-fn closure_failed(plan: &Plan, index: usize, error: FunctionError) -> Error {
+fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Fault {
     let error = match error {
         FunctionError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
-            Error::new(ErrorKind::Closure, what).because_of(error)
+            Fault::new(ErrorKind::Closure, what).because_of(error)
         }
-        FunctionError::Panicked(text) => Error::new(ErrorKind::Panic, format!("panicked: {text}")),
+        FunctionError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
-    plan.tell(error.at(plan.stage_name(index)))
+    error.words(Words::Callers { cut }).at(plan.stage_name(index))
 }
 
 impl Over {
     /// The output, or the bad status as an error.
-    pub(crate) fn checked(self, plan: &Plan) -> Result<Output, Error> {
+    pub(crate) fn checked(self, plan: &Plan) -> Result<Output, Fault> {
         match self.culprit {
             None => Ok(self.output),
             Some(stage) => {
                 let status = self.output.stages[stage].status;
                 let was = if status.signal().is_some() { "was " } else { "" };
-                let error = Error::new(ErrorKind::Status, format!("{was}{status}")).at(plan.stage_name(stage));
-                Err(plan.tell(error.with_status(status).with_output(self.output)))
+                let error = Fault::new(ErrorKind::Status, format!("{was}{status}")).at(plan.stage_name(stage));
+                Err(error.with_status(status).with_output(self.output))
             }
         }
     }
@@ -191,23 +213,43 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     unread
 }
 
-fn failed(plan: &Plan, failure: FlowFailure) -> Error {
+/// The caller's code may have failed at a line that had no end: the child was killed in its middle.
+const CALLERS: Words = Words::Callers { cut: true };
+
+fn not_all(stream: Stream, legs: &str) -> String {
+    format!("not all of its {stream} was taken by {legs}")
+}
+
+/// What is said of legs that did not take all, if that is the failure.
+fn untaken(failure: &FlowFailure) -> Option<String> {
+    match &failure.what {
+        FlowError::Untaken(legs) => Some(format!("; {}", not_all(failure.stream, legs))),
+        _ => None,
+    }
+}
+
+fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
     let FlowFailure { stream, pipe, .. } = failure;
     let error = match failure.what {
         FlowError::Io(error) => {
             let doing = if stream.is_input() { "fed" } else { "passed on" };
-            Error::new(ErrorKind::Io, format!("was cut off: its {stream} could not be {doing}")).because(error)
+            // One without a number is of the caller's reader or writer.
+            let words = if error.raw_os_error().is_some() { Words::Systems } else { CALLERS };
+            let what = format!("was cut off: its {stream} could not be {doing}");
+            Fault::new(ErrorKind::Io, what).because(error).words(words)
         }
         FlowError::Callback(source) => {
-            Error::new(ErrorKind::Callback, format!("was cut off: the callback for its {stream} failed"))
-                .because(source)
+            let what = format!("was cut off: the callback for its {stream} failed");
+            Fault::new(ErrorKind::Callback, what).because(source).words(CALLERS)
         }
         FlowError::Panic(text) => {
-            Error::new(ErrorKind::Panic, format!("was cut off: the code for its {stream} panicked: {text}"))
+            let what = format!("was cut off: the code for its {stream} panicked: {text}");
+            Fault::new(ErrorKind::Panic, what).words(CALLERS)
         }
         FlowError::Limit(limit) => {
-            Error::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
+            Fault::new(ErrorKind::LimitExceeded, format!("wrote more than {limit} bytes to its {stream}"))
         }
+        FlowError::Untaken(legs) => Fault::new(ErrorKind::Io, format!("was ended, and {}", not_all(stream, &legs))),
     };
     // The stage whose stream it is; one that several write is everybody's.
     match pipe.and_then(|pipe| only_user(plan, pipe, stream.is_input())) {
@@ -235,7 +277,17 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], output: &Output) -> Error {
+/// What was there at a cut, and is left after it.
+struct Left<'a> {
+    running: &'a [usize],
+    survivors: &'a [Survivor],
+    unseen: Option<Unseen>,
+    /// What is said of legs of a tee that did not take all.
+    untaken: &'a str,
+}
+
+fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
+    let Left { running, survivors, unseen, untaken } = *left;
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -268,26 +320,33 @@ fn cut_short(plan: &Plan, cut: Cut, running: &[usize], survivors: &[Survivor], o
     if !unreturned.is_empty() {
         rest.push_str(&format!("; did not return, and was left behind: {}", names(&unreturned)));
     }
-    let survivors: Vec<String> =
-        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
-    if !survivors.is_empty() {
-        rest.push_str(&format!("; could not be killed: {}", survivors.join(", ")));
+    rest.push_str(&unkilled(survivors));
+    if let Some(unseen) = unseen.filter(|unseen| unseen.is_blind()) {
+        rest.push_str(&format!("; more may be left: {unseen}"));
     }
+    rest.push_str(untaken);
     match count {
-        1 => Error::new(kind, what + &rest).at(plan.stage_name(0)),
-        count => Error::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
+        1 => Fault::new(kind, what + &rest).at(plan.stage_name(0)),
+        count => Fault::new(kind, format!("the pipeline of {count} stages {what}{rest}")),
     }
 }
 
+/// What is said of processes that a kill did not reach.
+fn unkilled(survivors: &[Survivor]) -> String {
+    let survivors: Vec<String> =
+        survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
+    if survivors.is_empty() { String::new() } else { format!("; could not be killed: {}", survivors.join(", ")) }
+}
+
 /// Of the one stage: the others had no part in it.
-fn stopped(plan: &Plan, stage: usize, signal: i32) -> Error {
+fn stopped(plan: &Plan, stage: usize, signal: i32) -> Fault {
     let does = if signal == libc::SIGTTIN { "reads" } else { "changes" };
     let help = match plan.settings.signals.foreground {
         true => "and this process is in the background itself",
         false => "`foreground(true)` hands it over",
     };
     let what = format!("was stopped by {}: it {does} the terminal from the background; {help}", signal_name(signal));
-    Error::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
+    Fault::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
 }
 
 /// What the policy judges a stage by.

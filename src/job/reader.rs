@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::Job;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::failure::Step;
 use crate::plan::Plan;
 use crate::pump::LineSplitter;
@@ -39,6 +39,7 @@ pub struct Reader {
     leash: Option<Leash>,
     /// The run was cut: so many bytes were in the pipe then and are still to be read. Whoever goes on writing writes to nobody.
     rest: Option<usize>,
+    plan: Arc<Plan>,
 }
 
 impl std::fmt::Debug for Leash {
@@ -48,11 +49,11 @@ impl std::fmt::Debug for Leash {
 }
 
 impl Reader {
-    pub(super) fn start(plan: Arc<Plan>) -> Result<Reader, Error> {
-        let job = Job::start(plan, true)?;
+    pub(super) fn start(plan: Arc<Plan>) -> Result<Reader, Fault> {
+        let job = Job::start(Arc::clone(&plan), true)?;
         let stdout = job.shared.take_end(crate::stdio::Stream::Stdout);
         let leash = job.shared.take_leash();
-        Ok(Reader { job: Some(job), stdout, leash, rest: None })
+        Ok(Reader { job: Some(job), stdout, leash, rest: None, plan })
     }
 
     /// The job behind it, until the end was reported: to signal it, or to know its processes.
@@ -77,7 +78,7 @@ impl Reader {
             Err(error) => {
                 self.stdout = None;
                 self.job = None;
-                Err(Error::new(ErrorKind::Io, "cannot read the run's stdout").because(error))
+                Err(Fault::new(ErrorKind::Io, "cannot read the run's stdout").because(error).told_by(&self.plan))
             }
         }
     }
@@ -143,7 +144,7 @@ pub struct LinesBytes {
 const CHUNK: usize = 16 * 1024;
 
 impl LinesBytes {
-    pub(super) fn start(plan: Arc<Plan>) -> Result<LinesBytes, Error> {
+    pub(super) fn start(plan: Arc<Plan>) -> Result<LinesBytes, Fault> {
         Ok(LinesBytes {
             reader: Reader::start(plan)?,
             splitter: LineSplitter::default(),
@@ -196,7 +197,8 @@ impl Iterator for LinesBytes {
                     self.over = true;
                     self.reader.job = None;
                     let what = "cannot read the run's stdout";
-                    return Some(Err(Error::new(ErrorKind::Io, what).step_failed(Step::Pipe).because(error)));
+                    let fault = Fault::new(ErrorKind::Io, what).step_failed(Step::Pipe).because(error);
+                    return Some(Err(fault.told_by(&self.reader.plan)));
                 }
             };
         }
@@ -258,7 +260,8 @@ impl Iterator for Lines {
                 Ok(text)
             }
             Err(error) => {
-                Err(Error::new(ErrorKind::NotUtf8, "a line of the output is not UTF-8").because(error.utf8_error()))
+                let fault = Fault::new(ErrorKind::NotUtf8, "a line of the output is not UTF-8");
+                Err(fault.because(error.utf8_error()).told_by(&self.0.reader.plan))
             }
         })
     }

@@ -8,7 +8,7 @@ use super::forwarded::Forwarded;
 use super::outcome::{self, Ended};
 use super::start::{Drive, Wants, start};
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     pub(super) _grants: Vec<Grant>,
     pub(super) _registration: Option<Registration>,
     /// Taken back when the run is over.
-    pub(super) _terminal: Option<Arc<Terminal>>,
+    pub(super) terminal: Option<Arc<Terminal>>,
     /// Last: it leaves when the processes are gone, and may not come back.
     pub(super) _forwarded: Option<Forwarded>,
 }
@@ -79,24 +79,26 @@ impl Untaken {
 
 impl Run {
     /// Drives the run until it is over, or until `until`: whether it is over.
-    pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Error> {
+    pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Fault> {
         driver::drive(&mut self.pump, until, lent).map_err(|error| {
             let what = "the run was given up: waiting for it failed (poll)";
-            self.plan.tell(Error::new(ErrorKind::Io, what).because(error))
+            Fault::new(ErrorKind::Io, what).because(error)
         })
     }
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
-        let Run { pump, plan, began, hub, _terminal: terminal, .. } = self;
+        let Run { pump, plan, began, hub, terminal, .. } = self;
         let finished = pump.finish();
         // Who hears of the end may read it.
         drop(terminal);
-        let ended = outcome::conclude(&plan, finished, &began).map_err(|error| plan.tell(error));
+        let ended = outcome::conclude(&plan, finished, &began);
         if let Some(hub) = hub {
             hub.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
-                Err(error) => EventKind::Finished { status: None, error: Some(error.to_string()) },
+                Err(fault) => {
+                    EventKind::Finished { status: None, error: Some(fault.clone().told_by(&plan).to_string()) }
+                }
             });
             hub.close();
         }
@@ -104,13 +106,11 @@ impl Run {
     }
 
     /// Ends a run that cannot be driven any more. What it captured goes into the error, the caller's buffer with it.
-    pub(crate) fn give_up(self, error: Error) -> Error {
-        match self.conclude() {
-            Ok(over) => error.with_output(over.output),
-            Err(ended) => match ended.into_output() {
-                Some(output) => error.with_output(output),
-                None => error,
-            },
+    pub(crate) fn give_up(self, fault: Fault) -> Fault {
+        let output = self.conclude().map_or_else(Fault::into_output, |over| Some(over.output));
+        match output {
+            Some(output) => fault.with_output(output),
+            None => fault,
         }
     }
 

@@ -9,18 +9,19 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use super::outcome::Ended;
 use super::run::{Run, Untaken};
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault, Words};
 use crate::output::Output;
 use crate::process::Process;
-use crate::process::contain::{self, Container};
-use crate::process::tree::Tree;
+use crate::process::contain::Container;
 use crate::pump::events::{EventKind, Hub, Watcher};
 use crate::pump::helper::{Leash, panic_text};
+use crate::pump::termination::{DROP_PATIENCE, Outside, Termination};
 use crate::pump::wake::{Order, Wake, Waker};
 use crate::status::Status;
 use crate::stdio::Stream;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     waker: Mutex<Option<Waker>>,
     /// Where the run says what happens.
     hub: Arc<Hub>,
+    /// What handles do to the run.
+    outside: Arc<Outside>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
 }
@@ -59,10 +62,6 @@ pub(super) enum Leftovers {
 }
 use Leftovers::{Keep, LetGo};
 
-/// How long a drop waits for the thread that drives the run, after the walk.
-const DROP_PATIENCE: Duration = Duration::from_millis(28);
-/// How long it looks for what the processes have started.
-const WALK: Duration = Duration::from_millis(20);
 /// How often one who drives and cannot be told looks up.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -151,12 +150,17 @@ impl Shared {
         self.ring();
     }
 
-    /// Something was done to the run from outside.
-    pub(super) fn tell(&self, kind: EventKind) {
-        self.hub.emit(kind);
+    /// Something is done to the run from outside. A panic of those who hear of it is the caller's, who has to end the run.
+    pub(super) fn tell(&self, kind: EventKind) -> thread::Result<()> {
+        catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)))
     }
 
-    fn ring(&self) {
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// Has whatever drives the run look up.
+    pub(super) fn ring(&self) {
         if let Some(waker) = &*self.waker() {
             waker.ring();
         }
@@ -181,6 +185,8 @@ impl Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
         let hub = Arc::clone(run.hub.get_or_insert_default());
+        let outside = Arc::clone(run.pump.outside());
+        outside.set_pipes(run.pump.pipes());
         Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
@@ -188,6 +194,7 @@ impl Shared {
             threaded,
             waker: Mutex::new(waker),
             hub,
+            outside,
             detached: AtomicBool::new(false),
         }
     }
@@ -214,7 +221,7 @@ impl Shared {
     ///
     /// What nobody took is let go of under the turn's lock, by whoever is to drive or to a driver that hears of it. A driver without
     /// a waker that has not done so only looks, and leaves at once: then the turn is ours.
-    pub(super) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Error>> {
+    pub(super) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Fault>> {
         let let_go = || match leftovers {
             LetGo => self.untaken().let_go(),
             Keep => Vec::new(),
@@ -281,7 +288,7 @@ impl Shared {
             Turn::Over(ended) => ended,
             // `wait` came back, so it is over.
             Turn::Idle(_) | Turn::Driven | Turn::Detached => {
-                Err(Error::new(ErrorKind::Io, "the run's result was taken before"))
+                Err(Fault::new(ErrorKind::Io, "the run's result was taken before"))
             }
         }
     }
@@ -296,7 +303,7 @@ impl Shared {
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
     /// waited for only so long, since it may be in the caller's code.
-    pub(super) fn end(&self, processes: &[Process], container: Option<&Container>, stop_closures: impl FnOnce()) {
+    pub(super) fn end(&self, processes: &[Process], container: Option<&Arc<Container>>, stop_closures: impl FnOnce()) {
         if self.detached.load(Relaxed) {
             return;
         }
@@ -304,7 +311,7 @@ impl Shared {
         let mut turn = self.turn();
         match std::mem::replace(&mut *turn, Turn::Driven) {
             Turn::Idle(run) => {
-                *turn = Turn::Detached;
+                *turn = Turn::Over(Err(Fault::new(ErrorKind::Cancelled, "the run was ended by its handle")));
                 drop(turn);
                 drop(run);
                 self.hub.close();
@@ -313,7 +320,7 @@ impl Shared {
             }
             Turn::Driven => {
                 // What refuses is not ours to kill any more; the others are.
-                let _ = contain::kill(&mut Tree::of(processes), container, Deadline::after(WALK));
+                Termination::new(processes, container, &self.outside).kill_briefly();
                 // Not left to the thread, which may be in the caller's code.
                 stop_closures();
                 if let Some(waker) = &*self.waker() {
@@ -372,7 +379,7 @@ fn drive(run: Box<Run>, until: Deadline) -> Turn {
 
 /// Does something to a run, and concludes it if that says that it is over. A panic in here is a callback's that nobody lent, or a bug:
 /// either way the waiters must not wait for ever.
-fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>) -> Turn {
+fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Fault>) -> Turn {
     let hub = run.hub.clone();
     let driven = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
         Ok(false) => Turn::Idle(run),
@@ -382,7 +389,7 @@ fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Error>
     driven.unwrap_or_else(|panic| {
         hub.iter().for_each(|hub| hub.close());
         let what = format!("the run's driver panicked: {}", panic_text(&*panic));
-        Turn::Over(Err(Error::new(ErrorKind::Panic, what)))
+        Turn::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })))
     })
 }
 

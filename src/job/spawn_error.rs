@@ -2,25 +2,25 @@
 
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault, Words};
 use crate::failure::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 
 /// Input that no process can be given.
-pub(super) fn bad_input(bad: &BadInput) -> Error {
-    Error::new(ErrorKind::InvalidInput, bad.to_string())
+pub(super) fn bad_input(bad: &BadInput) -> Fault {
+    Fault::new(ErrorKind::InvalidInput, bad.to_string())
 }
 
 /// A step on this side failed.
-pub(super) fn setup_error(step: Step, error: io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, hint(&error)).step_failed(step).because(error)
+pub(super) fn setup_error(step: Step, error: io::Error) -> Fault {
+    Fault::new(ErrorKind::Spawn, hint(&error)).step_failed(step).because(error)
 }
 
 /// Of something that the run needs as a whole.
-pub(super) fn run_setup_error(step: Step, error: io::Error) -> Error {
+pub(super) fn run_setup_error(step: Step, error: io::Error) -> Fault {
     let parts = [format!("cannot start the run: {step}"), hint(&error).to_owned()];
     let what = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-    Error::new(ErrorKind::Spawn, what).step_failed(step).because(error)
+    Fault::new(ErrorKind::Spawn, what).step_failed(step).because(error)
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -32,7 +32,7 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// A step of the child's, or the making of it, failed.
-pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
+pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Fault {
     let cause = explain(failure, image);
     let kind = match &cause {
         Cause::NotInPath | Cause::NoSuchFile(_) => ErrorKind::ProgramNotFound,
@@ -51,7 +51,7 @@ pub(super) fn spawn_error(failure: &Failure, image: &Image) -> Error {
         return setup_error(failure.step, failure.io_error());
     }
     let what = if cause == Cause::System { String::new() } else { cause.to_string() };
-    let error = Error::new(kind, what).step_failed(failure.step);
-    let error = if cause.says_all() { error.says_all() } else { error };
+    let error = Fault::new(kind, what).step_failed(failure.step);
+    let error = if cause.says_all() { error.words(Words::InWhat) } else { error };
     if failure.errno == 0 { error } else { error.because(failure.io_error()) }
 }

@@ -4,8 +4,8 @@
 //! pipes that the stage is the first to use, the child, and the closing of what no later stage needs. So at any moment the fewest
 //! descriptors are open, and each end is held by exactly one owner: dropping is what closes.
 //!
-//! Whatever fails, what was started is killed and reaped before the error is returned: a half-started run is a `Pump`
-//! without streams, whose drop does that.
+//! Whatever fails, what was started is killed and reaped before the error is returned: a [`Launch`] owns all that has begun, and its drop
+//! does that.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -21,7 +21,7 @@ use super::run::{Run, Untaken};
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use super::task::Task;
 use crate::clock::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ErrorKind, Fault};
 use crate::failure::{Failure, Step};
 use crate::fd::diverted::{self, Streams};
 use crate::fd::jobserver;
@@ -67,119 +67,34 @@ pub(crate) struct Wants<'a> {
 }
 
 /// Starts everything.
-pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Error> {
-    let timing = plan.settings.timing();
+pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Fault> {
     jobserver::look_once();
     let images = images(&plan)?;
     // Before a file is emptied or a one-shot taken.
     check_cancelled(&plan)?;
+    let timing = plan.settings.timing();
     if timing.deadline.passed() && !plan.stages.is_empty() {
         return Err(too_late(&plan, 0));
     }
     check::check(&plan)?;
-    let mut files = Files::open(&plan)?;
-    let cancel = plan.settings.cancel.get();
-    let has_closures = plan.commands().count() < plan.stages.len();
-    let forwards = plan.settings.signals.forward;
-    let (wake, waker) = match wants.wake || cancel.is_some() || has_closures || forwards {
-        true => Wake::new()
-            .map(|(wake, waker)| (Some(wake), Some(waker)))
-            .map_err(|error| run_setup_error(Step::Pipe, error))?,
-        false => (None, None),
-    };
-    let stop = has_closures.then(Stop::new).transpose().map_err(|error| run_setup_error(Step::Pipe, error))?;
-    let terminal = terminal_to_lend(&plan)?;
-    let container = plan.settings.container().map(Container::new).transpose();
-    let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
-    let mut commands = plan.commands().map(|(_, spec)| spec);
-    if let (Some(container), true) = (&container, commands.all(|spec| spec.attributes.kill_on_parent_death)) {
-        container.end_with_this_process(timing.deadline).map_err(|failure| sentinel_error(&plan, &failure))?;
-    }
-    let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
-    check_cancelled(&plan)?;
-    let forwarded =
-        waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
-
-    let watchers = &plan.settings.observers.watchers;
-    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
-    let mut hub = (wants.watched || !watchers.is_empty()).then(Arc::<Hub>::default);
-    #[cfg(feature = "tracing")]
-    super::trace::trace(&plan, || Arc::clone(hub.get_or_insert_default()));
-    if let Some(hub) = &hub {
-        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher), Vec::new()));
-    }
-
-    let mut starting = Starting {
+    let files = Files::open(&plan)?;
+    let deadline = timing.deadline;
+    let run = prepare(&plan, timing, &wants)?;
+    let mut launch = Launch {
         ends: Ends::new(plan.pipes.len()),
-        runners: Vec::with_capacity(plan.stages.len()),
-        began: Vec::with_capacity(plan.stages.len()),
-        grants: Vec::new(),
-        closures: Closures::new(stop.clone(), waker.clone()),
-        container: container.as_deref(),
-        terminal: terminal.as_deref(),
-        plan: &plan,
-        timing: timing.clone(),
+        closures: Closures::new(run.stop.clone(), run.waker.clone()),
+        run,
+        files,
         drive,
+        deadline,
     };
     let mut images = images.into_iter();
-    for index in 0..plan.stages.len() {
-        let result = starting.stage(index, &mut images, &files);
-        if let Err(error) = result {
-            // Our ends first, so that nobody is left writing to us; then the processes.
-            starting.ends.close();
-            drop(starting.closures);
-            hub.iter().for_each(|hub| hub.close());
-            drop(Pump::new(starting.runners, timing, None, stop, container));
-            return Err(error);
-        }
-    }
-    let tells = |index: usize, hub: &Hub| {
-        let pid = match &starting.runners[index] {
-            Runner::Process(process) => Some(process.pid()),
-            Runner::Function(_) => None,
-        };
-        let label = plan.stages[index].stage.name();
-        hub.emit_at(starting.began[index], EventKind::Started { stage: index, label, pid });
-    };
-    hub.iter().for_each(|hub| (0..plan.stages.len()).for_each(|index| tells(index, hub)));
-    let Starting { ends, runners, began, grants, closures, .. } = starting;
-    let (mut processes, mut functions) = (Vec::new(), Vec::new());
-    for runner in &runners {
-        match runner {
-            Runner::Process(process) => processes.push(process.clone()),
-            Runner::Function(function) => functions.push(function.clone()),
-        }
-    }
-    let mut run = Run {
-        processes,
-        closures: functions,
-        pump: Pump::new(runners, timing, wake, stop.clone(), container.clone()),
-        plan: Arc::clone(&plan),
-        began,
-        untaken: Untaken::default(),
-        waker,
-        stop,
-        container,
-        hub: hub.clone(),
-        _grants: grants,
-        _registration: registration,
-        _terminal: terminal.clone(),
-        _forwarded: forwarded,
-    };
-    run.pump.tell_to(hub.clone());
-    if let Some(forwarded) = &run._forwarded {
-        forwarded.started(&run.processes, run.container.as_ref());
-    }
-    if terminal.is_some() || may_be_stopped(&plan) {
-        run.pump.look_out(Stops::at(terminal));
-    }
-    // From here on, an early return drops the run, which ends what was started.
+    (0..plan.stages.len()).try_for_each(|index| launch.stage(index, &mut images))?;
+    launch.tell();
     let scope = wants.scope.take();
-    if let Err(error) = flows::build(&mut run, ends, &mut files, drive, wants) {
-        // First: the run would wait for them, and they never began.
-        drop(closures);
-        return Err(error);
-    }
+    flows::build(&mut launch, wants)?;
+    let Launch { ends, closures, run, files, .. } = launch;
+    drop((ends, files));
     // Last: nothing can fail any more but a thread, and whoever reads or writes is there.
     match closures.start(&plan, scope) {
         Ok(()) => Ok(run),
@@ -188,8 +103,59 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     }
 }
 
+/// A run without stages, which they are to be started into.
+fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, Fault> {
+    let cancel = plan.settings.cancel.get();
+    let has_closures = plan.commands().count() < plan.stages.len();
+    let forwards = plan.settings.signals.forward;
+    let hears = wants.wake || cancel.is_some() || has_closures || forwards;
+    let no_pipe = |error| run_setup_error(Step::Pipe, error);
+    let (wake, waker) = hears.then(Wake::new).transpose().map_err(no_pipe)?.unzip();
+    let stop = has_closures.then(Stop::new).transpose().map_err(no_pipe)?;
+    let terminal = terminal_to_lend(plan)?;
+    let container = plan.settings.container().map(Container::new).transpose();
+    let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
+    let mut commands = plan.commands().map(|(_, spec)| spec);
+    if let (Some(container), true) = (&container, commands.all(|spec| spec.attributes.kill_on_parent_death)) {
+        container.end_with_this_process(timing.deadline).map_err(|failure| sentinel_error(plan, &failure))?;
+    }
+    let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
+    check_cancelled(plan)?;
+    let forwarded =
+        waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
+    Ok(Run {
+        pump: Pump::new(timing, wake, stop.clone(), container.clone()),
+        plan: Arc::clone(plan),
+        processes: Vec::with_capacity(plan.stages.len()),
+        closures: Vec::new(),
+        began: Vec::with_capacity(plan.stages.len()),
+        untaken: Untaken::default(),
+        waker,
+        stop,
+        container,
+        hub: hub(plan, wants.watched),
+        _grants: Vec::new(),
+        _registration: registration,
+        terminal,
+        _forwarded: forwarded,
+    })
+}
+
+/// Where the run says what happens, with those who watch from the beginning.
+fn hub(plan: &Plan, watched: bool) -> Option<Arc<Hub>> {
+    let watchers = &plan.settings.observers.watchers;
+    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
+    let mut hub = (watched || !watchers.is_empty()).then(Arc::<Hub>::default);
+    #[cfg(feature = "tracing")]
+    super::trace::trace(plan, || Arc::clone(hub.get_or_insert_default()));
+    if let Some(hub) = &hub {
+        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher), Vec::new()));
+    }
+    hub
+}
+
 /// What every program gets, by command, checked for all of them before anything is opened.
-fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
+fn images(plan: &Plan) -> Result<Vec<Image>, Fault> {
     let mut images = Vec::with_capacity(plan.stages.len());
     for (index, spec) in plan.commands() {
         let image = Image::new(ImageSpec {
@@ -205,7 +171,7 @@ fn images(plan: &Plan) -> Result<Vec<Image>, Error> {
     Ok(images)
 }
 
-fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Error> {
+fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Fault> {
     if !plan.settings.signals.foreground {
         return Ok(None);
     }
@@ -220,127 +186,146 @@ fn may_be_stopped(plan: &Plan) -> bool {
     grouped && terminal::is_there()
 }
 
-struct Starting<'a> {
-    ends: Ends,
-    runners: Vec<Runner>,
-    began: Vec<Instant>,
-    grants: Vec<budget::Grant>,
+/// A run that is being started.
+///
+/// It owns all that has begun, so that a failed step and a panic in the caller's code (a callback for events, a reader that is to be made)
+/// are undone by the same drop. The fields are dropped in their order: our ends first, so that no process is left writing to us; then the
+/// closures, which never began, and which the run would wait for; then the run, which kills and reaps its processes.
+pub(super) struct Launch {
+    pub(super) ends: Ends,
     closures: Closures,
-    container: Option<&'a Container>,
-    terminal: Option<&'a Terminal>,
-    plan: &'a Plan,
-    timing: Timing,
-    drive: Drive,
+    pub(super) run: Run,
+    pub(super) files: Files,
+    pub(super) drive: Drive,
+    deadline: Deadline,
 }
 
-fn check_cancelled(plan: &Plan) -> Result<(), Error> {
+fn check_cancelled(plan: &Plan) -> Result<(), Fault> {
     match plan.settings.cancel.get() {
         Some(cancel) if cancel.is_cancelled() => {
-            Err(Error::new(ErrorKind::Cancelled, "the run was cancelled before it started"))
+            Err(Fault::new(ErrorKind::Cancelled, "the run was cancelled before it started"))
         }
         _ => Ok(()),
     }
 }
 
 /// What ends the run's container with this process could not be started.
-fn sentinel_error(plan: &Plan, failure: &Failure) -> Error {
+fn sentinel_error(plan: &Plan, failure: &Failure) -> Fault {
     if timed_out(failure) && plan.settings.times.timeout.is_some() {
         return too_late(plan, 0);
     }
-    plan.tell(run_setup_error(Step::ParentDeath, failure.io_error()))
+    run_setup_error(Step::ParentDeath, failure.io_error())
 }
 
 fn timed_out(failure: &Failure) -> bool {
     failure.step == Step::Thread && failure.errno == libc::ETIMEDOUT
 }
 
-fn too_late(plan: &Plan, stage: usize) -> Error {
+fn too_late(plan: &Plan, stage: usize) -> Fault {
     let timeout = plan.settings.times.timeout.unwrap_or_default();
     let what = format!("was not started: the timeout of {timeout:?} passed before");
-    Error::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
+    Fault::new(ErrorKind::Timeout, what).at(plan.stage_name(stage))
 }
 
-impl Starting<'_> {
-    fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>, files: &Files) -> Result<(), Error> {
-        if self.timing.deadline.passed() {
-            return Err(too_late(self.plan, index));
+impl Launch {
+    /// Starts a stage. From the moment of its clone on, its process is the run's.
+    fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>) -> Result<(), Fault> {
+        let plan = Arc::clone(&self.run.plan);
+        if self.deadline.passed() {
+            return Err(too_late(&plan, index));
         }
         self.make_pipes(index)?;
         let began = Instant::now();
-        let runner = match self.plan.stages[index].stage.command().and_then(|spec| Some((spec, images.next()?))) {
-            Some((spec, image)) => Runner::Process(self.process(index, spec, image, files, began)?),
-            None => {
-                let made = self.closures.prepare(index, self.plan, &mut self.ends, files);
-                Runner::Function(made.map_err(|error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index)))?)
+        match plan.stages[index].stage.command().and_then(|spec| Some((spec, images.next()?))) {
+            Some((spec, image)) => {
+                let process = self.process(index, spec, image, began)?;
+                self.run.pump.begin(Runner::Process(process.clone()));
+                self.run.processes.push(process);
             }
-        };
-        self.runners.push(runner);
-        self.began.push(began);
+            None => {
+                let made = self.closures.prepare(index, &plan, &mut self.ends, &self.files);
+                let closure = made.map_err(|error| setup_error(Step::Pipe, error).at(plan.stage_name(index)))?;
+                self.run.pump.begin(Runner::Function(closure.clone()));
+                self.run.closures.push(closure);
+            }
+        }
+        self.run.began.push(began);
         self.close_after(index);
         Ok(())
     }
 
-    fn process(
-        &mut self,
-        index: usize,
-        spec: &Command,
-        image: Image,
-        files: &Files,
-        began: Instant,
-    ) -> Result<Process, Error> {
+    /// Says that all of it has started, to those who may do anything: no call of the caller's code comes before this.
+    fn tell(&mut self) {
+        let Run { plan, pump, began, hub, terminal, processes, container, _forwarded: forwarded, .. } = &mut self.run;
+        forwarded.iter().for_each(|forwarded| forwarded.started(processes, container.as_ref()));
+        if terminal.is_some() || may_be_stopped(plan) {
+            pump.look_out(Stops::at(terminal.clone()));
+        }
+        pump.tell_to(hub.clone());
+        let Some(hub) = hub else { return };
+        let mut pids = processes.iter().map(Process::pid);
+        for (index, (stage, began)) in plan.stages.iter().zip(began).enumerate() {
+            let pid = stage.stage.command().and_then(|_| pids.next());
+            hub.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
+        }
+    }
+
+    fn process(&self, index: usize, spec: &Command, image: Image, began: Instant) -> Result<Process, Fault> {
+        let container = self.run.container.as_deref();
+        let named = |error: Fault| error.at(self.run.plan.stage_name(index));
         let mut attributes = spec.attributes.clone();
-        let mut leads = self.container.is_some_and(|container| container.place(&mut attributes));
+        let mut leads = container.is_some_and(|container| container.place(&mut attributes));
         let streams = diverted::streams();
-        let map = self.fd_map(index, files, &streams)?;
-        attributes.foreground = self.terminal.is_some() && (leads || self.runners.is_empty());
-        let terminal = self.terminal.filter(|_| attributes.foreground);
+        let map = self.fd_map(index, &streams)?;
+        let is_first = self.run.began.is_empty();
+        let terminal = self.run.terminal.as_ref().filter(|_| leads || is_first);
+        attributes.foreground = terminal.is_some();
         terminal.iter().for_each(|terminal| terminal.is_lent());
         let own = self.ends.numbers();
         let mut prepared = Arc::new(Prepared::new(image, attributes, map, spec.streams.inherit_fds, &own));
         let mut launched = loop {
-            let (failure, mut refused) = match spawn::spawn(prepared, self.timing.deadline) {
+            let (failure, mut refused) = match spawn::spawn(prepared, self.deadline) {
                 Ok(launched) => break launched,
                 Err(refused) => refused,
             };
             let attributes = Prepared::attributes(&mut refused);
-            let otherwise = self.container.zip(attributes);
+            let otherwise = container.zip(attributes);
             match otherwise.and_then(|(container, attributes)| container.place_otherwise(&failure, attributes)) {
                 Some(leads_then) => (leads, prepared) = (leads_then, refused),
-                None if timed_out(&failure) => return Err(too_late(self.plan, index)),
-                None => return Err(spawn_error(&failure, refused.image()).at(self.plan.stage_name(index))),
+                None if timed_out(&failure) => return Err(too_late(&self.run.plan, index)),
+                None => return Err(named(spawn_error(&failure, refused.image()))),
             }
         };
         drop(streams);
         launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
-        let process = Process::new(launched, began, leads);
-        let process = process.map_err(|error| setup_error(Step::Thread, error).at(self.plan.stage_name(index)))?;
-        if let (true, Some(container)) = (leads, self.container) {
+        let process = Process::new(launched, began, leads).map_err(|error| named(setup_error(Step::Thread, error)))?;
+        if let (true, Some(container)) = (leads, container) {
             container.is_led_by(&process);
         }
-        if let Some((terminal, group)) = terminal.zip(self.container.and_then(Container::group)) {
+        if let Some((terminal, group)) = terminal.zip(container.and_then(Container::group)) {
             terminal.was_taken_by(group);
         }
         Ok(process)
     }
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
-    fn make_pipes(&mut self, index: usize) -> Result<(), Error> {
-        for wire in &self.plan.stages[index].wires {
+    fn make_pipes(&mut self, index: usize) -> Result<(), Fault> {
+        for wire in &self.run.plan.stages[index].wires {
             let Place::Pipe(number) = &wire.place else { continue };
-            if self.ends.is_made(*number) || matches!(self.plan.pipes[*number], PipePlan::Memory) {
+            if self.ends.is_made(*number) || matches!(self.run.plan.pipes[*number], PipePlan::Memory) {
                 continue;
             }
-            let failed = |error| setup_error(Step::Pipe, error).at(self.plan.stage_name(index));
+            let failed = |error| setup_error(Step::Pipe, error).at(self.run.plan.stage_name(index));
             let (reader, writer) = pipe::kernel().map_err(failed)?;
-            match (self.plan.settings.sizes.pipe_capacity, &self.plan.pipes[*number]) {
+            match (self.run.plan.settings.sizes.pipe_capacity, &self.run.plan.pipes[*number]) {
                 // A wish: what the kernel does not give is no error.
                 (Some(bytes), _) => drop(fds::set_capacity(writer.as_fd(), bytes)),
-                (None, PipePlan::Link) => self.grants.extend(budget::grow(writer.as_fd())),
+                (None, PipePlan::Link) => self.run._grants.extend(budget::grow(writer.as_fd())),
                 (None, _) => {}
             }
             let (reader, writer) = (reader.into(), writer.into());
             // Our own end stays, the child's does not.
-            match (&self.plan.pipes[*number], wire.stream.is_input()) {
+            match (&self.run.plan.pipes[*number], wire.stream.is_input()) {
                 (PipePlan::Link | PipePlan::Memory, _) => self.ends.put(*number, reader, writer),
                 (_, true) => self.ends.put(*number, reader, self.kept(writer)),
                 (_, false) => self.ends.put(*number, self.kept(reader), writer),
@@ -354,21 +339,21 @@ impl Starting<'_> {
         if self.drive == Drive::ByJob { fds::settle(fd) } else { fd }
     }
 
-    fn fd_map(&self, index: usize, files: &Files, streams: &Streams) -> Result<ChildTable, Error> {
+    fn fd_map(&self, index: usize, streams: &Streams) -> Result<ChildTable, Fault> {
         let mut map = ChildTable::new();
-        for wire in &self.plan.stages[index].wires {
+        for wire in &self.run.plan.stages[index].wires {
             let number = wire.stream.number();
             let entered = match &wire.place {
                 Place::Pipe(pipe) => match self.ends.end(*pipe, wire.stream.is_input()) {
                     Some(end) => map.insert(end.as_raw_fd(), number),
                     None => Err(Refused),
                 },
-                place => files.enter(place, number, streams, &mut map),
+                place => self.files.enter(place, number, streams, &mut map),
             };
             if entered.is_err() {
                 // Cannot be: every place was opened, and the plan has each number once.
                 let what = format!("its {} has no source", wire.stream);
-                return Err(Error::new(ErrorKind::Spawn, what).at(self.plan.stage_name(index)));
+                return Err(Fault::new(ErrorKind::Spawn, what).at(self.run.plan.stage_name(index)));
             }
         }
         Ok(map)
@@ -377,10 +362,10 @@ impl Starting<'_> {
     /// Closes our copies of the ends that only started stages use: while one is open here, nobody downstream sees an end, and
     /// nobody upstream a broken pipe.
     fn close_after(&mut self, index: usize) {
-        for wire in &self.plan.stages[index].wires {
+        for wire in &self.run.plan.stages[index].wires {
             let Place::Pipe(number) = &wire.place else { continue };
             let reading = wire.stream.is_input();
-            if self.plan.users(*number, reading).all(|(stage, _)| stage <= index) {
+            if self.run.plan.users(*number, reading).all(|(stage, _)| stage <= index) {
                 self.ends.take(*number, reading);
             }
         }
@@ -399,8 +384,8 @@ impl Run {
 }
 
 /// Becomes the one program of a plan without pipes; what kept it from it.
-pub(crate) fn exec(plan: &Plan) -> Error {
-    let prepare = || -> Result<(Prepared, Files, Streams), Error> {
+pub(crate) fn exec(plan: &Plan) -> Fault {
+    let prepare = || -> Result<(Prepared, Files, Streams), Fault> {
         let mut images = images(plan)?;
         check::check(plan)?;
         let files = Files::open(plan)?;
@@ -410,7 +395,7 @@ pub(crate) fn exec(plan: &Plan) -> Error {
             // A plan without pipes, which has each number once.
             let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);
         }
-        let (_, spec) = plan.commands().next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command"))?;
+        let (_, spec) = plan.commands().next().ok_or_else(|| Fault::new(ErrorKind::InvalidInput, "no command"))?;
         Ok((
             Prepared::new(images.remove(0), spec.attributes.clone(), map, spec.streams.inherit_fds, &[]),
             files,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::reader::{Lines, LinesBytes, Reader};
 use super::run::run_to_end;
 use super::start::{Scope, Wants};
-use super::{Job, outcome::Ended};
+use super::{Job, outcome::Over};
 use crate::cmd::Cmd;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
@@ -17,14 +17,12 @@ use crate::status::Status;
 
 /// A plan, or an error that says of which command.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
-    lower(&pipeline.spec, verb)
-        .map(Arc::new)
-        .map_err(|error| error.running(pipeline.to_string(), Vec::new(), Vec::new()))
+    lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.told_of(pipeline))
 }
 
 /// Runs to the end on this thread.
-fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
-    run_to_end(plan, wants, lent).map_err(|error| plan.tell(error))
+fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Box<Over>, Error> {
+    run_to_end(plan, wants, lent).map_err(|fault| fault.told_by(plan))
 }
 
 pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error> {
@@ -32,7 +30,7 @@ pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error
 }
 
 pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Output, Error> {
-    execute(plan, wants, lent)?.checked(plan)
+    execute(plan, wants, lent)?.checked(plan).map_err(|fault| fault.told_by(plan))
 }
 
 pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<Scope<'_>>) -> Result<Output, Error> {
@@ -56,18 +54,17 @@ pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<
 
 pub(super) fn read(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<String, Error> {
     let mut output = checked(plan, wants, None)?;
-    match String::from_utf8(std::mem::take(&mut output.stdout).into_vec()) {
+    match std::mem::take(&mut output.stdout).into_text() {
         Ok(mut text) => {
             if text.ends_with('\n') {
                 text.pop();
             }
             Ok(text)
         }
-        Err(error) => {
-            let cause = error.utf8_error();
-            output.stdout = crate::pump::Captured::from_bytes(error.into_bytes());
+        Err((stdout, cause)) => {
+            output.stdout = stdout;
             let what = "the captured stdout is not UTF-8; `read_bytes` gives it as it is";
-            Err(plan.tell(Error::new(ErrorKind::NotUtf8, what).because(cause).with_output(output)))
+            Err(Fault::new(ErrorKind::NotUtf8, what).because(cause).with_output(output).told_by(plan))
         }
     }
 }
@@ -214,7 +211,7 @@ macro_rules! verbs {
             /// ```
             pub fn lines_bytes(&self) -> Result<LinesBytes, Error> {
                 let plan = self.plan(Verb::Stream)?;
-                LinesBytes::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
+                LinesBytes::start(Arc::clone(&plan)).map_err(|fault| fault.told_by(&plan))
             }
 
             /// Runs to the end on this thread and lends each line of stdout to `callback`, without its newline and without a
@@ -252,7 +249,7 @@ macro_rules! verbs {
             /// ```
             pub fn reader(&self) -> Result<Reader, Error> {
                 let plan = self.plan(Verb::Stream)?;
-                Reader::start(Arc::clone(&plan)).map_err(|error| plan.tell(error))
+                Reader::start(Arc::clone(&plan)).map_err(|fault| fault.told_by(&plan))
             }
 
             /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program. Dropping the job ends the
@@ -271,7 +268,7 @@ macro_rules! verbs {
             #[track_caller]
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;
-                Job::start(Arc::clone(&plan), false).map_err(|error| plan.tell(error))
+                Job::start(Arc::clone(&plan), false).map_err(|fault| fault.told_by(&plan))
             }
 
             /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lower::place;
 use super::{Mode, PipePlan, Place, Wire};
-use crate::error::{Error, ErrorKind, StageName};
+use crate::error::{ErrorKind, Fault, StageName};
 use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
 use crate::stdio::Stream;
 
@@ -52,7 +52,7 @@ pub(super) struct Chains {
 
 impl Chains {
     /// Adds a pipeline, and what is in its arguments behind it.
-    pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Error> {
+    pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Fault> {
         let start = self.stages.len();
         let inner = start > 0 || first != Input::Run;
         let setting = pipeline.settings.names().first().copied().filter(|_| inner);
@@ -68,7 +68,7 @@ impl Chains {
                 )
             };
             let count = start + pipeline.stages.len();
-            let error = Error::new(ErrorKind::Conflict, what);
+            let error = Fault::new(ErrorKind::Conflict, what);
             return Err(match pipeline.stages.get(stage) {
                 Some(at) => error.at(StageName::new(at.name(), at.program(), start + stage, count)),
                 None => error,
@@ -104,7 +104,7 @@ impl Chains {
         self.pipes.len() - 1
     }
 
-    fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<Wire, Error> {
+    fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<Wire, Fault> {
         let pipe = self.pipes.len();
         Ok(match opens {
             ArgSource::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },

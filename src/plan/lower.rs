@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::chain::{Chained, Chains, Input, Output};
 use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
-use crate::error::{Error, ErrorKind, StageName};
+use crate::error::{ErrorKind, Fault, StageName};
 use crate::process::contain::Containment;
 use crate::spawn::Attributes;
 use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
 use crate::stdio::Stream;
 
 /// The plan for running `pipeline` by `verb`.
-pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
+pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Fault> {
     let mut chains = Chains::default();
     chains.add(pipeline, Input::Run, Output::Run)?;
     let Chains { stages: chained, pipes } = chains;
@@ -22,7 +22,7 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Error> {
     {
         let what =
             format!("the run has the terminal (`foreground`), which takes a group, but its `contain` is {contain:?}");
-        return Err(Error::new(ErrorKind::Conflict, what));
+        return Err(Fault::new(ErrorKind::Conflict, what));
     }
     if let Some(contain) = pipeline.settings.container() {
         for (index, stage) in chained.iter().enumerate() {
@@ -85,7 +85,7 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     /// A stage's wires.
-    fn stage(&mut self, index: usize, chained: &Chained) -> Result<Vec<Wire>, Error> {
+    fn stage(&mut self, index: usize, chained: &Chained) -> Result<Vec<Wire>, Fault> {
         let Chained { stage, input, output, wires: named } = chained;
         if takes_from_a_tee(stage) {
             let what =
@@ -124,7 +124,7 @@ impl Lowering<'_> {
         Ok(wires)
     }
 
-    fn command_outputs(&mut self, index: usize, spec: &Command, output: Output) -> Result<(Place, Place), Error> {
+    fn command_outputs(&mut self, index: usize, spec: &Command, output: Output) -> Result<(Place, Place), Fault> {
         let (stdout, stderr) = match output {
             Output::Run => (self.last_stdout(index, spec.streams.stdout.as_ref())?, self.stderr(spec)?),
             Output::Beside => (self.beside(spec.streams.stdout.as_ref()), self.stderr(spec)?),
@@ -148,7 +148,7 @@ impl Lowering<'_> {
     }
 
     /// A closure's one output.
-    fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Error> {
+    fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Fault> {
         match output {
             Output::Run => self.last_stdout(index, own),
             Output::Beside => Ok(self.beside(own)),
@@ -164,12 +164,12 @@ impl Lowering<'_> {
     }
 
     /// Further descriptors, by number.
-    fn extra(&mut self, index: usize, spec: &Command, wires: &mut Vec<Wire>) -> Result<(), Error> {
+    fn extra(&mut self, index: usize, spec: &Command, wires: &mut Vec<Wire>) -> Result<(), Fault> {
         for extra in &spec.streams.extra {
             let number = extra.number;
             if number < 0 {
                 let what = format!("cannot be given a descriptor under the number {number}");
-                return Err(Error::new(ErrorKind::InvalidInput, what).at(self.name(index)));
+                return Err(Fault::new(ErrorKind::InvalidInput, what).at(self.name(index)));
             }
             if let Some(wire) = wires.iter().find(|wire| wire.stream.number() == number) {
                 let what = match wire.stream {
@@ -206,7 +206,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn inherits(&self, index: usize, number: i32) -> Error {
+    fn inherits(&self, index: usize, number: i32) -> Fault {
         let what = format!(
             "inherits fd {number}, which says nothing: `pass_fd` and `map_fd` give it a descriptor of this process"
         );
@@ -214,7 +214,7 @@ impl Lowering<'_> {
     }
 
     /// The stdout of its own that a stage may have although it feeds the next one.
-    fn tee<'t>(&self, index: usize, pipe: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Error> {
+    fn tee<'t>(&self, index: usize, pipe: usize, own: Option<&'t Target>) -> Result<Option<&'t Target>, Fault> {
         match own {
             None => Ok(None),
             Some(tee @ Target::Tee(_)) => Ok(Some(tee)),
@@ -243,7 +243,7 @@ impl Lowering<'_> {
         Place::Pipe(self.add(PipePlan::Drain(Stream::Stdout, sinks)))
     }
 
-    fn input(&mut self, index: usize, stream: Stream, own: Option<&spec::Input>) -> Result<Place, Error> {
+    fn input(&mut self, index: usize, stream: Stream, own: Option<&spec::Input>) -> Result<Place, Fault> {
         use spec::Input;
         Ok(match own {
             None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
@@ -262,7 +262,7 @@ impl Lowering<'_> {
     }
 
     /// The stdout of the last stage is the run's.
-    fn last_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
+    fn last_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Fault> {
         let sinks = match (self.verb, own) {
             (Verb::Stream, None | Some(Target::Capture | Target::Common(Common::Piped))) => SinkPlan::Lent,
             (Verb::Stream, Some(own)) => {
@@ -276,7 +276,7 @@ impl Lowering<'_> {
     }
 
     /// The stdout of a stage that feeds the next one by its stderr alone: where the run's stdout goes, unless set.
-    fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Error> {
+    fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Fault> {
         if self.verb == Verb::Stream && own.is_none() { Ok(Place::Inherit(1)) } else { self.last_stdout(index, own) }
     }
 
@@ -306,7 +306,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn stderr(&mut self, spec: &Command) -> Result<Place, Error> {
+    fn stderr(&mut self, spec: &Command) -> Result<Place, Fault> {
         match (&spec.streams.stderr, &spec.streams.pipeline_stderr) {
             (Some(own), _) => Ok(self.one_stderr(Some(own))),
             (None, None) => Ok(self.one_stderr(None)),
@@ -378,8 +378,8 @@ impl Lowering<'_> {
         StageName::new(stage.name(), stage.program(), index, self.chained.len())
     }
 
-    fn conflict(&self, index: usize, what: String) -> Error {
-        Error::new(ErrorKind::Conflict, what).at(self.name(index))
+    fn conflict(&self, index: usize, what: String) -> Fault {
+        Fault::new(ErrorKind::Conflict, what).at(self.name(index))
     }
 }
 

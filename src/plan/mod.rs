@@ -10,9 +10,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Error, StageName};
+use crate::error::StageName;
 use crate::one_shot::OneShot;
 use crate::pump::LineCallback;
+use crate::redact::Secrets;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stdio::Stream;
 
@@ -132,11 +133,9 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// Adds to an error what was run, and what must not be shown of it.
-    pub(crate) fn tell(&self, error: Error) -> Error {
-        let line = self.line();
-        let notes = self.stages.iter().flat_map(show::notes).collect();
-        error.running(line, self.secrets(), notes)
+    /// What a reader of an error should know besides.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.stages.iter().flat_map(show::notes).collect()
     }
 
     /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
@@ -161,7 +160,7 @@ impl Plan {
     }
 
     /// Texts that nothing rendered may hold.
-    pub(crate) fn secrets(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn secrets(&self) -> Secrets {
         use std::os::unix::ffi::OsStrExt;
         self.commands().flat_map(|(_, spec)| spec.secrets()).map(|secret| secret.as_bytes().to_vec()).collect()
     }

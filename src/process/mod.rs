@@ -240,14 +240,22 @@ impl Process {
 
     /// As [`Process::send_signal`], but ESRCH where the process has been reaped.
     fn signal_unreaped(&self, signal: i32) -> io::Result<()> {
-        match &self.0.watch {
-            Watch::Pidfd(fd) => pidfd::send_signal(fd.as_fd(), signal),
-            Watch::Thread { .. } => match *self.state() {
-                // Under the lock: as long as it is not reaped, the number is the child's.
-                State::Running | State::Kept(_) => wait::kill(self.0.pid, signal),
-                State::Ended(_) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
-            },
+        if let Watch::Pidfd(fd) = &self.0.watch {
+            if let Some(sent) = unless_refused(pidfd::send_signal(fd.as_fd(), signal)) {
+                return sent;
+            }
         }
+        self.signal_number(self.0.pid, signal)
+    }
+
+    /// By a number that is the child's, or its group's, as long as the child has not been reaped. Under the lock, so that it is not
+    /// reaped here meanwhile.
+    fn signal_number(&self, number: i32, signal: i32) -> io::Result<()> {
+        let state = self.state();
+        if self.0.is_reaped(*state) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        wait::kill(number, signal)
     }
 
     /// What the process used, once a wait has seen that it ended. `None` before, and when its status was stolen. Does not
@@ -311,16 +319,12 @@ impl Process {
             // The watching thread reaps.
             return Ok(None);
         };
-        let child = wait::Child::Pidfd(fd.as_fd());
-        let kept = self.0.kept.load(Relaxed);
-        let ended = match self.0.collect(child, kept, block) {
+        let ended = match self.0.collect(block) {
             Ok(None) => return Ok(None),
-            Ok(Some((status, usage))) if kept => {
-                let ended = self.0.ended(status, usage);
-                *state = State::Kept(ended);
+            Ok(Some((now, ended))) => {
+                *state = now;
                 return Ok(Some(ended));
             }
-            Ok(Some((status, usage))) => self.0.ended(status, usage),
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
                 // Reaped behind our back. Newer kernels keep the status as long as the descriptor is open.
                 let status = pidfd::exit_status_after_reap(fd.as_fd()).map_or(Status::UNKNOWN, Status::from_wait);
@@ -341,30 +345,23 @@ impl Process {
     /// that is not known any more.
     pub(crate) fn signal_group(&self, signal: i32) -> io::Result<()> {
         if let Watch::Pidfd(fd) = &self.0.watch {
-            match pidfd::send_signal_to_group(fd.as_fd(), signal) {
-                // A kernel before 6.9, or a filter that does not know this.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {}
-                sent => return sent,
+            // A kernel before 6.9 does not know this either.
+            if let Some(sent) = unless_refused(pidfd::send_signal_to_group(fd.as_fd(), signal)) {
+                return sent;
             }
         }
-        let state = self.state();
-        if self.0.is_reaped(*state) {
-            return Err(io::Error::from_raw_os_error(libc::ESRCH));
-        }
-        wait::kill(-self.0.pid, signal)
+        self.signal_number(-self.0.pid, signal)
     }
 
     /// The signal that has stopped the process, if it is stopped; a look that takes nothing away. Who has ended, or is not known any more, is
     /// not stopped. Nobody is told of a stop: it is asked for.
     pub(crate) fn stopped_by(&self) -> Option<i32> {
         let state = self.state();
-        let child = match (&self.0.watch, *state) {
-            (_, State::Kept(_) | State::Ended(_)) => return None,
-            (Watch::Pidfd(fd), State::Running) => wait::Child::Pidfd(fd.as_fd()),
-            // Under the lock: as long as it is not reaped, the number is the child's.
-            (Watch::Thread { .. }, State::Running) => wait::Child::Pid(self.0.pid),
-        };
-        wait::stopped_by(child).unwrap_or(None)
+        match *state {
+            State::Kept(_) | State::Ended(_) => None,
+            // Under the lock: as long as it is not reaped, the number is the child's. Where the call is refused, stops are not seen.
+            State::Running => wait::stopped_by(self.0.child()).unwrap_or(None),
+        }
     }
 
     /// Whether its number is known to be its own, or its group's: nobody else can have it then.
@@ -404,6 +401,14 @@ impl Process {
     }
 }
 
+/// What `pidfd_send_signal` came to; `None` where it was refused, by a filter, or by the process, which kill(2) then says again.
+fn unless_refused(sent: io::Result<()>) -> Option<io::Result<()>> {
+    match sent {
+        Err(error) if error.raw_os_error() != Some(libc::ESRCH) => None,
+        sent => Some(sent),
+    }
+}
+
 impl Inner {
     fn let_go(&self) {
         self.kept.store(false, Relaxed);
@@ -419,17 +424,26 @@ impl Inner {
 
     fn child(&self) -> wait::Child<'_> {
         match &self.watch {
-            Watch::Pidfd(fd) => wait::Child::Pidfd(fd.as_fd()),
+            Watch::Pidfd(fd) => wait::Child::Pidfd(fd.as_fd(), self.pid),
             Watch::Thread { .. } => wait::Child::Pid(self.pid),
         }
     }
 
     /// How a child ended, if it has: reaped, unless it is kept.
-    fn collect(&self, child: wait::Child<'_>, kept: bool, block: bool) -> io::Result<Option<(Status, Option<Usage>)>> {
-        if kept {
-            return wait::peek(child);
+    fn collect(&self, block: bool) -> io::Result<Option<(State, Ended)>> {
+        if self.kept.load(Relaxed) {
+            match wait::peek(self.child()) {
+                Ok(ended) => {
+                    let ended = ended.map(|(status, usage)| self.ended(status, usage));
+                    return Ok(ended.map(|ended| (State::Kept(ended), ended)));
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Err(error),
+                // Nothing but reaping is allowed here: its number is not kept, and not used any more.
+                Err(_) => {}
+            }
         }
-        Ok(wait::reap(child, block)?.map(|(status, usage)| (status, Some(usage))))
+        let ended = wait::reap(self.child(), block)?.map(|(status, usage)| self.ended(status, Some(usage)));
+        Ok(ended.map(|ended| (State::Ended(ended), ended)))
     }
 
     /// Whether it has been reaped, by whomever. Without a process descriptor that is as much as its number tells: another child of this
@@ -438,9 +452,12 @@ impl Inner {
         match (state, &self.watch) {
             (State::Ended(_), _) => true,
             (State::Running | State::Kept(_), Watch::Pidfd(fd)) => {
-                pidfd::send_signal(fd.as_fd(), 0).is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
+                let asked = unless_refused(pidfd::send_signal(fd.as_fd(), 0));
+                asked.map_or_else(|| !wait::is_child(fd.as_fd()), |asked| asked.is_err())
             }
-            (State::Running, Watch::Thread { .. }) => wait::peek(self.child()).is_err(),
+            (State::Running, Watch::Thread { .. }) => {
+                wait::peek(self.child()).is_err_and(|error| error.raw_os_error() == Some(libc::ECHILD))
+            }
             (State::Kept(_), Watch::Thread { .. }) => !matches!(wait::peek(self.child()), Ok(Some(_))),
         }
     }

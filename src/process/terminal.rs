@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pauses;
-use super::tree::is_shortage;
+use crate::procfs::is_shortage;
 use crate::sys::actions::Action;
 use crate::sys::{fds, terminal};
 

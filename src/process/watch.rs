@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -31,23 +30,22 @@ pub(super) fn by_thread(inner: impl FnOnce(Watch) -> Inner) -> io::Result<Proces
         let state = loop {
             let waited = wait::wait_without_reaping(shared.pid);
             let mut state = shared.state();
-            let kept = shared.kept.load(Relaxed);
             // Not blocking: the lock is also for those who want to kill.
-            let (status, usage) = match shared.collect(shared.child(), kept, false) {
-                Ok(Some(ended)) => ended,
-                Ok(None) => {
+            match shared.collect(false) {
+                Ok(Some((now, _))) => *state = now,
+                // Reaped elsewhere.
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
+                    *state = State::Ended(shared.ended(Status::UNKNOWN, None));
+                }
+                Ok(None) | Err(_) => {
                     drop(state);
                     if waited.is_err() {
-                        // Refused for a passing reason.
+                        // Refused, for a while or for good.
                         thread::sleep(AGAIN);
                     }
                     continue;
                 }
-                // ECHILD: reaped elsewhere.
-                Err(_) => (Status::UNKNOWN, None),
-            };
-            let ended = shared.ended(status, usage);
-            *state = if kept && !status.is_unknown() { State::Kept(ended) } else { State::Ended(ended) };
+            }
             break state;
         };
         drop(state);

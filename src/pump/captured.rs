@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::str::Utf8Error;
+
+use crate::redact::Secrets;
 
 #[cfg(test)]
 mod tests;
 
 /// The bytes captured of one stream.
+///
+/// They are the child's own; the text that `Debug` makes of them holds no [secret](crate::Cmd::secret_arg), as no other text does.
 ///
 /// Dereferences to `[u8]`, empty when the stream was not captured. Comparing with bytes or text is stricter: what was
 /// not captured equals none of them, so that a check for empty output does not pass on output that went elsewhere.
@@ -21,14 +25,25 @@ mod tests;
 /// assert!(run.stdout.is_empty() && run.stdout != "");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Captured {
     /// None: not captured.
     bytes: Option<Vec<u8>>,
     omitted: u64,
     /// Where in `bytes` they are missing; 0 when none are.
     omitted_at: usize,
+    /// Where the stream was cut, in order: what stands beside may be a piece of a secret.
+    cuts: Vec<usize>,
+    secrets: Secrets,
 }
+
+impl PartialEq for Captured {
+    fn eq(&self, other: &Captured) -> bool {
+        (&self.bytes, self.omitted, self.omitted_at) == (&other.bytes, other.omitted, other.omitted_at)
+    }
+}
+
+impl Eq for Captured {}
 
 impl Captured {
     pub(crate) fn not_captured() -> Self {
@@ -36,13 +51,13 @@ impl Captured {
     }
 
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { bytes: Some(bytes), omitted: 0, omitted_at: 0 }
+        Self { bytes: Some(bytes), ..Self::default() }
     }
 
     /// `bytes`, in which a [`Limit`](crate::Limit) left out `omitted` at the offset `at`.
     pub(crate) fn with_omission(bytes: Vec<u8>, at: usize, omitted: u64) -> Self {
         debug_assert!(omitted > 0 && at <= bytes.len());
-        Self { bytes: Some(bytes), omitted, omitted_at: at }
+        Self { bytes: Some(bytes), omitted, omitted_at: at, cuts: vec![at], ..Self::default() }
     }
 
     /// What another pipe captured of the same stream, behind this.
@@ -52,12 +67,36 @@ impl Captured {
                 if self.omitted == 0 && other.omitted > 0 {
                     self.omitted_at = bytes.len() + other.omitted_at;
                 }
+                // Either may have been cut where they meet.
+                self.cuts.push(bytes.len());
+                self.cuts.extend(other.cuts.iter().map(|cut| bytes.len() + cut));
                 bytes.extend(more);
                 self.omitted += other.omitted;
             }
             (None, more) => *self = Captured { bytes: more, ..other },
             (Some(_), None) => {}
         }
+    }
+
+    /// Makes its texts leave out secrets. `whole`: whoever wrote it came to its end.
+    pub(crate) fn conceal(&mut self, secrets: &Secrets, whole: bool) {
+        self.secrets = secrets.clone();
+        if !whole {
+            self.cuts.push(self.len());
+        }
+    }
+
+    /// A part of it as it may be shown.
+    pub(crate) fn redacted(&self, part: Range<usize>) -> Vec<u8> {
+        self.secrets.redact_part(self, part, &self.cuts)
+    }
+
+    /// As a text, or back as it was.
+    pub(crate) fn into_text(mut self) -> Result<String, (Self, Utf8Error)> {
+        String::from_utf8(self.bytes.take().unwrap_or_default()).map_err(|error| {
+            let cause = error.utf8_error();
+            (Captured { bytes: Some(error.into_bytes()), ..self }, cause)
+        })
     }
 
     /// Whether the stream was captured at all.
@@ -191,12 +230,12 @@ impl fmt::Debug for Captured {
             return f.write_str("Captured(not captured)");
         }
         if self.len() <= SHOWN {
-            write!(f, "Captured({:?}", self.to_string_lossy())?;
+            write!(f, "Captured({:?}", String::from_utf8_lossy(&self.redacted(0..self.len())))?;
         } else {
             // At most three continuation bytes belong to a character that starts before the cut.
             let cut = (SHOWN - 3..=SHOWN).rev().find(|&at| self[at] & 0xc0 != 0x80).unwrap_or(SHOWN);
-            let shown = String::from_utf8_lossy(&self[..cut]);
-            write!(f, "Captured(\"{}…\" {} bytes", shown.escape_debug(), self.len())?;
+            let shown = self.redacted(0..cut);
+            write!(f, "Captured(\"{}…\" {} bytes", String::from_utf8_lossy(&shown).escape_debug(), self.len())?;
         }
         if self.omitted > 0 {
             write!(f, ", {} omitted at {}", self.omitted, self.omitted_at)?;

@@ -7,6 +7,7 @@ use super::busy::{Busy, CHUNK};
 use super::conduit::{Conduit, Progress};
 use super::ear::Ear;
 use super::flow::Closed;
+use super::flow_out::Time;
 use super::nap::Nap;
 use super::sink::Sink;
 use super::wake::Halt;
@@ -154,16 +155,36 @@ impl Drain {
         self.nap.end();
     }
 
+    /// Whether lines wait that a callback was halted before.
+    pub(super) fn is_behind(&self) -> bool {
+        self.source.is_some() && self.sinks.iter().any(Sink::is_behind)
+    }
+
     /// Whether a step would read, without blocking.
     pub(super) fn may_read_on(&self) -> bool {
-        let behind = self.pending() || self.sinks.iter().any(Sink::is_behind);
-        self.source.is_some() && !self.blocking && self.rest.is_none() && !behind
+        self.source.is_some() && !self.blocking && self.rest.is_none() && !self.pending() && !self.is_behind()
     }
 
     /// Whether it waits for the other end alone, not for a sink of ours.
     pub(super) fn waits_for_stranger(&self) -> bool {
-        let ours = self.pending() || self.sinks.iter().any(Sink::is_behind);
+        let ours = self.pending() || self.is_behind();
         self.is_awaited() && !ours && self.rest.is_none_or(|rest| rest == 0)
+    }
+
+    /// Lets go of the sinks that have not taken what they were given; says what they are. A writer's is told of by its helper.
+    pub(super) fn give_up_on_legs(&mut self) -> Vec<String> {
+        let blocked = self.conduit.as_ref().and_then(|conduit| conduit.blocked());
+        // What moves inside the kernel has to be a chunk first, of which it is known what each has taken. A failure is the sink's own.
+        let _ = self.leave_conduit();
+        let mut legs = Vec::new();
+        for (index, sink) in self.sinks.iter_mut().enumerate() {
+            if blocked == Some(index) || sink.pending(&self.chunk) || sink.is_behind() {
+                legs.extend(sink.name());
+                sink.fail();
+            }
+        }
+        self.close_if_unheard();
+        legs
     }
 
     /// Has it finish with what is there; false where nothing is.
@@ -203,10 +224,10 @@ impl Drain {
 
     /// Reads a chunk and hands it on; a few of a stream that is captured and has more. What a halt left of the last one comes first.
     pub(super) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        if self.source.is_some() && self.sinks.iter().any(Sink::is_behind) {
+        if self.is_behind() {
             self.chunk.clear();
             let caught_up = self.distribute(lent, halt);
-            if caught_up.is_err() || self.sinks.iter().any(Sink::is_behind) {
+            if caught_up.is_err() || self.is_behind() {
                 return caught_up;
             }
         }
@@ -380,7 +401,7 @@ impl Drain {
 
     /// One look at what waits in the pipe: a writer that never stops must not keep us here. And one behind it, for whether
     /// anybody is there who could write more.
-    pub(super) fn close(&mut self, cut: bool) -> Closed {
+    pub(super) fn close(&mut self, time: Time, lent: &mut Lent<'_>) -> Closed {
         let Some(source) = self.source.take() else { return Closed { held: false, pipe: None, result: Ok(()) } };
         let mut rest = match self.sinks.as_mut_slice() {
             [Sink::Capture(_)] | [] => Vec::new(),
@@ -403,7 +424,7 @@ impl Drain {
         let mut first = Ok(());
         for sink in &mut self.sinks {
             // Sinks that are other people's descriptors are not waited for any more.
-            if let Err(error) = sink.take_at_close(&rest, cut) {
+            if let Err(error) = sink.take_at_close(&rest, time, lent) {
                 first = first.and(Err(error));
             }
         }

@@ -14,6 +14,7 @@ pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: Lent<'_>) -> io:
     let mut set = PollSet::default();
     let mut tokens: Vec<Token> = Vec::new();
     loop {
+        pump.flow_out(&mut lent);
         if pump.done() {
             return Ok(true);
         }

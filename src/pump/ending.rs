@@ -1,26 +1,19 @@
-//! How a run is ended before its own end: by a deadline, a cancel, a drop.
+//! How a run is ended before its own end: by a deadline, a cancel, a drop. The [termination](super::termination) ends the processes;
+//! the rest of the run follows here.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::descendants::Descendants;
 use super::events::EventKind;
+use super::flow_out::Time;
 use super::runner::{Runner, StageRun};
+use super::termination::{Around, DROP_PATIENCE, Nothing, Outside, Pipes, Termination, WALK};
 use super::wake::Interrupt;
 use super::{Cut, Flow, OnLeak, Phase, Pump, Steps};
 use crate::clock::Deadline;
+use crate::fd::HeldPipe;
 use crate::process::Process;
-use crate::stdio::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::terminal;
-
-/// How long after SIGKILL a process may take to be gone before it is left to the reaper: at the end of a deadline's grace, and in
-/// a drop, which has spent 20 of its 50 ms on the walk.
-const KILL_PATIENCE: Duration = Duration::from_millis(90);
-const DROP_PATIENCE: Duration = Duration::from_millis(28);
-
-/// How long who is not of the run may take to be gone after a kill by its handle.
-const KILLED_FROM_OUTSIDE: Duration = Duration::from_secs(1);
 
 impl Pump {
     /// The deadline has passed: ends what is to be ended, a step further than before.
@@ -41,39 +34,41 @@ impl Pump {
         match self.phase {
             Phase::Running if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
             Phase::Running if self.leak_deadline().passed() => self.give_up_on_strangers(),
-            // A look for stops that took so long that the next one is due.
-            Phase::Running => {}
+            // What the handle has asked; or a look for stops that took so long that the next one is due.
+            Phase::Running => self.go_on(),
             Phase::Closing(_) if self.timing.deadline.passed() => self.begin_end(Cut::TimedOut),
-            Phase::Closing(_) => self.terminate(),
-            Phase::Terminating(step, _) => self.go_on(step + 1),
-            Phase::Killing(_) if self.cut.is_none() && self.timing.deadline.passed() => {
+            Phase::Closing(_) => self.terminate(None),
+            Phase::Ending if self.waits_for_the_dead() && self.timing.deadline.passed() => {
                 self.cut = Some(Cut::TimedOut);
                 self.close();
             }
-            Phase::Killing(_) if self.cut.is_none() && self.failure.is_none() => self.wait_for_stages_alone(),
-            Phase::Killing(_) => self.close(),
+            Phase::Ending => self.go_on(),
+            Phase::FlowingOut { last, .. } => self.give_up_on_legs(last),
             Phase::Over => {}
         }
     }
 
-    /// All of it was killed from outside: who holds its streams now is ended, too, and nobody is waited for but its own processes.
+    /// All of it was killed from outside: what holds its streams now is ended, too, and nothing is waited for but its own processes.
     pub(crate) fn was_killed(&mut self) {
-        if matches!(self.phase, Phase::Killing(_) | Phase::Over) || self.done() {
+        let is_killed = self.termination.as_ref().is_some_and(Termination::has_killed);
+        if is_killed || matches!(self.phase, Phase::FlowingOut { .. } | Phase::Over) || self.done() {
             return;
         }
-        let mut all = self.all_of_it();
-        let (streams, pipes) = sources(self.flows.iter().filter(|flow| flow.is_awaited()));
-        let strangers = all.kill(&pipes);
-        self.leaks.ended(&streams, strangers);
-        self.descendants = Some(all);
-        self.phase = Phase::Killing(self.timing.deadline.earlier(Deadline::after(KILLED_FROM_OUTSIDE)));
-        self.close_if_all_are_gone();
+        let mut all = self.termination.take().unwrap_or_else(|| self.all_of_it());
+        all.kill(&self.pipes());
+        self.termination = Some(all);
+        self.phase = Phase::Ending;
+        self.go_on();
     }
 
-    fn wait_for_stages_alone(&mut self) {
-        self.descendants = None;
-        self.phase = Phase::Killing(self.timing.deadline);
-        self.close_if_all_are_gone();
+    /// A kill was made that is no cut: the deadline still holds.
+    fn waits_for_the_dead(&self) -> bool {
+        self.cut.is_none() && self.termination.as_ref().is_none_or(Termination::has_killed)
+    }
+
+    pub(super) fn ending_deadline(&self) -> Deadline {
+        let own = self.termination.as_ref().map_or(Deadline::NEVER, Termination::deadline);
+        if self.waits_for_the_dead() { own.earlier(self.timing.deadline) } else { own }
     }
 
     /// Kills, reaps and closes, in bounded time, without waiting for anybody's streams. For Drop: allocates no descriptor.
@@ -83,10 +78,9 @@ impl Pump {
         }
         self.cut.get_or_insert(Cut::Aborted);
         self.stop();
-        match &mut self.descendants {
-            Some(descendants) => descendants.kill_briefly(),
-            None => self.all_of_it().kill_briefly(),
-        }
+        let mut all = self.termination.take().unwrap_or_else(|| self.all_of_it());
+        all.kill_briefly();
+        self.termination = Some(all);
         // Twice: a signal or a wait that failed for a passing reason gets another chance before the reaper gets the process.
         for _ in 0..2 {
             self.signal(libc::SIGKILL);
@@ -108,11 +102,14 @@ impl Pump {
     }
 
     pub(super) fn begin_end(&mut self, cut: Cut) {
+        self.begin_end_except(cut, None);
+    }
+
+    /// What is in this group has the first signal already.
+    fn begin_end_except(&mut self, cut: Cut, spared: Option<i32>) {
         if matches!(self.phase, Phase::Running | Phase::Closing(_)) {
             self.cut.get_or_insert(cut);
-            self.terminate();
-            let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
-            self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
+            self.terminate(spared);
         }
     }
 
@@ -123,8 +120,7 @@ impl Pump {
             let replaced =
                 |(step, &(planned, wait)): (usize, &(i32, _))| (if step == 0 { signal } else { planned }, wait);
             self.timing.steps = self.timing.steps.iter().enumerate().map(replaced).collect();
-            self.spared = by_terminal.then(terminal::own_group);
-            self.begin_end(Cut::Interrupted(signal));
+            self.begin_end_except(Cut::Interrupted(signal), by_terminal.then(terminal::own_group));
         }
     }
 
@@ -135,23 +131,31 @@ impl Pump {
                 self.timing.steps = Steps::default();
                 self.begin_end(Cut::Interrupted(interrupt.signal));
             }
-            Phase::Terminating(..) => self.go_on(self.timing.steps.len()),
-            Phase::Killing(_) | Phase::Over => {}
+            Phase::Ending => {
+                self.termination.iter_mut().for_each(Termination::skip_to_kill);
+                self.go_on();
+            }
+            Phase::FlowingOut { .. } => self.close(),
+            Phase::Over => {}
         }
     }
 
     /// Asks the processes and what they have started to end. Closures beside them have the same time: the processes' ends bring theirs,
     /// and what a process says last still gets through. Where there are only closures, they are stopped at once.
-    fn terminate(&mut self) {
+    fn terminate(&mut self, spared: Option<i32>) {
         for index in 0..self.stages.len() {
             // What cannot be asked is taken to run: a signal does no harm.
             let _ = self.look_at(index);
+        }
+        if self.cut.is_some() {
+            let running = |stage: &(usize, &StageRun)| stage.1.ended.is_none();
+            self.running_at_cut = self.stages.iter().enumerate().filter(running).map(|(index, _)| index).collect();
         }
         let live = self.live();
         // Streams that fail are no reason to look for others who hold them: the processes' ends are what is waited for.
         let is_over = self.all_ended() && (self.cut.is_none() || !self.flows.iter().any(Flow::waits_for_stranger));
         if is_over {
-            self.close();
+            self.let_flow_out();
             return;
         }
         if self.cut.is_some() {
@@ -162,48 +166,67 @@ impl Pump {
             Some(stop) => stop.announce(self.cut.unwrap_or(Cut::Aborted)),
             None => {}
         }
-        self.descendants = Some(self.all_of_it());
-        self.go_on(0);
+        let mut termination = self.all_of_it();
+        termination.spare(spared);
+        termination.begin(Arc::clone(&self.timing.steps), true);
+        self.termination = Some(termination);
+        self.phase = Phase::Ending;
+        self.go_on();
     }
 
-    /// The n-th step of the plan, or the kill that comes behind the last one.
-    fn go_on(&mut self, step: usize) {
-        // The searches are within the time.
-        let next = self.timing.steps.get(step).map(|&(signal, wait)| (signal, Deadline::after(wait)));
-        let killed = Deadline::after(KILL_PATIENCE);
-        if let Some(descendants) = &mut self.descendants {
-            let awaited = |flow: &&Flow| self.cut.is_some() && flow.is_awaited();
-            let (streams, pipes) = sources(self.flows.iter().filter(awaited));
-            let strangers = match next {
-                Some((signal, _)) => descendants.ask(signal, self.spared.take(), &pipes),
-                None => descendants.kill(&pipes),
-            };
-            self.leaks.ended(&streams, strangers);
+    /// Does what is to be done by now. What still holds the streams when all are gone is not of the run: what is there is taken, and no
+    /// more.
+    pub(super) fn go_on(&mut self) {
+        if self.phase == Phase::Running {
+            let mut around = Asked { pipes: &|| self.pipes() };
+            self.outside.with_asked(|asked| {
+                if let Some(asked) = asked {
+                    // It comes to no end of its own while the run goes on.
+                    asked.advance(&mut around);
+                }
+            });
         }
-        self.tell(EventKind::Killed { signal: next.map_or(libc::SIGKILL, |(signal, _)| signal) });
-        match next {
-            Some((_, until)) => self.phase = Phase::Terminating(step, until),
-            None => {
-                self.signal(libc::SIGKILL);
-                self.stop();
-                self.phase = Phase::Killing(killed);
-            }
+        if self.phase != Phase::Ending {
+            return;
         }
-        self.close_if_all_are_gone();
-    }
-
-    /// Whoever still holds the streams then is not ours to wait for: what is there is taken, and no more.
-    pub(super) fn close_if_all_are_gone(&mut self) {
-        if self.all_ended() && matches!(self.phase, Phase::Terminating(..) | Phase::Killing(_)) {
-            self.descendants.iter_mut().for_each(Descendants::look);
-            if self.descendants.as_ref().is_none_or(Descendants::are_gone) {
-                self.close();
-            }
+        let Some(mut termination) = self.termination.take() else { return };
+        let is_over = termination.advance(self);
+        let has_killed = termination.has_killed();
+        self.termination = Some(termination);
+        if !is_over {
+            return;
+        }
+        for index in 0..self.stages.len() {
+            // What cannot be asked is told of again.
+            let _ = self.look_at(index);
+        }
+        if self.all_ended() || (has_killed && (self.cut.is_some() || self.failure.is_some())) {
+            self.let_flow_out();
+        } else if has_killed {
+            // Killed by the handle: its own processes are waited for, however long that takes.
+            self.termination = None;
         }
     }
 
-    fn all_of_it(&self) -> Descendants {
-        Descendants::of(&self.live(), self.container.as_ref())
+    /// What was asked before, with what is known by that, or the processes that have not ended.
+    fn all_of_it(&self) -> Termination {
+        let asked = self.outside.with_asked(Option::take);
+        asked.unwrap_or_else(|| Termination::new(&self.live(), self.container.as_ref(), &self.outside))
+    }
+
+    /// The pipes that are read, and from which something is still to come.
+    pub(crate) fn pipes(&self) -> Pipes {
+        self.pipes_of(Flow::is_awaited)
+    }
+
+    fn pipes_of(&self, wanted: impl Fn(&Flow) -> bool) -> Pipes {
+        let wanted = self.flows.iter().filter(|flow| wanted(flow));
+        // One that cannot be named is not looked for.
+        wanted.filter_map(|flow| Some((flow.stream(), HeldPipe::new(flow.source()?).ok()?))).collect()
+    }
+
+    pub(crate) fn outside(&self) -> &Arc<Outside> {
+        &self.outside
     }
 
     /// Looks for strangers between stages: a process that still reads what ended processes wrote waits for somebody else.
@@ -232,29 +255,14 @@ impl Pump {
 
     /// The grace for streams that strangers hold is over: what is there is taken. Streams that wait for a sink of ours go on.
     pub(super) fn give_up_on_strangers(&mut self) {
-        let waiting = |flow: &&Flow| flow.waits_for_stranger();
         if self.timing.on_leak == OnLeak::Kill {
             // Before the last look at the pipes: what they wrote is there, and no more will be.
-            let (streams, pipes) = sources(self.flows.iter().filter(waiting));
-            let mut rest = Descendants::of(&[], self.container.as_ref());
-            let strangers = rest.kill(&pipes);
-            self.leaks.ended(&streams, strangers);
+            let mut rest = Termination::new(&[], self.container.as_ref(), &self.outside);
+            rest.kill(&self.pipes_of(Flow::waits_for_stranger));
             rest.named().iter().for_each(|(pid, name)| self.leaks.process(*pid, name, true));
-            rest.wait(Deadline::after(KILL_PATIENCE));
+            rest.run(&mut Nothing);
         }
-        for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            if !flow.waits_for_stranger() || flow.wrap_up() {
-                continue;
-            }
-            let closed = flow.close(false);
-            self.tell_lines(index);
-            if closed.held {
-                self.leaks.stream(self.flows[index].stream());
-                closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-            }
-            self.note(closed.result);
-        }
+        self.finish_with_strangers(&mut None);
     }
 
     /// The run is over: who is left in its container.
@@ -264,13 +272,16 @@ impl Pump {
         let worth_it = container.tells_at_once() || self.timing.on_leak != OnLeak::Allow;
         if self.cut.is_none() && worth_it {
             let kill = self.timing.on_leak == OnLeak::Kill;
-            for (pid, name) in container.members(Deadline::after(KILL_PATIENCE)) {
+            let (members, unseen) = container.members(Deadline::after(WALK));
+            self.leaks.note(unseen);
+            for (pid, name) in members {
                 self.leaks.process(pid, &name, kill);
             }
-            if kill && !self.leaks.processes.is_empty() {
-                let mut rest = Descendants::of(&[], Some(&container));
-                rest.kill(&[]);
-                rest.wait(Deadline::after(KILL_PATIENCE));
+            // A container is struck as one, also where it cannot be told what is in it.
+            if kill && (unseen.is_some() || !self.leaks.processes.is_empty()) {
+                let mut rest = Termination::new(&[], Some(&container), &self.outside);
+                rest.kill(&Pipes::new());
+                rest.run(&mut Nothing);
             }
         }
         container.close();
@@ -279,28 +290,41 @@ impl Pump {
     /// Takes what waits in the pipes, without waiting for more, and closes our ends. Whoever is at the other end of one when all
     /// processes of the run have ended is a stranger: that stream leaked.
     pub(super) fn close(&mut self) {
-        let all_ended = self.all_ended();
         for index in 0..self.flows.len() {
-            let flow = &mut self.flows[index];
-            let (awaited, stream) = (flow.is_awaited(), flow.stream());
-            let closed = flow.close(self.cut.is_some());
-            self.tell_lines(index);
-            if closed.held && awaited && all_ended {
-                self.leaks.stream(stream);
-                // A drop has no time for that.
-                if self.cut != Some(Cut::Aborted) {
-                    closed.pipe.iter().for_each(|pipe| self.leaks.look(pipe.as_fd()));
-                }
-            }
-            if let Err(failure) = closed.result {
-                self.failure.get_or_insert(failure);
-            }
+            self.close_one(index, Time::IsUp, &mut None);
         }
         self.phase = Phase::Over;
     }
 }
 
-/// The streams that others write to, with our ends of their pipes.
-fn sources<'a>(flows: impl Iterator<Item = &'a Flow>) -> (Vec<Stream>, Vec<BorrowedFd<'a>>) {
-    flows.filter_map(|flow| Some((flow.stream(), flow.source()?))).unzip()
+impl Around for Pump {
+    fn closures_have_ended(&mut self) -> bool {
+        let live = |stage: &StageRun| {
+            stage.ended.is_none() && matches!(&stage.runner, Runner::Function(function) if function.ended().is_none())
+        };
+        !self.stages.iter().any(live)
+    }
+
+    /// Streams that fail are no reason to look for others that hold them: the processes' ends are what is waited for.
+    fn pipes(&self) -> Pipes {
+        if self.cut.is_some() { Pump::pipes(self) } else { Pipes::new() }
+    }
+
+    fn sent(&mut self, signal: i32) {
+        self.tell(EventKind::Killed { signal });
+        if signal == libc::SIGKILL {
+            self.stop();
+        }
+    }
+}
+
+/// Of a run that its handle has asked to end: the streams show what is left of it.
+struct Asked<'a> {
+    pipes: &'a dyn Fn() -> Pipes,
+}
+
+impl Around for Asked<'_> {
+    fn pipes(&self) -> Pipes {
+        (self.pipes)()
+    }
 }

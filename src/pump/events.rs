@@ -1,5 +1,6 @@
 //! What happens in a run, as it happens, for whoever watches.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -163,6 +164,7 @@ impl Hub {
         self.emit_at(Instant::now(), kind);
     }
 
+    /// The same of a moment. A panic of a watcher goes on from here, and none is called any more: the run is about to be ended for it.
     pub(crate) fn emit_at(&self, at: Instant, kind: EventKind) {
         let event = Event { at, kind };
         let watchers = {
@@ -182,7 +184,11 @@ impl Hub {
             state.watchers.iter().filter(hears).chain(calm).cloned().collect::<Vec<_>>()
         };
         // Without the lock: they may do anything, such as kill the run, which is an event.
-        let gone: Vec<&Watcher> = watchers.iter().filter(|watcher| !watcher(&event)).collect();
+        let tell = || watchers.iter().filter(|watcher| !watcher(&event)).collect();
+        let gone: Vec<&Watcher> = catch_unwind(AssertUnwindSafe(tell)).unwrap_or_else(|panic| {
+            self.close();
+            resume_unwind(panic)
+        });
         if !gone.is_empty() {
             let mut state = self.state();
             state.watchers.retain(|watcher| !gone.iter().any(|other| Arc::ptr_eq(other, watcher)));
@@ -194,10 +200,12 @@ impl Hub {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.watchers.clear();
-        state.fresh.clear();
-        state.calm.clear();
+        let State { watchers, fresh, calm, .. } = &mut *state;
+        let gone = [watchers, fresh, calm].map(std::mem::take);
         self.is_watched.store(false, SeqCst);
+        drop(state);
+        // Without the lock: their destructors may do anything.
+        drop(gone);
     }
 
     /// Whether the run has told its lines, and is over in a moment.

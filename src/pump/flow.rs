@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::busy::Busy;
 use super::drain::Drain;
+use super::flow_out::Time;
 use super::helper::Tether;
 use super::wake::Halt;
 use super::{BoxError, Lent, Token};
@@ -32,6 +33,8 @@ pub(crate) enum FlowError {
     Panic(String),
     /// More output than `Limit::Fail` allows.
     Limit(usize),
+    /// These did not take all of it by the end of the time for that.
+    Untaken(String),
 }
 
 pub(crate) enum Flow {
@@ -142,16 +145,39 @@ impl Flow {
         }
     }
 
-    /// Takes what is there and closes our end; `cut`: the run's time is up. Of a helper's pipe, a helper that is not through is all there
+    /// The number of its pipe in the plan, if it has one.
+    pub(super) fn number(&self) -> Option<usize> {
+        match self {
+            Flow::Feed(feed) => Some(feed.number),
+            Flow::Drain(drain) => drain.number(),
+            Flow::Helper(tether) => tether.number(),
+        }
+    }
+
+    /// Whether lines wait that a callback was halted before.
+    pub(super) fn is_behind(&self) -> bool {
+        matches!(self, Flow::Drain(drain) if drain.is_behind())
+    }
+
+    /// Lets go of what has not taken all that it was to get; says what that is.
+    pub(super) fn give_up_on_legs(&mut self) -> Vec<String> {
+        match self {
+            Flow::Feed(_) => Vec::new(),
+            Flow::Drain(drain) => drain.give_up_on_legs(),
+            Flow::Helper(tether) => tether.give_up().into_iter().collect(),
+        }
+    }
+
+    /// Takes what is there and closes our end; `cut`: the run is being ended. Of a helper's pipe, a helper that is not through is all there
     /// is to see.
-    pub(super) fn close(&mut self, cut: bool) -> Closed {
+    pub(super) fn close(&mut self, cut: bool, time: Time, lent: &mut Lent<'_>) -> Closed {
         match self {
             Flow::Feed(feed) => {
                 // A pipe that nobody reads refuses the next byte.
                 let result = feed.write().map(drop);
                 Closed { held: feed.pipe.take().is_some(), pipe: None, result }
             }
-            Flow::Drain(drain) => drain.close(cut),
+            Flow::Drain(drain) => drain.close(if cut { time } else { Time::IsLeft }, lent),
             Flow::Helper(tether) => {
                 let held = !cut && tether.is_awaited();
                 tether.cut();

@@ -106,6 +106,19 @@ impl Tether {
         told
     }
 
+    pub(super) fn number(&self) -> Option<usize> {
+        self.number
+    }
+
+    /// Lets go of a writer that has not taken all; says what it is.
+    pub(super) fn give_up(&mut self) -> Option<String> {
+        let late = self.is_awaited() && self.threaded;
+        late.then(|| {
+            self.cut();
+            "a writer".to_owned()
+        })
+    }
+
     /// Lets go: the helper finishes with what is in the pipe, and nobody waits for that. It may still sit in the caller's code, which nothing can interrupt.
     pub(super) fn cut(&mut self) {
         self.line = None;
@@ -157,20 +170,21 @@ impl Helper {
     }
 
     /// Starts the thread that reads from the caller's reader into `pipe`.
-    pub(crate) fn feed(self, mut reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<Tether> {
+    pub(crate) fn feed(self, reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<Tether> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
         let count = Arc::clone(&self.tether.fed);
         self.start("pipewright-feed", move |line| {
-            let fed = guarded(|| feed(&mut *reader, pipe.as_fd(), line, &count));
+            // The reader is dropped in there, too: its destructor is the caller's code like its `read`.
+            let fed = guarded(|| feed(&mut *{ reader }, pipe.as_fd(), line, &count));
             (fed, pipe)
         })
     }
 
     /// Starts the thread that writes what comes out of `pipe` to the caller's writer.
-    pub(crate) fn drain(self, mut writer: Box<dyn Write + Send>, pipe: OwnedFd) -> io::Result<Tether> {
+    pub(crate) fn drain(self, writer: Box<dyn Write + Send>, pipe: OwnedFd) -> io::Result<Tether> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
         self.start("pipewright-drain", move |line| {
-            let drained = guarded(|| drain(&mut *writer, pipe.as_fd(), line));
+            let drained = guarded(|| drain(&mut *{ writer }, pipe.as_fd(), line));
             (drained, pipe)
         })
     }

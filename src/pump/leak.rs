@@ -1,11 +1,14 @@
 //! Streams that somebody else still held when they were given up, and who that was.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::fd::{FdKind, Holder, HolderSearch};
+use crate::fd::{FdKind, Holder, HolderSearch, Holders};
 use crate::process::Process;
+use crate::procfs::{Procfs, Unseen};
 use crate::stdio::Stream;
 use crate::sys::fds;
 
@@ -63,8 +66,24 @@ pub(crate) struct Leaks {
     pub(crate) streams: Vec<Stream>,
     pub(crate) holders: Vec<Holder>,
     pub(crate) processes: Vec<LeakedProcess>,
+    /// Why there may be more.
+    pub(crate) unseen: Option<Unseen>,
     /// Until when to look; from the first look on.
     until: Option<Deadline>,
+}
+
+/// Those that were found by a stream of the run, and ended with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Strangers(Arc<Mutex<Vec<(Stream, Holder)>>>);
+
+impl Strangers {
+    pub(super) fn push(&self, stream: Stream, holder: Holder) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((stream, holder));
+    }
+
+    fn take(&self) -> Vec<(Stream, Holder)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Leaks {
@@ -75,10 +94,10 @@ impl Leaks {
         }
     }
 
-    /// Those who held the n-th of these streams were ended with the run.
-    pub(super) fn ended(&mut self, streams: &[Stream], strangers: Vec<(usize, Holder)>) {
-        for (index, holder) in strangers {
-            self.stream(streams[index]);
+    /// Those were ended with the run.
+    pub(super) fn take_in(&mut self, strangers: &Strangers) {
+        for (stream, holder) in strangers.take() {
+            self.stream(stream);
             self.process(holder.pid, &holder.name, true);
             if !self.holders.contains(&holder) {
                 self.holders.push(holder);
@@ -90,14 +109,19 @@ impl Leaks {
     pub(super) fn look(&mut self, pipe: BorrowedFd<'_>) {
         let until = *self.until.get_or_insert_with(|| Deadline::after(BUDGET));
         let left = until.remaining().unwrap_or_default();
-        // Best effort: without a descriptor to look with, or the right to, nobody is named.
-        let Ok(found) = HolderSearch::new().budget(left).in_any_case().run(pipe) else { return };
-        for holder in found.found {
+        let found = HolderSearch::new().budget(left).in_any_case().run(pipe);
+        self.note(unseen_by(&found));
+        for holder in found.map_or_else(|_| Vec::new(), |found| found.found) {
             if !self.holders.contains(&holder) {
                 self.process(holder.pid, &holder.name, false);
                 self.holders.push(holder);
             }
         }
+    }
+
+    /// The first reason that there may be more is told.
+    pub(super) fn note(&mut self, unseen: Option<Unseen>) {
+        self.unseen = self.unseen.or(unseen);
     }
 
     /// A process was left.
@@ -114,16 +138,26 @@ impl Leaks {
 
     /// Looks for strangers that hold the write end of what a process of the run reads; `own` are the run's processes.
     pub(super) fn look_behind(&mut self, process: &Process, own: &[u32]) {
-        let path = format!("/proc/{}/fd/0", process.pid());
+        let Ok(proc) = Procfs::open() else { return };
+        let path = proc.fd(process.pid(), 0);
         // What else may be there is not to be opened: that may do something to a device.
-        if !fds::describe_path(path.as_ref()).is_ok_and(|stdin| FdKind::from(stdin) == FdKind::Pipe) {
+        if !fds::describe_path(&path).is_ok_and(|stdin| FdKind::from(stdin) == FdKind::Pipe) {
             return;
         }
         // A pipe that is opened anew has another reader for this moment, which changes nothing for those who wait.
-        let Ok(stdin) = fds::open_nonblocking(path.as_ref(), false) else { return };
+        let Ok(stdin) = fds::open_nonblocking(&path, false) else { return };
         self.look(stdin.as_fd());
         self.holders.retain(|holder| !own.contains(&holder.pid));
         self.processes.retain(|process| !own.contains(&process.pid));
+    }
+}
+
+/// Why a search for holders may have missed some. Where it found one, that other users' processes cannot be looked at is no news.
+pub(super) fn unseen_by(searched: &io::Result<Holders>) -> Option<Unseen> {
+    match searched {
+        Ok(holders) => holders.unseen.filter(|unseen| *unseen != Unseen::Users || holders.found.is_empty()),
+        // What is searched is a pipe: nothing else fails.
+        Err(_) => Some(Unseen::Descriptors),
     }
 }
 

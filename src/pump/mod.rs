@@ -8,13 +8,13 @@ mod busy;
 mod capture;
 mod captured;
 mod conduit;
-mod descendants;
 mod drain;
 pub(crate) mod driver;
 mod ear;
 mod ending;
 pub(crate) mod events;
 mod flow;
+mod flow_out;
 pub(crate) mod function;
 pub(crate) mod helper;
 mod leak;
@@ -22,11 +22,13 @@ mod lines;
 mod nap;
 pub(crate) mod outlet;
 mod runner;
+mod schedule;
 mod shortcuts;
 mod sink;
 pub(crate) mod stop;
 mod stops;
 mod telling;
+pub(crate) mod termination;
 mod timing;
 pub(crate) mod wake;
 
@@ -45,7 +47,6 @@ use crate::sys::poll::Interest;
 pub(crate) use capture::Capture;
 pub use capture::Limit;
 pub use captured::Captured;
-use descendants::Descendants;
 pub(crate) use drain::Drain;
 pub(crate) use ear::Ear;
 use events::{EventKind, Hub};
@@ -59,6 +60,7 @@ use runner::StageRun;
 pub(crate) use sink::{FdSink, LineCallback, Sink};
 use stop::Stop;
 pub(crate) use stops::Stops;
+use termination::{Outside, Termination};
 pub(crate) use timing::{Cut, Steps, Timing};
 use wake::{Halt, Order, Wake};
 
@@ -75,10 +77,13 @@ enum Phase {
     Running,
     /// A stream failed and was closed; what does not end by that is ended when the time is up.
     Closing(Deadline),
-    /// Asked to end, by the n-th step of the plan for that.
-    Terminating(usize, Deadline),
-    /// Killed.
-    Killing(Deadline),
+    /// Being ended; without a termination any more, nothing but the stages is waited for.
+    Ending,
+    /// All of it has ended, and what was said last flows out, until then; `last`: without those that had their time and took nothing.
+    FlowingOut {
+        until: Deadline,
+        last: bool,
+    },
     Over,
 }
 
@@ -116,10 +121,10 @@ pub(crate) struct Pump {
     failure: Option<FlowFailure>,
     leaks: Leaks,
     /// There while the run is being ended.
-    descendants: Option<Descendants>,
+    termination: Option<Termination>,
+    /// What handles do to the run.
+    outside: Arc<Outside>,
     stops: Stops,
-    /// The group that has the first signal already.
-    spared: Option<i32>,
 }
 
 /// What a finished run leaves.
@@ -141,16 +146,14 @@ pub(crate) struct Finished {
 
 impl Pump {
     pub(crate) fn new(
-        runners: Vec<Runner>,
         timing: Timing,
         wake: Option<Wake>,
         stop: Option<Arc<Stop>>,
         container: Option<Arc<Container>>,
     ) -> Pump {
-        let stages = runners.into_iter().map(|runner| StageRun { runner, ended: None }).collect();
         Pump {
             flows: Vec::new(),
-            stages,
+            stages: Vec::new(),
             timing,
             phase: Phase::Running,
             wake,
@@ -163,10 +166,15 @@ impl Pump {
             running_at_cut: Vec::new(),
             failure: None,
             leaks: Leaks::default(),
-            descendants: None,
+            termination: None,
+            outside: Arc::default(),
             stops: Stops::none(),
-            spared: None,
         }
+    }
+
+    /// Another stage, which has begun: it is ended with the others.
+    pub(crate) fn begin(&mut self, runner: Runner) {
+        self.stages.push(StageRun { runner, ended: None });
     }
 
     /// Says from now on what happens.
@@ -203,7 +211,7 @@ impl Pump {
                 each(process.end_fd(), Interest::Readable, Token::Stage(index));
             }
         }
-        for end in self.descendants.iter().flat_map(Descendants::ends) {
+        for end in self.termination.iter().flat_map(Termination::ends) {
             each(end, Interest::Readable, Token::Descendant);
         }
         if let Some(wake) = &self.wake {
@@ -214,9 +222,14 @@ impl Pump {
     /// When [`time_is_up`](Self::time_is_up) wants to be called, if nothing else happens.
     pub(crate) fn deadline(&self) -> Deadline {
         match self.phase {
-            Phase::Running => self.timing.deadline.earlier(self.leak_deadline()).earlier(self.next_look()),
+            Phase::Running => {
+                let asked =
+                    self.outside.with_asked(|asked| asked.as_ref().map_or(Deadline::NEVER, Termination::deadline));
+                self.timing.deadline.earlier(self.leak_deadline()).earlier(self.next_look()).earlier(asked)
+            }
             Phase::Closing(until) => self.timing.deadline.earlier(until),
-            Phase::Terminating(_, until) | Phase::Killing(until) => until,
+            Phase::Ending => self.ending_deadline(),
+            Phase::FlowingOut { until, .. } => until,
             Phase::Over => Deadline::NEVER,
         }
     }
@@ -225,16 +238,14 @@ impl Pump {
     /// are gone.
     fn patience(&self) -> Deadline {
         match self.phase {
-            Phase::Running | Phase::Closing(_) | Phase::Over => self.deadline(),
-            Phase::Terminating(..) | Phase::Killing(_) => {
-                self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING))
-            }
+            Phase::Running | Phase::Closing(_) | Phase::FlowingOut { .. } | Phase::Over => self.deadline(),
+            Phase::Ending => self.deadline().earlier(Deadline::after(CALLBACKS_WHILE_ENDING)),
         }
     }
 
     pub(crate) fn done(&self) -> bool {
-        let all_gone = || self.all_ended() && self.descendants.as_ref().is_none_or(Descendants::are_gone);
-        self.phase == Phase::Over || (all_gone() && self.flows.iter().all(|flow| !flow.is_awaited()))
+        let by_itself = self.termination.is_none() && self.all_ended();
+        self.phase == Phase::Over || (by_itself && self.flows.iter().all(|flow| !flow.is_awaited()))
     }
 
     /// Does the one piece of work that readiness allows.
@@ -255,11 +266,11 @@ impl Pump {
             Token::Stage(index) => {
                 self.flows.iter_mut().for_each(Flow::end_nap);
                 self.see_end(index);
+                self.go_on();
             }
-            Token::Descendant => {}
+            Token::Descendant => self.go_on(),
             Token::Wake => self.obey(),
         }
-        self.close_if_all_are_gone();
     }
 
     /// Takes the run apart. What has not ended is killed; what does not die goes to the reaper, by Drop.
@@ -274,7 +285,9 @@ impl Pump {
             }
         }
         self.greet_last();
+        self.leaks.take_in(&self.outside.strangers);
         self.see_to_the_rest();
+        self.outside.close();
         if !self.leaks.is_empty() {
             let Leaks { streams, processes, .. } = &self.leaks;
             self.tell(EventKind::Leaked { streams: streams.clone(), processes: processes.clone() });
@@ -283,6 +296,9 @@ impl Pump {
             Runner::Function(function) => function.take_error().map(|error| (index, error)),
             Runner::Process(_) => None,
         });
+        let termination = self.termination.take();
+        let survivors = termination.as_ref().map(|all| all.reached().1).unwrap_or_default();
+        self.leaks.note(termination.and_then(|all| all.unseen()));
         Finished {
             errors: errors.collect(),
             stages: self.stages.iter().map(|stage| stage.ended).collect(),
@@ -291,7 +307,7 @@ impl Pump {
             running_at_cut: std::mem::take(&mut self.running_at_cut),
             failure: self.failure.take(),
             leaks: std::mem::take(&mut self.leaks),
-            survivors: self.descendants.take().map(Descendants::into_survivors).unwrap_or_default(),
+            survivors,
         }
     }
 
@@ -322,6 +338,8 @@ impl Pump {
             Some(Order::Cancel) => self.begin_end(Cut::Cancelled),
             None => {}
         }
+        // A closure may have ended, or the handle may have asked for an end.
+        self.go_on();
     }
 
     /// Another stream to see to.
@@ -396,6 +414,10 @@ impl Drop for Pump {
             self.hub = None;
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.abort()));
+        if ended.is_err() {
+            // A callback for events broke off what has to be done; it is not called again.
+            self.abort();
+        }
         for process in self.stages.iter().filter_map(StageRun::live_process) {
             process::hand_over(process.clone());
         }

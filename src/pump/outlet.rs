@@ -1,9 +1,10 @@
 //! A descriptor that this process writes to, without ever being stuck in it.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::fd::FdKind;
 use crate::sys::{fds, signals, stream};
 
 /// What is known of how a descriptor takes bytes.
@@ -78,6 +79,17 @@ impl Outlet {
 
     pub(crate) fn kind(&self) -> OutletKind {
         self.kind
+    }
+
+    /// What it is called, where it is not ours.
+    pub(crate) fn name(&self) -> Option<String> {
+        if self.kind == OutletKind::Ours {
+            return None;
+        }
+        if self.fd().is_terminal() {
+            return Some("a terminal".to_owned());
+        }
+        Some(FdKind::of(self.fd()).map_or_else(|_| "a descriptor".to_owned(), |kind| kind.to_string()))
     }
 
     /// Writes what goes without blocking, which may be nothing. Of what [`MayBlock`](OutletKind::MayBlock) the caller has seen

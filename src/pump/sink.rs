@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::capture::Capture;
+use super::flow_out::Time;
 use super::helper::panic_text;
 use super::lines::LineSplitter;
 use super::outlet::{Fd, Outlet, OutletKind};
@@ -128,17 +129,27 @@ impl Sink {
         }
     }
 
-    /// What was left in the pipe when it was given up. Descriptors that might block get nothing any more, nor do callbacks of
-    /// a run that was `cut`: its time is up.
-    pub(super) fn take_at_close(&mut self, rest: &[u8], cut: bool) -> Result<(), FlowError> {
+    /// What was left in the pipe when it was given up: where all has flowed out, no more than its end. Descriptors that might block get
+    /// nothing any more; callbacks do while there is time.
+    pub(super) fn take_at_close(&mut self, rest: &[u8], time: Time, lent: &mut Lent<'_>) -> Result<(), FlowError> {
         match self {
-            Sink::Lines(..) if cut => Ok(()),
-            Sink::Fd(sink) if sink.to.kind() != OutletKind::NeverBlocks => self.finish(&mut None),
-            Sink::Capture(_) | Sink::Lines(..) | Sink::Fd(_) => {
-                self.take(rest, &mut None, Halt::NEVER)?;
-                self.finish(&mut None)
+            Sink::Lines(..) | Sink::LentLines(_) if time == Time::IsUp => Ok(()),
+            Sink::Fd(sink) if sink.to.kind() != OutletKind::NeverBlocks => self.finish(lent),
+            Sink::LentLines(_) if lent.is_none() => Ok(()),
+            Sink::Capture(_) | Sink::Lines(..) | Sink::LentLines(_) | Sink::Fd(_) => {
+                self.take(rest, lent, Halt::NEVER)?;
+                self.finish(lent)
             }
-            Sink::LentLines(_) | Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
+            Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
+        }
+    }
+
+    /// What it is called where it did not take all. A pipe of our own leads to what has a name itself.
+    pub(super) fn name(&self) -> Option<String> {
+        match self {
+            Sink::Lines(..) | Sink::LentLines(_) => Some("a callback".to_owned()),
+            Sink::Fd(sink) => sink.to.name(),
+            Sink::Capture(_) | Sink::Discard | Sink::Full(_) | Sink::Dead => None,
         }
     }
 

@@ -106,7 +106,8 @@ impl Pump {
         self.timing.deadline = self.timing.deadline.later_by(by);
         self.last_end = self.last_end.map(|end| end.checked_add(by).unwrap_or(end));
         match &mut self.phase {
-            Phase::Closing(until) | Phase::Terminating(_, until) | Phase::Killing(until) => *until = until.later_by(by),
+            Phase::Closing(until) | Phase::FlowingOut { until, .. } => *until = until.later_by(by),
+            Phase::Ending => self.termination.iter_mut().for_each(|termination| termination.later_by(by)),
             Phase::Running | Phase::Over => {}
         }
     }
@@ -129,11 +130,11 @@ mod tests {
             eof_grace: None,
             on_leak: OnLeak::Allow,
         };
-        let mut pump = Pump::new(Vec::new(), timing(Some(pauses::spent())), None, None, None);
-        let mut other = Pump::new(Vec::new(), timing(None), None, None, None);
+        let mut pump = Pump::new(timing(Some(pauses::spent())), None, None, None);
+        let mut other = Pump::new(timing(None), None, None, None);
         let (end, before) = (Instant::now(), pauses::spent());
         pump.last_end = Some(end);
-        pump.phase = Phase::Terminating(0, hour);
+        pump.phase = Phase::Closing(hour);
         let pause = pauses::begin();
         std::thread::sleep(Duration::from_millis(2));
         // Already while it is thought to go on.
@@ -145,7 +146,7 @@ mod tests {
         other.give_back_pauses();
         let by = pauses::spent() - before;
         assert!(by >= Duration::from_millis(2));
-        assert_eq!((pump.timing.deadline, pump.phase), (hour.later_by(by), Phase::Terminating(0, hour.later_by(by))));
+        assert_eq!((pump.timing.deadline, pump.phase), (hour.later_by(by), Phase::Closing(hour.later_by(by))));
         assert_eq!(pump.last_end, Some(end + by));
         assert_eq!(other.timing.deadline, hour, "it did not ask");
     }

@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::procfs::passing;
+
 /// Where a trait is read, below `/proc/thread-self`.
 enum Source {
     Link(&'static str),
@@ -59,13 +61,13 @@ impl ThreadState {
     /// Nothing left to look with: what was not looked at is not known to be alike.
     pub(super) fn own() -> io::Result<ThreadState> {
         let base = Path::new("/proc/thread-self");
-        let status = known(fs::read_to_string(base.join("status")))?.unwrap_or_default();
-        let stat = known(fs::read_to_string(base.join("stat")))?.unwrap_or_default();
+        let status = passing(fs::read_to_string(base.join("status")))?.unwrap_or_default();
+        let stat = passing(fs::read_to_string(base.join("stat")))?.unwrap_or_default();
         let mut traits = [const { None }; TRAITS.len()];
         for (slot, (_, source)) in traits.iter_mut().zip(&TRAITS) {
             *slot = match source {
-                Link(name) => known(fs::read_link(base.join(name)))?.map(|path| format!("{path:?}")),
-                File(name) => known(fs::read(base.join(name)))?.map(|text| format!("{text:?}")),
+                Link(name) => passing(fs::read_link(base.join(name)))?.map(|path| format!("{path:?}")),
+                File(name) => passing(fs::read(base.join(name)))?.map(|text| format!("{text:?}")),
                 Status(names) => status_fields(&status, names),
                 Stat(numbers) => stat_fields(&stat, numbers),
             };
@@ -92,15 +94,6 @@ pub(super) fn overridden(umask: bool, nice: bool) -> i32 {
 pub(super) fn names(bits: i32) -> String {
     let named = TRAITS.iter().enumerate().filter(|(index, _)| bits & 1 << index != 0);
     named.map(|(_, (name, _))| *name).collect::<Vec<_>>().join(", ")
-}
-
-fn known<T>(read: io::Result<T>) -> io::Result<Option<T>> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(error),
-        // No `/proc`, or an older kernel that has no such file.
-        Err(_) => Ok(None),
-    }
 }
 
 fn status_fields(status: &str, names: &[&str]) -> Option<String> {

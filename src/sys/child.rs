@@ -119,10 +119,8 @@ pub(crate) unsafe extern "C" fn child_main(plan: *mut c_void) -> c_int {
     let failure = unsafe { become_program(plan) };
     plan.report.fail(&failure);
     if plan.status_fd >= 0 {
-        let bytes = encode(&failure);
-        // Twelve bytes into an empty pipe go at once or not at all; an interrupted call has all signals blocked anyway.
-        // SAFETY: the buffer lives on this stack.
-        unsafe { libc::write(plan.status_fd, bytes.as_ptr().cast(), bytes.len()) };
+        // Where this fails too, the parent sees an end without a word, or a program that exits with 127 at once.
+        let _ = tell(plan.status_fd, &encode(&failure));
     }
     exit_now(127)
 }
@@ -145,13 +143,25 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
     // From here the child is "about to exec": what ends it now, ends it as the program's own death would be seen.
     plan.report.mark_about_to_exec();
     if plan.status_fd >= 0 {
-        let mark = [ABOUT_TO_EXEC];
-        // SAFETY: one byte of this stack.
-        unsafe { libc::write(plan.status_fd, mark.as_ptr().cast(), 1) };
+        // No byte, no exec: the parent would take a program that runs for a child that has died on the way, and wait for its end.
+        if let Err(failure) = tell(plan.status_fd, &[ABOUT_TO_EXEC]) {
+            return failure;
+        }
     }
     let inherit = plan.attributes.inherit_signals;
     clean_signals(inherit, if inherit { plan.mask.unwrap_or(0) } else { 0 });
     exec_first(plan)
+}
+
+/// Writes to the status pipe. A few bytes into an empty pipe go at once or not at all. One more try: what failed once for a passing reason
+/// must not cost a start.
+fn tell(status_fd: RawFd, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        // SAFETY: the bytes are as many as said, and are only read.
+        let written = unsafe { libc::write(status_fd, bytes.as_ptr().cast(), bytes.len()) };
+        step(Step::Pipe, 0, written as c_int)
+    };
+    write().or_else(|_| write()).map(|_| ())
 }
 
 /// Tries the candidates in order. As `execvp(3)`: a missing file leads on, so does a forbidden one, but that is what is

@@ -10,26 +10,32 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use super::child::{self, ChildPlan};
 use super::fds;
 use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
-use super::probed::Probed;
+use super::probed::{Probed, is_shortage};
 use super::signals::AllBlocked;
 use super::stack::Stack;
 use super::unshare;
 use crate::failure::{Failure, Step};
 
-/// Starts a child in this process's own memory; returns when the child has left it.
-pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
-    plan.cut_at = unshare::cut_at(&plan);
+/// Starts a child in this process's own memory; returns when the child has left it. `None`: this is refused, from here on.
+pub(super) fn clone(plan: &mut ChildPlan<'_>) -> Option<Result<Launched, Failure>> {
+    plan.cut_at = unshare::cut_at(plan);
     if plan.cut_at.is_some() {
-        match attempt(&mut plan, libc::CLONE_FILES)? {
-            Attempt::Begun(child) => return conclude(child, plan.report.outcome()),
-            Attempt::Refused(errno) => unshare::refused(errno),
+        match attempt(plan, libc::CLONE_FILES) {
+            Ok(Attempt::Begun(child)) => return Some(conclude(child, plan.report.outcome())),
+            Ok(Attempt::Refused(error)) => unshare::refused(&error),
+            Err(failure) => return Some(Err(failure)),
         }
         plan.cut_at = None;
         plan.report.reset();
     }
-    match attempt(&mut plan, 0)? {
-        Attempt::Begun(child) => conclude(child, plan.report.outcome()),
-        Attempt::Refused(errno) => Err(Failure { step: Step::Clone, errno, detail: 0 }),
+    match attempt(plan, 0) {
+        Ok(Attempt::Begun(child)) => Some(conclude(child, plan.report.outcome())),
+        Ok(Attempt::Refused(error)) if is_shortage(&error) => Some(Err(Failure::new(Step::Clone, &error))),
+        Ok(Attempt::Refused(error)) => {
+            WORKS.refute(&error);
+            None
+        }
+        Err(failure) => Some(Err(failure)),
     }
 }
 
@@ -37,27 +43,39 @@ pub(super) fn clone(mut plan: ChildPlan<'_>) -> Result<Launched, Failure> {
 enum Attempt {
     /// There was a child: its report says how far it came.
     Begun(Launched),
-    /// There was none, or only one that could not get a table of its own: an errno.
-    Refused(i32),
+    /// There was none, or only one that could not get a table of its own.
+    Refused(io::Error),
 }
+
+/// Whether a clone may ask for a descriptor of its child (`CLONE_PIDFD`): until that was refused and the same clone without it was not.
+static ASKS_FOR_PIDFD: Probed = Probed::new();
 
 fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt, Failure> {
     let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
-    let wants_pidfd = pidfds_work();
+    let pidfd_flag = if pidfds_work() && ASKS_FOR_PIDFD.ask(|| Ok(true)) { libc::CLONE_PIDFD } else { 0 };
     let errno = child::last_errno();
     let (made, pidfd) = {
         // No handler of the host may run on the child's side, on memory that both share.
         let blocked = AllBlocked::new();
         plan.mask.get_or_insert(blocked.before());
-        let pidfd_flag = if wants_pidfd { libc::CLONE_PIDFD } else { 0 };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | pidfd_flag | more_flags;
-        raw_clone(&stack, child_entry, flags, (&raw const *plan).cast_mut().cast())
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | more_flags;
+        let plan = (&raw const *plan).cast_mut().cast();
+        match raw_clone(&stack, child_entry, flags | pidfd_flag, plan) {
+            (Err(refusal), _) if pidfd_flag != 0 && !is_shortage(&refusal) => {
+                let made = raw_clone(&stack, child_entry, flags, plan);
+                if made.0.is_ok() {
+                    ASKS_FOR_PIDFD.refute(&refusal);
+                }
+                made
+            }
+            made => made,
+        }
     };
     child::set_errno(errno);
     stack.put_back();
     let pid = match made {
         Ok(pid) => pid,
-        Err(error) => return Ok(Attempt::Refused(error.raw_os_error().unwrap_or(0))),
+        Err(error) => return Ok(Attempt::Refused(error)),
     };
     let child = Launched { pid, pidfd: pidfd.or_else(|| open_pidfd(pid)) };
     match plan.report.unshare_errno() {
@@ -65,7 +83,7 @@ fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt,
         Some(errno) => {
             // It has exited; reaped as any child that failed.
             let _ = conclude(child, Err(Failure { step: Step::Close, errno, detail: 0 }));
-            Ok(Attempt::Refused(errno))
+            Ok(Attempt::Refused(io::Error::from_raw_os_error(errno)))
         }
     }
 }
@@ -101,9 +119,10 @@ extern "C" fn child_entry(plan: *mut libc::c_void) -> libc::c_int {
 /// make it a fork (valgrind, qemu-user), some die of it (ThreadSanitizer). Asked once, with a child that writes a mark and exits; a
 /// failure for want of descriptors, processes or memory is not an answer and not remembered.
 pub(super) fn clone_works() -> bool {
-    static ANSWER: Probed = Probed::new();
-    ANSWER.ask(probe)
+    WORKS.ask(probe)
 }
+
+static WORKS: Probed = Probed::new();
 
 extern "C" fn probe_entry(mark: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `probe` passes its own mark, and waits.
@@ -139,6 +158,15 @@ pub(super) fn run_probe(
     let pid = pid?;
     // SAFETY: our own child, which has exited or, under an emulation, will at once.
     let reaped = super::retry(|| super::check(unsafe { libc::waitpid(pid, ptr::null_mut(), libc::__WALL) }));
+    let reaped = reaped.or_else(|error| match error.raw_os_error() {
+        Some(libc::ECHILD) => Err(error),
+        // Refused by a filter.
+        _ => super::retry(|| {
+            let options = libc::WEXITED | libc::__WALL;
+            // SAFETY: the same child; nothing is told.
+            super::check(unsafe { libc::waitid(libc::P_PID, pid.unsigned_abs(), ptr::null_mut(), options) })
+        }),
+    });
     match reaped {
         // ECHILD: a host that waits for everything, with __WALL too, was faster. What the child left behind stands all the same.
         Err(error) if error.raw_os_error() != Some(libc::ECHILD) => Err(error),

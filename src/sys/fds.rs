@@ -5,7 +5,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
@@ -229,21 +231,36 @@ pub(crate) fn pipe_identity(number: RawFd) -> Option<Identity> {
     (answered && stat.st_mode & libc::S_IFMT == libc::S_IFIFO).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// An empty file without a name.
-pub(crate) fn memory_file() -> io::Result<File> {
-    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
-    {
-        let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
-        Ok(nix::sys::memfd::memfd_create("pipewright", flags)?.into())
+/// An empty file without a name, for so many bytes.
+///
+/// # Errors
+/// EFBIG, where the process may not write a file of that length (`RLIMIT_FSIZE`): the write would end it by SIGXFSZ.
+pub(crate) fn memory_file(bytes: usize) -> io::Result<File> {
+    let (soft, _hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_FSIZE)?;
+    // Signed on some systems, where no limit is the largest number all the same.
+    if i128::from(soft) >= 0 && (bytes as i128) > i128::from(soft) {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
-    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-    {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pipewright-{}-{count}", std::process::id()));
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        std::fs::remove_file(path)?;
-        Ok(file)
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    // Where it is refused (a filter, an older kernel), by the file system. A shortage is seen there again.
+    if let Ok(file) = nix::sys::memfd::memfd_create("pipewright", nix::sys::memfd::MFdFlags::MFD_CLOEXEC) {
+        return Ok(file.into());
+    }
+    unlinked_file()
+}
+
+/// A file among the temporary ones, for this user alone, that has lost its name.
+fn unlinked_file() -> io::Result<File> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let name = format!("pipewright-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let path = std::env::temp_dir().join(name);
+        match File::options().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return std::fs::remove_file(path).map(|()| file),
+            // Left by a process of this number that was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

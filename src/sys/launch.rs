@@ -73,27 +73,32 @@ pub(crate) fn engine() -> Engine {
 /// report and its status pipe here.
 pub(crate) fn launch(plan: ChildPlan<'_>, engine: Engine) -> Result<Launched, Failure> {
     let report = Report::default();
-    let plan = ChildPlan { report: &report, ..plan };
-    match engine {
-        Engine::Clone => clone(plan),
-        Engine::Fork => fork(plan),
+    let mut plan = ChildPlan { report: &report, ..plan };
+    if engine == Engine::Clone {
+        if let Some(launched) = clone(&mut plan) {
+            return launched;
+        }
     }
+    fork(plan)
 }
 
 /// Ends a child that nobody wants any more: killed and reaped.
 pub(crate) fn undo(child: Launched) {
-    let which = match &child.pidfd {
-        Some(pidfd) => {
-            // A child that is gone does not mind.
-            let _ = pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL);
-            wait::Child::Pidfd(pidfd.as_fd())
-        }
-        None => {
-            let _ = wait::kill(child.pid, libc::SIGKILL);
-            wait::Child::Pid(child.pid)
-        }
-    };
-    let _ = wait::reap(which, true);
+    kill(&child);
+    reap(&child);
+}
+
+/// A child that is gone does not mind.
+fn kill(child: &Launched) {
+    let sent = child.pidfd.as_ref().map(|pidfd| pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL));
+    // Without a descriptor, or where a filter refuses it. ESRCH: the number may be a stranger's.
+    if !sent.is_some_and(|sent| sent.map_or_else(|error| error.raw_os_error() == Some(libc::ESRCH), |()| true)) {
+        let _ = wait::kill(child.pid, libc::SIGKILL);
+    }
+}
+
+fn reap(child: &Launched) {
+    let _ = wait::reap(wait::Child::new(child.pid, child.pidfd.as_ref().map(AsFd::as_fd)), true);
 }
 
 /// Becomes the program in this very process; returns only what failed.
@@ -103,8 +108,8 @@ pub(crate) fn become_program(plan: &ChildPlan<'_>) -> Failure {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn clone(plan: ChildPlan<'_>) -> Result<Launched, Failure> {
-    fork(plan)
+fn clone(_plan: &mut ChildPlan<'_>) -> Option<Result<Launched, Failure>> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -185,16 +190,9 @@ pub(super) fn conclude(child: Launched, outcome: Result<(), Failure>) -> Result<
         if failure.step == Step::Pipe {
             // The status pipe broke, so the child may live; any other failure was its last word. Only then: the number of a
             // child that is gone may be a stranger's.
-            let _ = match &child.pidfd {
-                Some(pidfd) => pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL),
-                None => wait::kill(child.pid, libc::SIGKILL),
-            };
+            kill(&child);
         }
-        let which = match &child.pidfd {
-            Some(pidfd) => wait::Child::Pidfd(pidfd.as_fd()),
-            None => wait::Child::Pid(child.pid),
-        };
-        let _ = wait::reap(which, true);
+        reap(&child);
         return Err(failure);
     }
     Ok(child)

@@ -19,8 +19,7 @@ pub(crate) fn open(pid: i32) -> io::Result<OwnedFd> {
 pub(super) fn usable() -> io::Result<bool> {
     let own = open(super::env::pid())?;
     send_signal(own.as_fd(), 0)?;
-    let waited = super::wait::reap(super::wait::Child::Pidfd(own.as_fd()), false);
-    Ok(matches!(waited, Err(error) if error.raw_os_error() == Some(libc::ECHILD)))
+    Ok(!super::wait::is_child(own.as_fd()))
 }
 
 /// Sends a signal. ESRCH: the process has been reaped.

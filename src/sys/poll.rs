@@ -80,13 +80,16 @@ impl PollSet {
         unsafe { libc::poll(self.entries.as_mut_ptr(), self.entries.len() as libc::nfds_t, millis) }
     }
 
-    /// Less than a millisecond, where the system has a call for that.
+    /// Less than a millisecond, where the system has a call for that, and no filter refuses it.
     #[cfg(target_os = "linux")]
     fn poll_briefly(&mut self, left: Duration) -> c_int {
         let time = libc::timespec { tv_sec: 0, tv_nsec: left.subsec_nanos() as libc::c_long };
         let (list, length) = (self.entries.as_mut_ptr(), self.entries.len() as libc::nfds_t);
         // SAFETY: the list is ours and as long as said; the time lives on this stack; no mask.
-        unsafe { libc::ppoll(list, length, &raw const time, std::ptr::null()) }
+        match unsafe { libc::ppoll(list, length, &raw const time, std::ptr::null()) } {
+            -1 if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted => self.poll(1),
+            ready => ready,
+        }
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// The remembered answer.
+/// The remembered answer. A call may be refused later: whatever asks for one falls back where it is used, too, and refutes it.
 pub(super) struct Probed(AtomicU8);
 
 const UNKNOWN: u8 = 0;
@@ -52,7 +52,7 @@ impl Probed {
     }
 }
 
-fn is_shortage(error: &io::Error) -> bool {
+pub(super) fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM))
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn read_ready(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<us
     // SAFETY: `place` has `room` bytes, which the kernel fills from the front.
     let received = || super::check_size(unsafe { libc::recv(fd.as_raw_fd(), place.cast(), room, libc::MSG_DONTWAIT) });
     match super::retry(received) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => read(fd, buffer),
+        Err(error) if is_no_socket(&error) => read(fd, buffer),
         result => result,
     }
 }
@@ -46,9 +46,14 @@ pub(crate) fn write_ready(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize>
     // SAFETY: `place` has `length` bytes.
     let sent = || super::check_size(unsafe { libc::send(fd.as_raw_fd(), place.cast(), length, libc::MSG_DONTWAIT) });
     match super::retry(sent) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => write(fd, bytes),
+        Err(error) if is_no_socket(&error) => write(fd, bytes),
         result => result,
     }
+}
+
+/// Also where a filter refuses what is for sockets: then plain reading and writing has to do.
+fn is_no_socket(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::ENOSYS | libc::EPERM | libc::EINVAL))
 }
 
 /// Writes all of `bytes` to a descriptor that blocks. The caller has seen to SIGPIPE.

@@ -55,8 +55,8 @@ fn pays(needed: u32, highest: u32) -> bool {
 }
 
 /// A real child was refused: after this none is tried, unless it was for want of something.
-pub(super) fn refused(errno: i32) {
-    WORKS.refute(&io::Error::from_raw_os_error(errno));
+pub(super) fn refused(error: &io::Error) {
+    WORKS.refute(error);
 }
 
 /// Whether a child that shares the table can leave it, and whether what it closes afterwards stays open here. An emulation that

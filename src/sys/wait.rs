@@ -71,14 +71,28 @@ impl Usage {
 /// Which child to wait for.
 #[derive(Clone, Copy)]
 pub(crate) enum Child<'fd> {
-    Pidfd(BorrowedFd<'fd>),
+    /// With its number, for where waiting by a descriptor is refused.
+    Pidfd(BorrowedFd<'fd>, i32),
     /// Only while nobody else can have reaped it: a number may be given to a stranger.
     Pid(i32),
 }
 
+impl<'fd> Child<'fd> {
+    pub(crate) fn new(pid: i32, pidfd: Option<BorrowedFd<'fd>>) -> Child<'fd> {
+        pidfd.map_or(Child::Pid(pid), |fd| Child::Pidfd(fd, pid))
+    }
+}
+
 /// Reaps the child: `None` while it runs and `block` is false. ECHILD: somebody else reaped it.
+///
+/// A waitid that fails otherwise was refused, by a filter or an older kernel (P_PIDFD: Linux 5.4): then by the number, then by wait4.
 pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
-    ended(child, if block { 0 } else { libc::WNOHANG })
+    let options = if block { 0 } else { libc::WNOHANG };
+    let (Child::Pidfd(_, pid) | Child::Pid(pid)) = child;
+    match ended(child, options) {
+        Err(error) if error.raw_os_error() != Some(libc::ECHILD) => by_wait4(pid, options),
+        ended => ended,
+    }
 }
 
 /// How the child ended, if it has; it stays a zombie, so that its number stays its own.
@@ -87,13 +101,20 @@ pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Option<Usage>
     Ok(ended(child, libc::WNOHANG | libc::WNOWAIT)?.map(|(status, usage)| (status, Some(usage))))
 }
 
-/// WEXITED alone: a stopped child is not an ended one.
 #[cfg(target_os = "linux")]
 fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> {
-    let (kind, id) = match child {
-        Child::Pidfd(fd) => (libc::P_PIDFD, fd.as_raw_fd()),
-        Child::Pid(pid) => (libc::P_PID, pid),
-    };
+    match child {
+        Child::Pidfd(fd, pid) => match by_waitid(libc::P_PIDFD, fd.as_raw_fd(), options) {
+            Err(error) if error.raw_os_error() != Some(libc::ECHILD) => by_waitid(libc::P_PID, pid, options),
+            ended => ended,
+        },
+        Child::Pid(pid) => by_waitid(libc::P_PID, pid, options),
+    }
+}
+
+/// WEXITED alone: a stopped child is not an ended one.
+#[cfg(target_os = "linux")]
+fn by_waitid(kind: libc::idtype_t, id: i32, options: i32) -> io::Result<Option<(Status, Usage)>> {
     let options = libc::WEXITED | options;
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
@@ -144,13 +165,16 @@ pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Option<Usage>
 fn number(child: Child<'_>) -> io::Result<i32> {
     match child {
         Child::Pid(pid) => Ok(pid),
-        Child::Pidfd(fd) => Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
+        Child::Pidfd(fd, _) => Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> {
-    let pid = number(child)?;
+    by_wait4(number(child)?, options)
+}
+
+fn by_wait4(pid: i32, options: i32) -> io::Result<Option<(Status, Usage)>> {
     let mut raw = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     let reaped = super::retry(|| {
@@ -179,9 +203,11 @@ pub(crate) fn wait_without_reaping(pid: i32) -> io::Result<()> {
 pub(crate) fn stopped_by(child: Child<'_>) -> io::Result<Option<i32>> {
     let (kind, id) = match child {
         #[cfg(target_os = "linux")]
-        Child::Pidfd(fd) => (libc::P_PIDFD, libc::id_t::try_from(fd.as_raw_fd()).unwrap_or(0)),
+        Child::Pidfd(fd, _) => (libc::P_PIDFD, libc::id_t::try_from(fd.as_raw_fd()).unwrap_or(0)),
         #[cfg(not(target_os = "linux"))]
-        Child::Pidfd(fd) => return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd()))),
+        Child::Pidfd(fd, _) => {
+            return Err(io::Error::other(format!("no process descriptors here: {}", fd.as_raw_fd())));
+        }
         Child::Pid(pid) => (libc::P_PID, libc::id_t::try_from(pid).unwrap_or(0)),
     };
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -200,7 +226,7 @@ pub(crate) fn stopped_by(child: Child<'_>) -> io::Result<Option<i32>> {
     Ok(Some(unsafe { info.si_status() }))
 }
 
-/// Whether the process is a child of ours that has not been reaped.
+/// Whether the process is a child of ours that has not been reaped; also where that cannot be asked.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_child(pidfd: BorrowedFd<'_>) -> bool {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();

@@ -5,10 +5,11 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::process::tree::stat::Stat;
+use crate::procfs::{Procfs, numbers_in};
 use crate::sys::env;
 use crate::sys::poll::PollSet;
 
@@ -74,7 +75,7 @@ impl FdSnapshot {
     pub fn take() -> io::Result<FdSnapshot> {
         let directory = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
         // That directory is closed again before a link is read, which its own then is not to be.
-        let numbers = numbers_in(directory)?;
+        let numbers = numbers_in(Path::new(directory))?;
         let target = |number| match fs::read_link(format!("{directory}/{number}")) {
             Ok(target) => Some(OpenFd { number, target: target.to_string_lossy().into_owned() }),
             Err(_) if cfg!(target_os = "linux") => None,
@@ -148,7 +149,7 @@ impl ChildSnapshot {
     /// Looks now.
     ///
     /// # Errors
-    /// When `/proc` cannot be read. On systems other than Linux, always: `Unsupported`.
+    /// When `/proc` cannot be read. `Unsupported` where it shows another process namespace, and on systems other than Linux.
     ///
     /// ```
     /// # if !cfg!(target_os = "linux") { return Ok(()); }
@@ -157,9 +158,10 @@ impl ChildSnapshot {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn take() -> io::Result<ChildSnapshot> {
-        linux_only()?;
+        let proc = Procfs::open()?;
         let own = env::pid();
-        let stats = numbers_in("/proc")?.into_iter().filter_map(|pid| stat(&format!("/proc/{pid}")));
+        // One that has ended meanwhile is left out.
+        let stats = proc.processes()?.into_iter().filter_map(|pid| proc.stat(pid).ok());
         let children = stats.filter(|stat| stat.parent == own).map(|stat| ChildProcess {
             pid: u32::try_from(stat.pid).unwrap_or(0),
             ended: stat.has_ended(),
@@ -192,7 +194,8 @@ impl ChildSnapshot {
 /// threads are seen on Linux; elsewhere, descriptors alone.
 ///
 /// # Panics
-/// With a list of what is left and where it points; when `f` panics; when nothing can be seen, for want of a descriptor to look with.
+/// With a list of what is left and where it points; when `f` panics; when nothing can be seen: no descriptor is left to look with, or (Linux)
+/// `/proc` shows another process namespace.
 ///
 /// ```no_run
 /// use pipewright::{cmd, testing};
@@ -228,13 +231,9 @@ struct Look {
 
 impl Look {
     fn take() -> io::Result<Look> {
-        let children = match ChildSnapshot::take() {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => BTreeSet::new(),
-            result => result?.0,
-        };
-        let threads = match threads() {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => BTreeMap::new(),
-            result => result?,
+        let (children, threads) = match cfg!(target_os = "linux") {
+            true => (ChildSnapshot::take()?.0, threads()?),
+            false => Default::default(),
         };
         Ok(Look { fds: FdSnapshot::take()?.0, children, threads })
     }
@@ -273,28 +272,8 @@ impl fmt::Display for Look {
     }
 }
 
-/// The threads of this process by their ids, but for the one that stays.
+/// The threads of this process by their ids, except the one that stays.
 fn threads() -> io::Result<BTreeMap<i32, String>> {
-    linux_only()?;
-    let ids = numbers_in("/proc/self/task")?.into_iter();
-    let named = ids.filter_map(|id| Some((id, stat(&format!("/proc/self/task/{id}"))?.name)));
-    Ok(named.filter(|(_, name)| name != SPAWNER).collect())
-}
-
-fn linux_only() -> io::Result<()> {
-    if cfg!(target_os = "linux") { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
-}
-
-/// `None` when it has ended meanwhile.
-fn stat(directory: &str) -> Option<Stat> {
-    Stat::parse(&fs::read(format!("{directory}/stat")).ok()?)
-}
-
-/// The names in a directory that are numbers.
-fn numbers_in(directory: &str) -> io::Result<Vec<i32>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
-    Ok(numbers)
+    let threads = Procfs::open()?.own_threads()?.into_iter();
+    Ok(threads.filter(|(_, name)| name != SPAWNER).collect())
 }

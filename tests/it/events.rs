@@ -10,6 +10,8 @@ use pipewright::{ErrorKind, EventKind, Job, OnLeak, Pipeline, Redirect, Stream};
 use crate::harness::*;
 use crate::support::*;
 
+mod panics;
+
 /// Without what differs from run to run.
 fn word(kind: &EventKind) -> String {
     match kind {

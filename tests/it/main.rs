@@ -13,6 +13,8 @@
 //! | no clone without shared memory; the child's code is system calls | `children::engine`, `child_code` |
 //! | a failed start undoes the others, and names stage, step, errno | `children::failure`, `error_texts` |
 //! | few descriptors left | `children::exhausted` |
+//! | calls that are refused, one by one | `refused` |
+//! | the `/proc` of another namespace | `namespaces` |
 //! | a limit or name that does not fit is named | `names` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `fdapi` |
 //! | statuses that are stolen | `stolen` |
@@ -20,7 +22,10 @@
 //! | a busy executable | `children::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
+//! | what is said between the first signal and the end reaches every leg | `streams::last_words` |
+//! | a panic of a callback for events, at each event | `events::panics` |
 //! | what processes have started ends with the run | `trees`, `contain`; the unit tests of `process::tree` |
+//! | a graceful end leaves clean-ups alone, and nothing behind | `graceful`; the unit tests of `process::tree` and `pump` |
 //! | who is left behind is named, and ended where that was asked for | `leaks` |
 //! | what shall die with this process does | `parent_death`; the unit tests of `spawn` |
 //! | signals passed on, the terminal lent and taken back, stops and continues | `signals` |
@@ -49,6 +54,7 @@ mod events;
 mod examples;
 mod fdapi;
 mod fixture;
+mod graceful;
 mod harness;
 mod harness_self;
 mod job;
@@ -56,10 +62,12 @@ mod layers;
 mod leaks;
 mod memory;
 mod names;
+mod namespaces;
 mod parent_death;
 mod plan;
 mod random;
 mod readme;
+mod refused;
 mod secrets;
 mod signals;
 mod status;

@@ -1,5 +1,8 @@
 //! No text that the library makes shows a secret; pasting one into a shell fails loudly; pasting anything else does the same.
 
+mod cuts;
+mod sources;
+
 use std::error::Error as _;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -3,6 +3,7 @@
 mod buffer;
 mod inherit;
 mod into;
+mod last_words;
 mod limits;
 mod lines;
 mod one_shot;

@@ -181,8 +181,10 @@ fn a_reader_or_writer_of_the_callers_that_blocks_holds_nobody_up() {
         assert_timeout("feed", Err(error));
         drop(release);
         let (release, blocked) = channel();
-        let drained = role("yes").stdout(Redirect::to_writer(Blocked(blocked))).timeout(TIMEOUT);
-        let error = within(TIMEOUT + SLACK, || drained.run().unwrap_err());
+        // It has the grace to take what was written, and no more.
+        let drained = role("yes").stdout(Redirect::to_writer(Blocked(blocked))).timeout(TIMEOUT).grace(TIMEOUT);
+        let error = within(2 * TIMEOUT + SLACK, || drained.run().unwrap_err());
+        assert!(error.to_string().contains("not all of its stdout was taken by a writer"), "{error}");
         assert_timeout("drain", Err(error));
         drop(release);
     });
@@ -192,9 +194,11 @@ fn a_reader_or_writer_of_the_callers_that_blocks_holds_nobody_up() {
 fn a_slow_callback_moves_the_deadline_by_one_call() {
     isolated(|| {
         let slow = || within(SLACK, || cmd!(fixture(), "sleep", "10").status().map(drop)).expect("it sleeps");
-        let yes = role("yes").timeout(TIMEOUT).grace(NO_GRACE_NEEDED);
+        // Lines that wait when the time is up still come, within the grace.
+        let yes = role("yes").timeout(TIMEOUT).grace(TIMEOUT);
+        let late = 2 * TIMEOUT + SLACK;
         let mut calls = 0;
-        let error = within(TIMEOUT + SLACK, || {
+        let error = within(late, || {
             yes.for_each_line(|line| {
                 assert_eq!(line, b"y");
                 calls += 1;
@@ -204,9 +208,9 @@ fn a_slow_callback_moves_the_deadline_by_one_call() {
         assert_timeout("for_each_line", error.map(drop));
         assert!(calls > 1);
         let each = yes.stdout(Redirect::each_line(move |_: &[u8]| slow()));
-        let error = within(TIMEOUT + SLACK, || each.run());
+        let error = within(late, || each.run());
         assert_timeout("each_line, run", error.map(drop));
-        let error = within(TIMEOUT + SLACK, || each.spawn().expect("it starts").wait());
+        let error = within(late, || each.spawn().expect("it starts").wait());
         assert_timeout("each_line, wait", error.map(drop));
     });
 }

@@ -52,7 +52,8 @@ impl Cgroup {
         self.procs.as_raw_fd()
     }
 
-    /// The numbers of those that are in it, or in one that was made inside. A zombie is not.
+    /// The numbers of those that are in it, or in one that was made inside, in this process's namespace: 0 for one that has no number
+    /// there (cgroups(7)). A zombie is not in it.
     pub(super) fn members(&self) -> io::Result<Vec<i32>> {
         let mut found = Vec::new();
         if self.is_over() {
@@ -63,8 +64,7 @@ impl Cgroup {
             let looked = fs::read_to_string(path.join("cgroup.procs")).and_then(|text| Ok((text, inside(&path)?)));
             match looked {
                 Ok((text, inside)) => {
-                    // A number of 0 is a process that this namespace has no number for.
-                    found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|&pid| pid > 0));
+                    found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
                     left.extend(inside);
                 }
                 // Removed meanwhile: it was empty.

@@ -10,13 +10,15 @@ mod cgroup;
 mod sentinel;
 
 use std::io;
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Process;
-use super::tree::{self, Killed, Tree};
+use super::tree::{Killed, Tree};
 use crate::clock::Deadline;
 use crate::failure::{Failure, Step};
+use crate::procfs::{Unseen, is_shortage};
 use crate::spawn::Attributes;
 use cgroup::Cgroup;
 use sentinel::Sentinel;
@@ -64,6 +66,44 @@ pub(crate) struct Container {
     sentinel: Mutex<Option<Sentinel>>,
     /// Why it is not, or not for all of the run, what was asked for.
     fell_back: OnceLock<String>,
+    holds: Mutex<Holds>,
+}
+
+#[derive(Debug, Default)]
+struct Holds {
+    count: usize,
+    /// It is to be closed with the last one.
+    is_over: bool,
+}
+
+/// A container that is not closed while this is there: the run may be over before all that is in it has been ended.
+pub(crate) struct Hold(Arc<Container>);
+
+impl Hold {
+    pub(crate) fn new(container: &Arc<Container>) -> Hold {
+        container.holds().count += 1;
+        Hold(Arc::clone(container))
+    }
+}
+
+impl Deref for Hold {
+    type Target = Container;
+
+    fn deref(&self) -> &Container {
+        &self.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut holds = self.0.holds();
+        holds.count -= 1;
+        let is_over = holds.count == 0 && holds.is_over;
+        drop(holds);
+        if is_over {
+            self.0.close();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -94,14 +134,14 @@ impl Container {
             Containment::Session => How::Session,
             Containment::Cgroup(directory) => match Cgroup::new(directory) {
                 Ok(cgroup) => How::Cgroup(cgroup),
-                Err(error) if tree::is_shortage(&error) => return Err(error),
+                Err(error) if is_shortage(&error) => return Err(error),
                 Err(error) => {
                     fell_back = format!("no cgroup could be made in {}: {error}", directory.display()).into();
                     How::Nothing
                 }
             },
         };
-        Ok(Container { how, leaders: Mutex::default(), sentinel: Mutex::default(), fell_back })
+        Ok(Container { how, leaders: Mutex::default(), sentinel: Mutex::default(), fell_back, holds: Mutex::default() })
     }
 
     /// From now on it ends with this process, however that ends. Before the first child gets in. Of sessions each would need a
@@ -225,6 +265,19 @@ impl Container {
         }
     }
 
+    /// The leaders of its groups that can be sent this signal as one. What watches over a group is in it, and only ignores some.
+    fn groups_that_bear(&self, signal: i32) -> Vec<Process> {
+        let is_watched = self.sentinel().is_some();
+        match self.how {
+            How::Group if is_watched && !sentinel::IGNORES.contains(&signal) => Vec::new(),
+            // A number means the group as long as this holds.
+            How::Group | How::Session => {
+                self.leaders().iter().filter(|leader| leader.keeps_number()).cloned().collect()
+            }
+            How::Cgroup(_) | How::Nothing => Vec::new(),
+        }
+    }
+
     /// Continues whoever is in its groups.
     pub(crate) fn go_on(&self) {
         if let How::Group | How::Session = self.how {
@@ -243,15 +296,21 @@ impl Container {
         }
     }
 
-    /// Who is still in: numbers and names.
-    pub(crate) fn members(&self, budget: Deadline) -> Vec<(u32, String)> {
+    /// Who is still in: numbers and names, and why there may be more.
+    pub(crate) fn members(&self, budget: Deadline) -> (Vec<(u32, String)>, Option<Unseen>) {
         let mut tree = Tree::empty();
         self.fill(&mut tree, budget);
-        tree.named()
+        (tree.named(), tree.gap())
     }
 
     /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
     pub(crate) fn close(&self) {
+        let mut holds = self.holds();
+        holds.is_over = true;
+        if holds.count > 0 {
+            return;
+        }
+        drop(holds);
         // While somebody still watches.
         if let How::Cgroup(cgroup) = &self.how {
             cgroup.remove();
@@ -276,6 +335,10 @@ impl Container {
         self.sentinel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn leaders(&self) -> MutexGuard<'_, Vec<Process>> {
         self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -287,14 +350,34 @@ impl Drop for Container {
     }
 }
 
-/// Sends a signal to a tree, what it has started meanwhile, and who is in its container: to each once, parents first, and SIGCONT after it
-/// for those that are stopped. Does not wait. The tree is for what may have to follow: what loses its parent by this is not found again.
+/// Sends a signal to a tree and who is in its container: to each once, parents first, and SIGCONT after it for those that are stopped. What
+/// is started in answer is left alone, see [`ask`](tree). Does not wait. The tree is for what may have to follow: what loses its
+/// parent by this is not found again.
 pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    tree.begin_asking(signal);
+    look(tree, container, budget);
+    let groups = container.map_or_else(Vec::new, |container| container.groups_that_bear(signal));
+    let numbers = groups.iter().map(|leader| leader.0.pid).collect();
+    tree.ask_known(numbers, |signal| {
+        for (leader, signal) in groups.iter().flat_map(|leader| [(leader, signal), (leader, libc::SIGCONT)]) {
+            // ESRCH: empty. What refuses is seen when the grace is over.
+            let _ = leader.signal_group(signal);
+        }
+    });
+    look_on(tree, container, budget);
+}
+
+/// Looks for what has been started or got in since. Of that, what was begun before the last step's signal gets it.
+pub(crate) fn look_on(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
+    look(tree, container, budget);
+    tree.ask_older();
+}
+
+fn look(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
     tree.look(budget);
     if let Some(container) = container {
         container.fill(tree, budget);
     }
-    tree.ask(signal, budget);
 }
 
 /// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
@@ -308,18 +391,10 @@ pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, 
     tree.tell(signal, budget);
 }
 
-/// What a kill came to.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) killed: Killed,
-    /// Whether it is proven that nobody is left.
-    pub(crate) complete: bool,
-}
-
 /// Kills a tree, what was added to it meanwhile, and who is in its container. The walk comes first: what left the container is found by its
 /// parent, and only as long as that one is there.
-pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Ended {
-    let Some(container) = container else { return Ended { killed: tree.kill(budget), complete: false } };
+pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Killed {
+    let Some(container) = container else { return tree.kill(budget) };
     tree.look(budget);
     container.fill(tree, budget);
     let mut killed = tree.kill_what_is_known(budget);
@@ -333,6 +408,6 @@ pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadl
             break;
         }
     }
-    let complete = killed.survivors.is_empty() && container.is_empty(budget);
-    Ended { killed, complete }
+    killed.gap = tree.gap();
+    killed
 }

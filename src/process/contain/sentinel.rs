@@ -31,6 +31,21 @@ use crate::sys::{fds, stream};
 /// Said when nothing that the group gets can end it any more; what is read has no more than an end.
 const WATCH: &str = "trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU; echo; read nothing; ";
 
+/// The signals that it ignores, as [`WATCH`] names them.
+pub(super) const IGNORES: [i32; 11] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGPIPE,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
 const END_GROUP: &str = "kill -KILL 0";
 
 /// Who is killed takes a moment to be gone. Those made inside go first; one that is in use stays.

@@ -10,13 +10,14 @@
 //! So at the end all were stopped before the last round began, and it met known ones alone: that is the fixed point.
 //!
 //! A process that does not stop, being in an uninterruptible sleep, holds its level up for 100 ms at most, and is then listed as it is;
-//! that is [`Gap::Running`]. The parent of a vfork sleeps so until its child has its program, which is not kept from getting there:
+//! that is [`Unseen::Running`]. The parent of a vfork sleeps so until its child has its program, which is not kept from getting there:
 //! it is a level below.
 
 use super::member::Stop;
-use super::system::{System, has_ended};
-use super::{Gap, Killed, Survivor, Tree};
+use super::system::System;
+use super::{Killed, Survivor, Tree};
 use crate::clock::Deadline;
+use crate::procfs::{Unseen, has_ended};
 
 impl<S: System> Tree<S> {
     /// Kills all that is known and what looks within the budget add, frozen first: SIGKILL, children before parents, so that no
@@ -70,7 +71,7 @@ impl<S: System> Tree<S> {
         }
         loop {
             if budget.passed() {
-                self.gap.get_or_insert(Gap::Time);
+                self.gap.get_or_insert(Unseen::Time);
                 // Parents first, and no wait: one that has this before it takes note of a child's end does not go on to its next
                 // command.
                 let waiting = (0..self.members.len()).filter(|&index| self.members[index].stop == Stop::NotYet);
@@ -148,7 +149,7 @@ impl<S: System> Tree<S> {
                 return;
             }
             if until.passed() {
-                self.gap.get_or_insert(Gap::Running);
+                self.gap.get_or_insert(Unseen::Running);
                 return;
             }
             self.system.pause(times);

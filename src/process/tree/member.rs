@@ -3,8 +3,9 @@
 use std::io;
 
 use super::Tree;
-use super::stat::Stat;
-use super::system::{System, has_ended, is_shortage};
+use super::system::System;
+use crate::procfs::stat::Stat;
+use crate::procfs::{has_ended, is_shortage};
 
 pub(super) struct Member<H> {
     pub(super) pid: i32,
@@ -17,6 +18,10 @@ pub(super) struct Member<H> {
     /// How many parents there are up to a root.
     pub(super) depth: usize,
     pub(super) stop: Stop,
+    /// Whether it has had the signal of the step.
+    pub(super) is_asked: bool,
+    /// Whether it ran its parent's program when it was looked at last.
+    pub(super) is_copy: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +34,28 @@ pub(super) enum Stop {
 
 impl<H> Member<H> {
     pub(super) fn root(pid: i32, handle: H) -> Member<H> {
-        Member { pid, handle: Some(handle), start: None, name: String::new(), depth: 0, stop: Stop::NotYet }
+        Member::new(pid, Some(handle), None, 0)
+    }
+
+    pub(super) fn new(pid: i32, handle: Option<H>, stat: Option<Stat>, depth: usize) -> Member<H> {
+        let is_copy = stat.as_ref().is_some_and(|stat| !stat.is_program);
+        let (start, name) = stat.map(|stat| (stat.start, stat.name)).unzip();
+        let (name, stop) = (name.unwrap_or_default(), Stop::NotYet);
+        Member { pid, handle, start, name, depth, stop, is_asked: false, is_copy }
     }
 }
 
 impl<S: System> Tree<S> {
     /// Signals a member; whether it was still there, as a zombie or more.
     pub(super) fn send(&mut self, index: usize, signal: i32) -> io::Result<bool> {
-        if let Some(handle) = &self.members[index].handle {
-            return there(self.system.signal(handle, signal));
-        }
         let (pid, start) = (self.members[index].pid, self.members[index].start);
+        if let Some(handle) = &self.members[index].handle {
+            let sent = there(self.system.signal(handle, signal));
+            // Refused, by a filter, or by the process, which then does so again: by its number, like one without a descriptor.
+            if sent.is_ok() || start.is_none() {
+                return sent;
+            }
+        }
         let (handle, stat) = match self.meet(pid, false) {
             Err(error) if has_ended(&error) => return Ok(false),
             met => met?,
@@ -51,10 +67,10 @@ impl<S: System> Tree<S> {
         if Some(stat.start) != start {
             return Ok(false);
         }
-        there(match &handle {
-            Some(handle) => self.system.signal(handle, signal),
-            None => self.system.signal_number(pid, signal),
-        })
+        match handle.map(|handle| there(self.system.signal(&handle, signal))) {
+            Some(Ok(sent)) => Ok(sent),
+            Some(Err(_)) | None => there(self.system.signal_number(pid, signal)),
+        }
     }
 
     /// Whether the member is known not to have been reaped, so that its number is its own.

@@ -36,16 +36,16 @@
 //! true. Killed while its tree is frozen, this process leaves it frozen.
 //!
 //! # Cost
-//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask`] is 2 looks and 2
-//! signals, 10 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
+//! A lone child without children: 4 system calls a look (`statx`, then open, read and close of one file). [`Tree::ask_known`] between 2 looks is
+//! 2 signals and 6 calls for the last number, 16 in all; [`Tree::kill`] a stop, a look at its state (4, again until it has stopped), a look, and the signal: 10 too. Each process
 //! found costs 6, and 5 at each further look. Where there are no `children` files, a look costs 5 for each process there is. What the
-//! system has is found out once, by 3.
+//! system has is found out once, by 4, and that `/proc` shows this process once a tree, by one more.
 
+mod ask;
 mod freeze;
 mod member;
 #[cfg(test)]
 mod model;
-pub(crate) mod stat;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -58,10 +58,11 @@ use std::time::Duration;
 
 use super::Process;
 use crate::clock::Deadline;
-use crate::sys::poll::{Interest, PollSet};
+use crate::procfs::stat::Stat;
+use crate::procfs::{self, Unseen, is_shortage};
+use crate::sys::poll::{Interest, wait_for};
+use ask::Asking;
 use member::Member;
-use stat::Stat;
-pub(crate) use system::is_shortage;
 use system::{Name, Proc, System};
 
 /// Processes and what they have started in turn, as far as it was seen.
@@ -76,28 +77,17 @@ pub(crate) struct Tree<S: System = Proc> {
     zombies: HashSet<(i32, u64)>,
     /// How often a child was met that was not known before, whether or not it was still there to be taken in.
     moved: usize,
+    /// The step that was begun last.
+    asking: Option<Asking>,
     /// The process group that is asked nothing.
     spared: Option<i32>,
     /// How many processes were looked at.
     looked: usize,
-    gap: Option<Gap>,
+    gap: Option<Unseen>,
 }
 
 /// So many looks are had whatever the clock says: on a busy machine time passes without anything being done.
 const AT_LEAST: usize = 256;
-
-/// Why a look did not see all that it could have seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gap {
-    /// The budget was over.
-    Time,
-    /// No descriptor to look with.
-    Descriptors,
-    /// No `/proc`, or one that does not show.
-    Proc,
-    /// A process was not seen to have stopped, so it may have gone on forking.
-    Running,
-}
 
 /// A process that did not end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +105,7 @@ pub(crate) struct Killed {
     pub(crate) killed: Vec<u32>,
     pub(crate) survivors: Vec<Survivor>,
     /// Why more may be left than what cannot be seen at all.
-    pub(crate) gap: Option<Gap>,
+    pub(crate) gap: Option<Unseen>,
 }
 
 impl Tree {
@@ -148,7 +138,8 @@ impl Tree {
         marked.map(|pid| usize::from(self.take_in(pid, &has_mark))).sum()
     }
 
-    /// Takes in whoever is in a list; how many that were. Who is in it before and after a look at them was in it then.
+    /// Takes in whoever is in a list; how many that were. Who is in it before and after a look at them was in it then. The list is by the
+    /// numbers of this namespace, whatever `/proc` shows: with a descriptor that is enough.
     pub(crate) fn take_in_listed(&mut self, budget: Deadline, list: impl Fn() -> io::Result<Vec<i32>>) -> usize {
         let mut met = Vec::new();
         for pid in self.listed(&list) {
@@ -165,10 +156,14 @@ impl Tree {
     }
 
     fn listed(&mut self, list: impl Fn() -> io::Result<Vec<i32>>) -> Vec<i32> {
-        self.with_room(|_| list()).unwrap_or_else(|error| {
+        let listed = self.with_room(|_| list()).unwrap_or_else(|error| {
             self.note(&error);
             Vec::new()
-        })
+        });
+        if listed.contains(&0) {
+            self.gap.get_or_insert(Unseen::Namespace);
+        }
+        listed
     }
 
     /// Takes in a process that can have something only from one of the tree; whether that was news. Not a child of this process without a
@@ -179,42 +174,30 @@ impl Tree {
             .is_ok_and(|pid| self.take_in(pid, |stat| (stat.parent != own || stat.is_program) && has_it()))
     }
 
+    /// One that has not ended.
+    pub(crate) fn still_there(&self, index: usize) -> Survivor {
+        self.survivor(index, "it has not ended".to_string())
+    }
+
+    /// Which are not among these survivors.
+    pub(crate) fn all_but(&self, survivors: &[Survivor]) -> Vec<usize> {
+        let survives = |index: &usize| survivors.iter().any(|it| it.pid == self.members[*index].pid.unsigned_abs());
+        (0..self.members.len()).filter(|index| !survives(index)).collect()
+    }
+
     /// Whether it is among those from the n-th on.
     pub(crate) fn has_from(&self, first: usize, pid: u32) -> bool {
         self.members[first..].iter().any(|member| member.pid.unsigned_abs() == pid)
     }
 
-    /// Waits until all that is known of the tree has ended, zombies counted as ended, or until the deadline; those that are still there.
-    pub(crate) fn wait(&mut self, until: Deadline) -> Vec<Survivor> {
-        let mut left: Vec<usize> = (0..self.members.len()).collect();
-        let mut set = PollSet::default();
-        loop {
-            left.retain(|&index| !self.has_ended(index));
-            if left.is_empty() || until.passed() {
-                break;
-            }
-            set.clear();
-            let mut by_number = false;
-            for &index in &left {
-                match &self.members[index].handle {
-                    Some(Name::Root(process)) => set.push(process.end_fd(), Interest::Readable),
-                    Some(Name::Pidfd(held)) => set.push(held.fd().as_fd(), Interest::Readable),
-                    None => by_number = true,
-                }
-            }
-            // Woken by each end: what is known by its number alone tells nobody.
-            let next = if by_number { until.earlier(Deadline::after(LOOK)) } else { until };
-            if set.wait(next).is_err() {
-                std::thread::sleep(until.remaining().map_or(LOOK, |left| left.min(LOOK)));
-            }
-        }
-        let still = |index: usize| self.survivor(index, "it has not ended".to_string());
-        left.into_iter().map(still).collect()
-    }
-
     /// How many were found, the roots included.
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// Whether this one, which was killed, cannot die for now: it is in an uninterruptible sleep. One that cannot be looked at counts as one.
+    pub(crate) fn is_stuck(&self, index: usize) -> bool {
+        self.system.stat(self.members[index].pid).map_or(true, |stat| stat.is_stuck())
     }
 
     /// What becomes readable when this one ends.
@@ -233,24 +216,21 @@ impl Tree {
                 let member = &self.members[index];
                 return match self.system.stat(member.pid) {
                     Ok(stat) => Some(stat.start) != member.start || stat.has_ended(),
-                    Err(error) => system::has_ended(&error),
+                    Err(error) => procfs::has_ended(&error),
                 };
             }
         };
         // A refusal is no end.
-        crate::sys::poll::wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO)).unwrap_or(false)
+        wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO)).unwrap_or(false)
     }
 }
-
-/// How often processes are looked at that cannot be waited for.
-const LOOK: Duration = Duration::from_millis(5);
 
 impl<S: System> Tree<S> {
     fn new(system: S, roots: impl Iterator<Item = (i32, S::Handle)>) -> Tree<S> {
         let members: Vec<_> = roots.map(|(pid, handle)| Member::root(pid, handle)).collect();
         let by_pid = members.iter().enumerate().map(|(index, root)| (root.pid, index)).collect();
         let (hidden, zombies) = (BTreeSet::new(), HashSet::new());
-        Tree { system, members, by_pid, hidden, zombies, moved: 0, spared: None, looked: 0, gap: None }
+        Tree { system, members, by_pid, hidden, zombies, moved: 0, asking: None, spared: None, looked: 0, gap: None }
     }
 
     /// The numbers of what was found, the roots first, then parents before children.
@@ -260,66 +240,27 @@ impl<S: System> Tree<S> {
     }
 
     /// Why there may be more.
-    #[cfg(test)]
-    pub(crate) fn gap(&self) -> Option<Gap> {
+    pub(crate) fn gap(&self) -> Option<Unseen> {
         self.gap
     }
 
     /// Sends a signal to all that is known, parents first. Who refused; one that has ended does not.
     #[cfg(test)]
     pub(crate) fn signal(&mut self, signal: i32) -> Vec<Survivor> {
-        self.signal_from(0, signal)
-    }
-
-    fn signal_from(&mut self, first: usize, signal: i32) -> Vec<Survivor> {
-        let mut refused = Vec::new();
-        for index in first..self.members.len() {
-            if self.is_spared(index) {
-                continue;
-            }
-            if let Err(error) = self.send(index, signal) {
-                refused.push(self.survivor(index, error.to_string()));
-            }
-        }
-        refused
-    }
-
-    /// Sends a signal to all that is known, then SIGCONT for those that are stopped, parents first; and the same to what was born
-    /// meanwhile, seen by a second look. Does not wait.
-    pub(crate) fn ask(&mut self, signal: i32, budget: Deadline) {
-        self.ask_from(0, signal, budget);
-    }
-
-    /// The same to those from the n-th on.
-    pub(crate) fn ask_from(&mut self, mut first: usize, signal: i32, budget: Deadline) {
-        // A third time only for what a second look found, and no more: a run that goes on forking is for the kill.
-        for look in 0..3 {
-            for signal in [signal, libc::SIGCONT] {
-                // Who refuses is seen when the grace is over.
-                let _ = self.signal_from(first, signal);
-            }
-            first = self.members.len();
-            if look == 2 || self.look(budget) == 0 {
-                return;
-            }
-        }
-    }
-
-    /// From now on, who is in this process group is asked nothing, because it has been told already; killed it is as the others.
-    pub(crate) fn spare(&mut self, group: Option<i32>) {
-        self.spared = group;
-    }
-
-    fn is_spared(&self, index: usize) -> bool {
-        let in_group = |group| self.system.stat(self.members[index].pid).is_ok_and(|stat| stat.group == group);
-        self.spared.is_some_and(in_group)
+        let refused = (0..self.members.len()).filter_map(|index| Some((index, self.send(index, signal).err()?)));
+        let refused: Vec<(usize, io::Error)> = refused.collect();
+        refused.into_iter().map(|(index, error)| self.survivor(index, error.to_string())).collect()
     }
 
     /// Sends one signal to all that is there, parents first, and no other. Does not wait.
     pub(crate) fn tell(&mut self, signal: i32, budget: Deadline) {
         self.look(budget);
-        // Who refuses has a user of its own, and is not ours to stop.
-        let _ = self.signal_from(0, signal);
+        for index in 0..self.members.len() {
+            if !self.is_spared(index) {
+                // What refuses has a user of its own, and is not to be stopped.
+                let _ = self.send(index, signal);
+            }
+        }
     }
 
     fn survivor(&self, index: usize, why: String) -> Survivor {
@@ -336,13 +277,16 @@ impl<S: System> Tree<S> {
         self.looked += 1;
         let is_over = self.looked > AT_LEAST && budget.passed();
         if is_over {
-            self.gap.get_or_insert(Gap::Time);
+            self.gap.get_or_insert(Unseen::Time);
         }
         is_over
     }
 
     fn note(&mut self, error: &io::Error) {
-        let gap = if system::is_shortage(error) { Gap::Descriptors } else { Gap::Proc };
-        self.gap.get_or_insert(gap);
+        let gap = if is_shortage(error) { Unseen::Descriptors } else { Unseen::Proc };
+        // That a search was not possible says more than that it was not through.
+        if !self.gap.is_some_and(Unseen::is_blind) {
+            self.gap = Some(gap);
+        }
     }
 }

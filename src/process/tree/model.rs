@@ -8,9 +8,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Tree;
-use super::stat::Stat;
 use super::system::{Listing, System};
 use crate::clock::Deadline;
+use crate::procfs::stat::Stat;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -32,6 +32,10 @@ struct Proc {
     /// Whether it descends from the root, wherever it went.
     of_tree: bool,
     subreaper: bool,
+    /// Whether it was forked when the first SIGTERM was out.
+    is_answer: bool,
+    /// How often it was sent SIGTERM.
+    asked: usize,
 }
 
 const INIT: usize = 0;
@@ -46,6 +50,12 @@ struct World {
     now: u64,
     script: std::vec::IntoIter<u8>,
     last: i32,
+    /// The last number as it was told last.
+    told: i32,
+    /// The highest number.
+    highest: i32,
+    /// Whether a SIGTERM is out.
+    is_asked: bool,
     handles: Handles,
 }
 
@@ -68,10 +78,21 @@ impl World {
             stops_in: None,
             of_tree,
             subreaper: false,
+            is_answer: false,
+            asked: 0,
         };
         let mut procs = vec![proc(1, INIT, false), proc(2, INIT, false), proc(3, OWN, true), proc(4, OWN, false)];
         procs[ROOT].subreaper = script.first().is_some_and(|first| first & 0x80 != 0);
-        World { procs, now: 1, script: script.into_iter(), last: 4, handles }
+        World {
+            procs,
+            now: 1,
+            script: script.into_iter(),
+            last: 4,
+            told: 4,
+            highest: LAST_PID,
+            is_asked: false,
+            handles,
+        }
     }
 
     /// What happens before the next question is answered.
@@ -113,11 +134,12 @@ impl World {
             // A number that comes back within a tick is what start times cannot tell: descriptors can.
             holders.all(|proc| proc.state == State::Reaped && (self.handles == Handles::All || proc.start < self.now))
         };
-        let Some(pid) = (self.last + 1..=LAST_PID).chain(3..=self.last).find(is_free) else { return };
+        let Some(pid) = (self.last + 1..=self.highest).chain(3..=self.last).find(is_free) else { return };
         self.last = pid;
         let of_tree = self.procs[parent].of_tree;
         let start = self.now;
-        self.procs.push(Proc { pid, parent, start, state: State::Running, stops_in: None, of_tree, subreaper });
+        let (state, is_answer) = (State::Running, self.is_asked);
+        self.procs.push(Proc { pid, parent, start, state, stops_in: None, of_tree, subreaper, is_answer, asked: 0 });
     }
 
     fn end(&mut self, index: usize) {
@@ -168,6 +190,10 @@ impl World {
         }
         assert!(self.procs[index].of_tree, "{:?} was sent {signal}", self.procs[index]);
         match signal {
+            libc::SIGTERM => {
+                self.is_asked = true;
+                self.procs[index].asked += 1;
+            }
             libc::SIGSTOP => self.procs[index].stops_in = Some((index % 4) as u8),
             libc::SIGKILL if self.is_live(index) => self.end(index),
             libc::SIGCONT => {
@@ -199,6 +225,17 @@ impl System for RefCell<World> {
 
     fn own(&self) -> i32 {
         2
+    }
+
+    fn now(&self) -> u64 {
+        self.borrow().now
+    }
+
+    fn last_pid(&self) -> Option<i32> {
+        let mut world = self.borrow_mut();
+        world.step();
+        world.told = world.last;
+        Some(world.told)
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -273,6 +310,12 @@ fn tree(script: Vec<u8>, handles: Handles) -> Tree<RefCell<World>> {
     Tree::new(RefCell::new(World::new(script, handles)), [(3, ROOT)].into_iter())
 }
 
+fn ask(tree: &mut Tree<RefCell<World>>) {
+    tree.begin_asking(libc::SIGTERM);
+    tree.look(Deadline::NEVER);
+    tree.ask_known(Vec::new(), |_| ());
+}
+
 fn handles() -> impl Strategy<Value = Handles> {
     prop_oneof![Just(Handles::All), Just(Handles::Passing), Just(Handles::None)]
 }
@@ -289,10 +332,42 @@ proptest! {
         // `hit` says so when one is.
         let mut tree = tree(script, handles);
         for _ in 0..20 {
+            ask(&mut tree);
             tree.look(Deadline::NEVER);
-            tree.ask(libc::SIGTERM, Deadline::NEVER);
+            tree.ask_older();
+            tree.ask_rest();
         }
         tree.kill(Deadline::NEVER);
+    }
+
+    /// With numbers enough: that they are used up within a tick is what a number and a tick cannot tell.
+    #[test]
+    fn each_is_asked_once_and_no_answer_before_the_rest_is(script in script(), handles in handles()) {
+        let mut tree = tree(script, handles);
+        tree.system.get_mut().highest = 999;
+        let before = tree.system.get_mut().last;
+        ask(&mut tree);
+        let known = tree.pids();
+        for _ in 0..5 {
+            tree.look(Deadline::NEVER);
+            tree.ask_older();
+        }
+        let found = tree.pids();
+        let world = tree.system.get_mut();
+        for proc in &world.procs {
+            prop_assert!(!proc.is_answer || proc.asked == 0, "an answer: {:?}", proc);
+            prop_assert!(proc.asked <= 1, "{:?}", proc);
+            let met = |pids: &[u32]| pids.contains(&proc.pid.unsigned_abs());
+            let is_live = matches!(proc.state, State::Running | State::Stopped);
+            prop_assert!(proc.asked == 1 || !met(&known) || !is_live, "it was known: {:?}", proc);
+            let raced = met(&found) && (before + 1..=world.told).contains(&proc.pid);
+            prop_assert!(proc.asked == 1 || !raced || !is_live, "it was begun before: {:?}", proc);
+        }
+        tree.ask_rest();
+        let world = tree.system.get_mut();
+        for proc in world.procs.iter().filter(|proc| found.contains(&proc.pid.unsigned_abs())) {
+            prop_assert!(proc.asked == 1 || proc.state == State::Reaped, "{:?}", proc);
+        }
     }
 
     #[test]
@@ -374,6 +449,6 @@ fn without_time_what_is_there_is_killed_all_the_same() {
     let mut tree = tree(Vec::new(), Handles::All);
     tree.system.get_mut().fork(ROOT, false);
     let killed = tree.kill(Deadline::after(Duration::ZERO));
-    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(super::Gap::Time)));
+    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(crate::procfs::Unseen::Time)));
     assert!(!tree.system.get_mut().is_live(ROOT));
 }

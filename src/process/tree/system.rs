@@ -1,17 +1,17 @@
 //! What a tree asks of the system, and what it gets from `/proc` and process descriptors.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::cell::Cell;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::stat::{Stat, Table, numbers};
 use crate::clock::Deadline;
 use crate::process::Process;
+use crate::procfs::stat::{Stat, Table};
+use crate::procfs::{self, Procfs};
+use crate::sys::poll::{self, Interest};
 use crate::sys::{env, fds, pidfd, wait};
 
 /// The system as a tree sees it; a model of it in the tests.
@@ -21,6 +21,10 @@ pub(crate) trait System {
 
     /// This process.
     fn own(&self) -> i32;
+    /// In ticks since boot.
+    fn now(&self) -> u64;
+    /// The number that was given away last, where that can be told.
+    fn last_pid(&self) -> Option<i32>;
     /// To be called before a round of [`children`](Self::children).
     fn begin(&mut self) -> io::Result<()>;
     /// The children of whoever has this number, as they were at a moment after `at`.
@@ -51,6 +55,8 @@ pub(crate) struct Listing {
 /// The real one.
 #[derive(Default)]
 pub(crate) struct Proc {
+    /// Looked at when it is first needed.
+    proc: Cell<Option<Procfs>>,
     /// Where children are read; found out when it is first needed.
     source: Option<Source>,
     /// Who has which children, and since when that is known; where there are no `children` files.
@@ -92,10 +98,19 @@ impl Drop for Held {
     }
 }
 
-#[cfg(test)]
 impl Proc {
+    #[cfg(test)]
     pub(super) fn scanning() -> Proc {
-        Proc { source: Some(Source::Scan), table: None }
+        Proc { source: Some(Source::Scan), ..Proc::default() }
+    }
+
+    fn proc(&self) -> io::Result<Procfs> {
+        if let Some(proc) = self.proc.get() {
+            return Ok(proc);
+        }
+        let proc = Procfs::open()?;
+        self.proc.set(Some(proc));
+        Ok(proc)
     }
 }
 
@@ -104,40 +119,21 @@ pub(super) fn held() -> usize {
     HELD.load(Relaxed)
 }
 
+/// Where children are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// `/proc/PID/task/TID/children` (CONFIG_PROC_CHILDREN).
     Files,
     Scan,
-    /// No `/proc`, or that of other processes.
-    Nothing,
 }
 
 /// Found out once. A shortage answers nothing and is not remembered.
-fn source() -> io::Result<Source> {
+fn source(proc: Procfs) -> io::Result<Source> {
     static SOURCE: OnceLock<Source> = OnceLock::new();
     if let Some(source) = SOURCE.get() {
         return Ok(*source);
     }
-    let source = if !cfg!(target_os = "linux") || !shows_us()? {
-        Source::Nothing
-    } else {
-        match File::open("/proc/thread-self/children") {
-            Ok(_) => Source::Files,
-            Err(error) if is_shortage(&error) => return Err(error),
-            Err(_) => Source::Scan,
-        }
-    };
+    let source = if proc.lists_children()? { Source::Files } else { Source::Scan };
     Ok(*SOURCE.get_or_init(|| source))
-}
-
-/// Whether `/proc` has the numbers of this process's namespace.
-fn shows_us() -> io::Result<bool> {
-    match fs::read_link("/proc/self") {
-        Ok(own) => Ok(own == Path::new(&env::pid().to_string())),
-        Err(error) if is_shortage(&error) => Err(error),
-        Err(_) => Ok(false),
-    }
 }
 
 impl System for Proc {
@@ -147,19 +143,27 @@ impl System for Proc {
         env::pid()
     }
 
+    fn now(&self) -> u64 {
+        env::boot_ticks()
+    }
+
+    fn last_pid(&self) -> Option<i32> {
+        self.proc().ok()?.last_pid()
+    }
+
     fn begin(&mut self) -> io::Result<()> {
+        let proc = self.proc()?;
         let source = match self.source {
             Some(source) => source,
-            None => *self.source.insert(source()?),
+            None => *self.source.insert(source(proc)?),
         };
-        match source {
-            Source::Files => self.table = None,
+        self.table = match source {
+            Source::Files => None,
             Source::Scan => {
                 let at = env::boot_ticks();
-                self.table = Some((at, Table::new(scan(Deadline::NEVER)?)));
+                Some((at, Table::new(scan(Deadline::NEVER)?)))
             }
-            Source::Nothing => return Err(io::ErrorKind::Unsupported.into()),
-        }
+        };
         Ok(())
     }
 
@@ -168,27 +172,15 @@ impl System for Proc {
             return Ok(Listing { at: *at, pids: table.children(pid) });
         }
         let at = env::boot_ticks();
-        let mut pids = Vec::new();
-        each_task(pid, "children", |text| pids.extend(numbers(text)))?;
-        Ok(Listing { at, pids })
+        Ok(Listing { at, pids: self.proc()?.children(pid)? })
     }
 
     fn stat(&self, pid: i32) -> io::Result<Stat> {
-        stat_of(&read(&format!("/proc/{pid}/stat"))?)
+        self.proc()?.stat(pid)
     }
 
     fn is_still(&self, pid: i32) -> io::Result<bool> {
-        let first = self.stat(pid)?;
-        if first.is_single() || !first.is_still() {
-            return Ok(first.is_still());
-        }
-        let mut still = Ok(true);
-        each_task(pid, "stat", |line| match (stat_of(line), &mut still) {
-            (Ok(task), Ok(still)) => *still &= task.is_still(),
-            (Err(error), _) => still = Err(error),
-            (Ok(_), Err(_)) => {}
-        })?;
-        still
+        self.proc()?.is_still(pid)
     }
 
     fn open(&self, pid: i32, keep: bool) -> io::Result<Option<Name>> {
@@ -206,7 +198,16 @@ impl System for Proc {
     fn signal(&self, name: &Name, signal: i32) -> io::Result<()> {
         match name {
             Name::Root(process) => process.signal_unreaped(signal),
-            Name::Pidfd(held) => pidfd::send_signal(held.fd().as_fd(), signal),
+            Name::Pidfd(held) => match pidfd::send_signal(held.fd().as_fd(), signal) {
+                // The question alone has another answer: what has not ended has not been reaped.
+                Err(error) if signal == 0 && error.raw_os_error() != Some(libc::ESRCH) => {
+                    match poll::wait_for(held.fd().as_fd(), Interest::Readable, Deadline::after(Duration::ZERO)) {
+                        Ok(true) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+                        Ok(false) | Err(_) => Ok(()),
+                    }
+                }
+                sent => sent,
+            },
         }
     }
 
@@ -234,82 +235,16 @@ impl System for Proc {
 /// So many processes are looked at whatever the clock says.
 const AT_LEAST: usize = 512;
 
-/// Every process there is, as far as there is time, the highest numbers first: as a rule those are the youngest. One that ends meanwhile,
-/// or does not let itself be looked at, is left out.
+/// Every process there is, as far as there is time, the youngest first. One that ends meanwhile, or does not let itself be looked at, is
+/// left out.
 pub(super) fn scan(budget: Deadline) -> io::Result<Vec<Stat>> {
+    let proc = Procfs::open()?;
     let mut stats = Vec::new();
-    let mut pids = numbers_in(Path::new("/proc"))?;
-    pids.sort_unstable();
-    for (index, pid) in pids.into_iter().rev().enumerate() {
+    for (index, pid) in proc.processes()?.into_iter().enumerate() {
         if index >= AT_LEAST && budget.passed() {
             break;
         }
-        match read(&format!("/proc/{pid}/stat")).and_then(|line| stat_of(&line)) {
-            Ok(stat) => stats.push(stat),
-            Err(error) if is_shortage(&error) => return Err(error),
-            Err(_) => {}
-        }
+        stats.extend(procfs::passing(proc.stat(pid))?);
     }
     Ok(stats)
-}
-
-/// The file `name` of each thread of a process.
-fn each_task(pid: i32, name: &str, mut each: impl FnMut(&[u8])) -> io::Result<()> {
-    let directory = format!("/proc/{pid}/task");
-    // A directory has a link for itself, one for its name, and one for each directory in it. A single thread is the usual case.
-    if fs::metadata(&directory)?.nlink() == 3 {
-        each(&read(&format!("{directory}/{pid}/{name}"))?);
-        return Ok(());
-    }
-    for task in numbers_in(Path::new(&directory))? {
-        match read(&format!("{directory}/{task}/{name}")) {
-            Ok(text) => each(&text),
-            Err(error) if has_ended(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// The entries that are numbers. The directory is closed again before one of them is opened.
-fn numbers_in(directory: &Path) -> io::Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        found.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
-    Ok(found)
-}
-
-/// A file of `/proc`, without asking for its size, which is always 0.
-fn read(path: &str) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let mut text = vec![0; 1024];
-    let mut filled = 0;
-    loop {
-        match file.read(&mut text[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if filled == text.len() {
-            text.resize(filled * 2, 0);
-        }
-    }
-    text.truncate(filled);
-    Ok(text)
-}
-
-fn stat_of(line: &[u8]) -> io::Result<Stat> {
-    Stat::parse(line).ok_or_else(|| io::Error::other("a process's stat file has another form"))
-}
-
-/// The process, or the thread, is gone.
-pub(super) fn has_ended(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
-}
-
-/// There is nothing left to look with.
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

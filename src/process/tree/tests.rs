@@ -10,16 +10,31 @@ use nix::sys::signal::{Signal, kill as kill_number};
 use nix::unistd::Pid;
 
 use super::system::{self, Proc, System};
-use super::{Gap, Name, Tree};
+use super::{Name, Survivor, Tree};
 use crate::clock::Deadline;
 use crate::cmd::Cmd;
 use crate::job::Job;
 use crate::pipe::PipeReader;
 use crate::process::Process;
+use crate::procfs::Unseen;
 use crate::redirect::Redirect;
 
 /// Half the life of the helper program: whoever is there until then was not ended by a test.
 const SOON: Duration = Duration::from_secs(30);
+
+impl Tree {
+    /// Waits until all that is known has ended, or until then; what is still there.
+    fn wait(&mut self, until: Deadline) -> Vec<Survivor> {
+        let mut left: Vec<usize> = (0..self.len()).collect();
+        loop {
+            left.retain(|&index| !self.has_ended(index));
+            if left.is_empty() || until.passed() {
+                return left.into_iter().map(|index| self.still_there(index)).collect();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
 
 fn seen(roots: &[Process]) -> Tree {
     let mut tree = Tree::of(roots);
@@ -28,8 +43,10 @@ fn seen(roots: &[Process]) -> Tree {
 }
 
 fn asked(roots: &[Process]) -> Tree {
-    let mut tree = seen(roots);
-    tree.ask(libc::SIGTERM, budget());
+    let mut tree = Tree::of(roots);
+    tree.begin_asking(libc::SIGTERM);
+    tree.look(budget());
+    tree.ask_known(Vec::new(), |_| ());
     tree
 }
 
@@ -210,7 +227,7 @@ fn without_a_descriptor_the_roots_are_killed_and_the_rest_is_owned_up_to() {
         drop(files);
         assert_eq!(killed.survivors, [], "{spare}");
         if spare == 0 {
-            assert_eq!((killed.killed, killed.gap), (grown.job.pids(), Some(Gap::Descriptors)));
+            assert_eq!((killed.killed, killed.gap), (grown.job.pids(), Some(Unseen::Descriptors)));
             stayed
                 .into_iter()
                 .filter(|pid| *pid != grown.job.pids()[0])
@@ -253,7 +270,7 @@ fn who_may_not_be_killed_is_a_survivor_with_a_name() {
     let stdin = cat.job.take_stdin();
     nix::unistd::setuid(nix::unistd::Uid::from_raw(65534)).unwrap();
     let killed = Tree::of(cat.job.processes()).kill(budget());
-    assert_eq!(killed.killed, []);
+    assert_eq!(killed.killed, [0; 0]);
     assert_eq!(killed.survivors.len(), 1);
     let survivor = &killed.survivors[0];
     assert_eq!((survivor.pid, survivor.name.as_str()), (cat.job.pids()[0], "pipewright-fixt"));

@@ -3,10 +3,11 @@
 use std::io;
 
 use super::Tree;
-use super::member::{Member, Stop};
-use super::stat::Stat;
-use super::system::{Listing, System, has_ended, is_shortage};
+use super::member::Member;
+use super::system::{Listing, System};
 use crate::clock::Deadline;
+use crate::procfs::stat::Stat;
+use crate::procfs::{has_ended, is_shortage};
 
 impl<S: System> Tree<S> {
     /// Looks for children of all that is known, and for theirs; how many were found.
@@ -92,29 +93,31 @@ impl<S: System> Tree<S> {
         }
         self.by_pid.insert(pid, self.members.len());
         let depth = self.members[parent].depth + 1;
-        let (start, name) = (Some(stat.start), stat.name);
-        self.members.push(Member { pid, handle, start, name, depth, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, Some(stat), depth));
         Ok(true)
     }
 
     /// Takes in a process that `belongs` to the tree by another mark than its parent. The mark is looked at when the descriptor is
     /// there, and the process is seen not to have been reaped after that: so both are of one.
     pub(super) fn take_in(&mut self, pid: i32, belongs: impl FnOnce(&Stat) -> bool) -> bool {
-        self.meet_new(pid).is_some_and(|met| belongs(&met.stat) && self.keep(met))
+        self.meet_new(pid).is_some_and(|met| met.stat.as_ref().is_some_and(belongs) && self.keep(met))
     }
 
-    /// One that is not known yet, and has not ended.
+    /// One that is not known yet, and is not seen to have ended.
     pub(super) fn meet_new(&mut self, pid: i32) -> Option<Met<S::Handle>> {
         if !self.is_new(pid) {
             return None;
         }
         match self.meet(pid, true) {
-            Ok((handle, Ok(stat))) if !stat.has_ended() => Some(Met { pid, handle, stat }),
+            Ok((handle, Ok(stat))) if !stat.has_ended() => Some(Met { pid, handle, stat: Some(stat) }),
             Ok((_, Ok(_))) => None,
-            Ok((_, Err(error))) | Err(error) => {
-                if !has_ended(&error) {
-                    self.note(&error);
-                }
+            Ok((_, Err(error))) | Err(error) if has_ended(&error) => None,
+            Ok((handle, Err(error))) => {
+                self.note(&error);
+                handle.map(|handle| Met { pid, handle: Some(handle), stat: None })
+            }
+            Err(error) => {
+                self.note(&error);
                 None
             }
         }
@@ -127,8 +130,7 @@ impl<S: System> Tree<S> {
             return false;
         }
         self.by_pid.insert(pid, self.members.len());
-        let (start, name) = (Some(stat.start), stat.name);
-        self.members.push(Member { pid, handle, start, name, depth: 0, stop: Stop::NotYet });
+        self.members.push(Member::new(pid, handle, stat, 0));
         true
     }
 
@@ -142,5 +144,6 @@ impl<S: System> Tree<S> {
 pub(super) struct Met<H> {
     pub(super) pid: i32,
     handle: Option<H>,
-    stat: Stat,
+    /// `None`: it cannot be looked at, and is known by its handle alone.
+    stat: Option<Stat>,
 }

@@ -15,7 +15,7 @@ fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     let (shown, first) = pipe::kernel().unwrap();
     let (gone, second) = pipe::kernel().unwrap();
     drop(gone);
-    let mut file = crate::sys::fds::memory_file().unwrap();
+    let mut file = crate::sys::fds::memory_file(0).unwrap();
     let sinks = vec![
         Sink::Fd(FdSink::ours(first.into()).unwrap()),
         Sink::Fd(FdSink::ours(second.into()).unwrap()),
@@ -25,7 +25,7 @@ fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     drain.busy.proven = true;
     input.write_all(b"some bytes").unwrap();
     drain.step(&mut None, Halt::NEVER).unwrap();
-    assert!(drain.close(true).result.is_ok());
+    assert!(drain.close(Time::IsUp, &mut None).result.is_ok());
     drop(drain);
     assert_eq!(read_to_string(shown).unwrap(), "some bytes");
     file.rewind().unwrap();

@@ -7,12 +7,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::cmd::Cmd;
-use crate::error::render::hide;
 use crate::error::{Error, ErrorKind};
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::plan::Plan;
 use crate::pump::Captured;
+use crate::redact::Secrets;
 use crate::status::signal_name;
 
 pub use expect::Expect;
@@ -37,7 +37,7 @@ pub struct Assert {
     error: Option<Error>,
     /// The command line, where it is known, and what must not be shown.
     command: Option<String>,
-    secrets: Vec<Vec<u8>>,
+    secrets: Secrets,
 }
 
 impl Output {
@@ -51,7 +51,7 @@ impl Output {
     /// ```
     #[must_use = "nothing is asserted yet"]
     pub fn assert(&self) -> Assert {
-        Assert { output: self.clone(), error: None, command: None, secrets: Vec::new() }
+        Assert { output: self.clone(), error: None, command: None, secrets: Secrets::default() }
     }
 }
 
@@ -82,7 +82,7 @@ assert_method!(Cmd Pipeline);
 
 impl Assert {
     #[track_caller]
-    fn of(result: Result<Output, Error>, command: String, secrets: Vec<Vec<u8>>) -> Assert {
+    fn of(result: Result<Output, Error>, command: String, secrets: Secrets) -> Assert {
         let (output, error) = match result {
             Ok(output) => (output, None),
             Err(error) => match error.output().cloned() {
@@ -261,14 +261,15 @@ impl Assert {
                 (true, length) => write!(report, "\n{name}, {length} bytes:{}", shown(stream)),
             };
         }
-        String::from_utf8_lossy(&hide(report.as_bytes(), 0, &self.secrets)).into_owned()
+        String::from_utf8_lossy(&self.secrets.redact(report.as_bytes())).into_owned()
     }
 }
 
 /// The end of a stream, each line below the other.
-fn shown(stream: &[u8]) -> String {
+fn shown(stream: &Captured) -> String {
     let start = stream.len().saturating_sub(SHOWN);
-    let body = stream[start..].strip_suffix(b"\n").unwrap_or(&stream[start..]);
+    let shown = stream.redacted(start..stream.len());
+    let body = shown.strip_suffix(b"\n").unwrap_or(&shown);
     let lines = body.split(|&byte| byte == b'\n').map(crate::text::escape_text);
     let cut = if start > 0 { "\n    …" } else { "" };
     lines.fold(cut.to_owned(), |text, line| text + "\n    " + &line)

@@ -59,6 +59,19 @@ fn a_grandchild_that_outlives_its_parent_is_found() {
 }
 
 #[test]
+fn a_holder_whose_first_thread_has_ended_is_found() {
+    isolated(|| {
+        let (reader, writer) = pipe::kernel().expect("a pipe");
+        let job = role("headless").stdout(Redirect::fd(writer)).spawn().expect("it starts");
+        assert_eq!(read_line(&reader), "ready");
+        let holders = search().run(&reader).expect("it can be looked for");
+        assert_eq!(ids(&holders.found), [(job.pids()[0], 1)]);
+        job.kill().expect("it can be killed");
+        job.wait().expect("it ends");
+    });
+}
+
+#[test]
 fn this_process_counts_when_asked_for() {
     isolated(|| {
         let (reader, writer) = pipe::kernel().expect("a pipe");

@@ -182,6 +182,28 @@ fn a_second_int_kills() {
 }
 
 #[test]
+fn an_int_that_comes_twice_within_a_second_is_one() {
+    isolated(|| {
+        let text = "trap 'sleep 0.1 || exit 9; exit 7' INT; echo up; while :; do sleep 0.02; done";
+        for _ in 0..count(2, 200) {
+            let forwarding = forward::signals().expect("it is installed").survive(true);
+            let job = pipewright::Cmd::sh(text).stdout(Redirect::piped()).forward_signals(true).grace(LONG);
+            let job = job.spawn().expect("it starts");
+            let mut stdout = job.take_stdout().expect("piped");
+            assert_eq!(read_line(&mut stdout), "up");
+            send_self(Signal::SIGINT);
+            while forwarding.received().is_none() {
+                std::thread::yield_now();
+            }
+            send_self(Signal::SIGINT);
+            let error = within(LONG / 4, || job.wait()).expect_err("it was ended");
+            assert_eq!(error.output().expect("what there was").stages[0].status.code(), Some(7), "{error}");
+            progress();
+        }
+    });
+}
+
+#[test]
 fn a_run_whose_thread_is_in_the_callers_code_does_not_keep_this_process_alive() {
     isolated(|| {
         if part("stuck") {

@@ -35,6 +35,18 @@ fn each_reader_of_one_run_has_the_document_to_itself() {
 }
 
 #[test]
+fn a_document_beyond_the_limit_for_files_is_an_error_and_not_the_end_of_this_process() {
+    isolated(|| {
+        use nix::sys::resource::{Resource, setrlimit};
+        setrlimit(Resource::RLIMIT_FSIZE, 1000, 1000).expect("a limit can be lowered");
+        let cat = |size: usize| role("count").stdin(Redirect::here_document(vec![b'x'; size])).read();
+        assert_eq!(cat(1000).expect("it fits"), "1000");
+        let error = cat(1001).expect_err("it does not fit");
+        assert_eq!(error.raw_os_error(), Some(libc::EFBIG), "{error:?}");
+    });
+}
+
+#[test]
 fn a_document_may_be_empty_or_large() {
     isolated_with(PATIENT, || {
         let cat = |bytes: Vec<u8>| role("count").stdin(Redirect::here_document(bytes));

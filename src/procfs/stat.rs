@@ -1,4 +1,4 @@
-//! What `/proc/PID/stat` says, and what follows from it: no system call here.
+//! What `/proc/PID/stat` and `status` say, and what follows from it: no system call here.
 
 /// `PF_FORKNOEXEC` of the kernel's `sched.h`.
 const FORKED_WITHOUT_EXEC: u64 = 0x40;
@@ -14,10 +14,10 @@ pub(crate) struct Stat {
     pub(crate) group: i32,
     pub(crate) session: i32,
     /// Whether it has a program of its own by now, and not a copy of its parent.
-    pub(super) is_program: bool,
+    pub(crate) is_program: bool,
     threads: u32,
     /// In ticks since boot, as [`boot_ticks`](crate::sys::env::boot_ticks) counts.
-    pub(super) start: u64,
+    pub(crate) start: u64,
 }
 
 impl Stat {
@@ -47,8 +47,13 @@ impl Stat {
     }
 
     /// Whether the thread runs no code of its program: stopped by a signal or a tracer, or ended.
-    pub(super) fn is_still(&self) -> bool {
+    pub(crate) fn is_still(&self) -> bool {
         self.is_over() || matches!(self.state, b'T' | b't')
+    }
+
+    /// In an uninterruptible sleep, which a kill waits for.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.state == b'D'
     }
 
     pub(super) fn is_single(&self) -> bool {
@@ -62,7 +67,7 @@ impl Stat {
 
 #[cfg(test)]
 impl Stat {
-    pub(super) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
+    pub(crate) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
         Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, is_program: true, threads: 1, start }
     }
 }
@@ -72,25 +77,32 @@ pub(super) fn numbers(text: &[u8]) -> Vec<i32> {
     text.split(u8::is_ascii_whitespace).filter_map(number).collect()
 }
 
+/// Whether a `status` file is read in the innermost namespace of its process: `NSpid` has a number for each namespace from that of the
+/// mount inwards. A kernel before 4.1 has no such line.
+pub(super) fn is_in_one_namespace(status: &[u8]) -> bool {
+    let numbers = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
+    numbers.is_none_or(|numbers| self::numbers(numbers).len() == 1)
+}
+
 fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
 /// Who has which children, of all processes there are.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Parent and child, in order.
     pairs: Vec<(i32, i32)>,
 }
 
 impl Table {
-    pub(super) fn new(stats: impl IntoIterator<Item = Stat>) -> Table {
+    pub(crate) fn new(stats: impl IntoIterator<Item = Stat>) -> Table {
         let mut pairs: Vec<(i32, i32)> = stats.into_iter().map(|stat| (stat.parent, stat.pid)).collect();
         pairs.sort_unstable();
         Table { pairs }
     }
 
-    pub(super) fn children(&self, of: i32) -> Vec<i32> {
+    pub(crate) fn children(&self, of: i32) -> Vec<i32> {
         let from = self.pairs.partition_point(|&(parent, _)| parent < of);
         self.pairs[from..].iter().take_while(|&&(parent, _)| parent == of).map(|&(_, child)| child).collect()
     }
@@ -141,6 +153,14 @@ mod tests {
     fn children_are_numbers_between_spaces() {
         assert_eq!(numbers(b"12 345 6 "), [12, 345, 6]);
         assert_eq!(numbers(b""), [0; 0]);
+    }
+
+    #[test]
+    fn a_process_that_has_a_number_further_in_is_seen_from_outside() {
+        assert!(is_in_one_namespace(b"Name:\tx\nNSpid:\t7\nVmPeak:\t1\n"));
+        // The same number in both.
+        assert!(!is_in_one_namespace(b"Name:\tx\nNSpid:\t7\t7\n"));
+        assert!(is_in_one_namespace(b"Name:\tx\n"));
     }
 
     #[test]
