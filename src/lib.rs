@@ -1,50 +1,143 @@
-//! Commands and pipelines of commands, on Unix: what a shell can wire, without a shell; with deadlines that hold, each stage's
-//! status and cost, and errors that name the stage and the step.
+//! Run commands and pipelines from Rust, on Unix: everything a shell can wire up and no shell, deadlines that really end a run, and errors
+//! that say which stage failed and how.
 //!
-//! # A guided tour
+//! ```
+//! use pipewright::cmd;
+//! use std::time::Duration;
+//! let words = cmd!("echo", "b a c") | cmd!("tr", " ", "\n") | cmd!("sort");
+//! let sorted = words.timeout(Duration::from_secs(10)).read()?;
+//! assert_eq!(sorted, "a\nb\nc");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
 //!
-//! **A command is a value.** [`cmd!`] writes one, [`Cmd`]'s methods change it, a verb runs it, any number of times. Every word is one argument,
-//! exactly as it is: no shell sees it. `..` spreads an array, an iterator, an `Option`.
+//! This page is a tour, in the order in which you will need things. The [`guide`] has recipes, pitfalls and comparisons, and says what to
+//! write instead of [std](guide::from_std), [duct](guide::from_duct), [subprocess](guide::from_subprocess) or a
+//! [bash script](guide::from_bash).
+//!
+//! # Commands
+//!
+//! [`cmd!`] makes a [`Cmd`]. Each item is exactly one argument, whatever characters it contains, because no shell sees it. `items..` expands a
+//! list or an `Option`. A command is a value: its methods take it and give it back changed, and it can be run any number of times.
 //!
 //! ```
 //! use pipewright::cmd;
 //! let path = "a file; with $pecial 'characters'";
 //! let verbose = Some("-n");
-//! let cmd = cmd!("printf", "%s", path).env("LC_ALL", "C");
-//! assert_eq!(cmd.read()?, path);
+//! assert_eq!(cmd!("printf", "%s", path).env("LC_ALL", "C").read()?, path);
 //! assert_eq!(cmd!("echo", verbose.., "x").read()?, "x");
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **A verb says what you want of it.** They are the same on commands and pipelines, and all but the last two block:
+//! # Verbs
+//!
+//! You choose a verb for what you want back. Commands and pipelines have the same ones. They block, except the last two rows.
 //!
 //! | | stdin unset | stdout unset | stderr unset | a bad exit | gives |
 //! |---|---|---|---|---|---|
 //! | [`run`](Cmd::run) | inherited | inherited | inherited | an error | [`Output`] |
 //! | [`status`](Cmd::status) | inherited | inherited | inherited | data | [`Status`] |
-//! | [`output`](Cmd::output) | nothing | captured | captured | an error | [`Output`] |
-//! | [`read`](Cmd::read), [`read_bytes`](Cmd::read_bytes) | nothing | captured | inherited | an error | text, bytes |
-//! | [`for_each_line`](Cmd::for_each_line) | nothing | to a callback | inherited | an error | [`Output`] |
-//! | [`lines`](Cmd::lines), [`reader`](Cmd::reader) | nothing | read by you | inherited | an error at the end | [`Lines`], [`Reader`] |
+//! | [`output`](Cmd::output) | empty | captured | captured | an error | [`Output`] |
+//! | [`read`](Cmd::read), [`read_bytes`](Cmd::read_bytes) | empty | captured | inherited | an error | text, bytes |
+//! | [`for_each_line`](Cmd::for_each_line) | empty | to a callback | inherited | an error | [`Output`] |
+//! | [`lines`](Cmd::lines), [`reader`](Cmd::reader) | empty | read by you | inherited | an error at the end | [`Lines`], [`Reader`] |
 //! | [`spawn`](Cmd::spawn) | inherited | inherited | inherited | data of [`Job::wait`] | [`Job`] |
 //!
-//! **A pipeline is commands in a row**, by `|` or [`pipe`](Cmd::pipe) or from an iterator. A stage that failed fails it, the rightmost
-//! first; one that died of SIGPIPE because the next had enough did not fail. [`allow_codes`](Cmd::allow_codes), [`unchecked`](Cmd::unchecked)
-//! and [`StatusPolicy`] say otherwise. Stages count from 0.
+//! # Errors
+//!
+//! An [`Error`] knows its [`ErrorKind`], the stage, the program, the [`Step`] that failed, what the system said, the status and the output so
+//! far. `{}` prints one line and `{:#}` prints everything. No text shows a secret.
+//!
+//! ```
+//! use pipewright::{Cmd, cmd};
+//! let pack = Cmd::sh("cat; echo disk full >&2; exit 3").label("pack");
+//! let error = (cmd!("echo", "x") | pack).output().unwrap_err();
+//! assert!(error.to_string().ends_with("exited with code 3"));
+//! assert_eq!(error.label(), Some("pack"));
+//! assert_eq!(error.output().unwrap().stdout, "x\n");
+//! assert!(format!("{error:#}").ends_with("stderr:\n    disk full"));
+//! ```
+//!
+//! # Pipelines
+//!
+//! Commands become a [`Pipeline`] by `|`, by [`pipe`](Cmd::pipe) or from an iterator. If any stage fails the pipeline fails, and the
+//! rightmost failure is reported. A stage killed by SIGPIPE because its reader stopped early does not count as failed.
+//! [`allow_codes`](Cmd::allow_codes), [`unchecked`](Cmd::unchecked) and [`StatusPolicy`] change this. The API counts stages from 0.
 //!
 //! ```
 //! use pipewright::cmd;
-//! let out = (cmd!("yes") | cmd!("head", "-n", "2") | cmd!("grep", "no").allow_codes([1])).output()?;
+//! let two = cmd!("yes") | cmd!("head", "-n", "2");
+//! let out = (two | cmd!("grep", "no").allow_codes([1])).output()?;
 //! assert_eq!(out.stdout, "");
-//! assert_eq!(out.stages[0].status.signal(), Some(13));
+//! assert_eq!(out.stages[0].status.signal(), Some(13)); // SIGPIPE
 //! assert_eq!(out.stages[2].status.code(), Some(1));
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **Rust code is a stage, too**, as a closure that reads what the stage before writes: [`pipe_fn`](Cmd::pipe_fn), or a [`Stage`] value. It has a
-//! status as a process has one, its error is the run's, and it ends its upstream as a process would. [`scoped`](Cmd::scoped) closures may borrow.
-//! [`tap`](Cmd::tap), [`map_lines`](Cmd::map_lines), [`filter_lines`](Cmd::filter_lines) and [`tee_to`](Cmd::tee_to) are ready made. [`pipe`] has the pipes
-//! themselves, in memory and the kernel's.
+//! # Streams
+//!
+//! A stream goes where a [`Redirect`] sends it: to or from a file, a descriptor, bytes, a reader, a writer, a callback for each line, a capture
+//! within a [`Limit`], or several of these at once. Text, bytes and files can be given as they are.
+//! [`stderr_to_stdout`](Cmd::stderr_to_stdout) is `2>&1`.
+//!
+//! ```
+//! use pipewright::{Redirect, cmd};
+//! let sorted = cmd!("sort").stdin("b\na\n").stderr(Redirect::null());
+//! assert_eq!(sorted.read()?, "a\nb");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! # Deadlines
+//!
+//! A run has one deadline, which covers starting, feeding, reading and waiting. When it passes, the processes are asked to end and then killed,
+//! and the error holds what was captured. A [`CancelHandle`] does the same from another thread.
+//!
+//! ```
+//! use pipewright::{ErrorKind, cmd};
+//! use std::time::Duration;
+//! let hung = cmd!("sleep", "60").timeout(Duration::from_millis(20));
+//! assert_eq!(hung.run().unwrap_err().kind(), ErrorKind::Timeout);
+//! ```
+//!
+//! # Jobs
+//!
+//! A [`Job`] is a run in progress. Several threads can wait for it, signal it and shut it down, and the ends of its pipes can be taken.
+//! Dropping it kills and reaps what it started; [`detach`](Job::detach) lets that live. `std::process::exit` runs no drop, so it kills nothing.
+//!
+//! ```
+//! use pipewright::cmd;
+//! use std::time::Duration;
+//! let job = cmd!("sleep", "60").spawn()?;
+//! assert_eq!(job.try_wait()?, None);
+//! let report = job.shutdown(Duration::from_secs(5))?;
+//! assert!(report.survivors.is_empty());
+//! assert_eq!(job.wait()?.signal(), Some(15)); // SIGTERM
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! # Leaving nothing behind
+//!
+//! A timeout, cancel, kill or drop ends everything the run started: its descendants in any process group or session, and, except for a drop, any
+//! process that still holds one of its streams. [`KillReport`] lists which processes were signalled and how they were found.
+//! [`contain`](Cmd::contain) puts the run into a process group, a session or a cgroup of its own.
+//! [`shutdown_plan`](Cmd::shutdown_plan) sets the signals that come before SIGKILL. [`on_leak`](Cmd::on_leak) says what happens to a process
+//! that outlives the run's own.
+//!
+//! ```
+//! use pipewright::{Cmd, OnLeak};
+//! let leaky = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Kill);
+//! let out = leaky.output()?;
+//! assert_eq!(out.stdout, "done\n");
+//! # if !cfg!(target_os = "linux") { return Ok(()); }
+//! assert_eq!(out.leaked.unwrap().processes[0].name, "sleep");
+//! # Ok::<(), pipewright::Error>(())
+//! ```
+//!
+//! # Rust code as a stage
+//!
+//! A closure can be a stage, with [`pipe_fn`](Cmd::pipe_fn) or as a [`Stage`] value. It reads what the stage before it writes. Its error is the
+//! run's error, and when it returns, its neighbours see the end of their streams like they do with a process. [`scoped`](Cmd::scoped)
+//! closures may borrow. [`tap`](Cmd::tap), [`map_lines`](Cmd::map_lines), [`filter_lines`](Cmd::filter_lines) and [`tee_to`](Cmd::tee_to) are
+//! ready-made stages.
 //!
 //! ```
 //! use pipewright::cmd;
@@ -56,84 +149,66 @@
 //!     Ok(())
 //! });
 //! assert_eq!((numbered | cmd!("sort")).read()?, "a 1\nb 0");
+//!
+//! let mut bytes = 0;
+//! let counted = cmd!("printf", r"b\na\n").scoped(|scope| {
+//!     let sorted = scope.tap(|chunk| bytes += chunk.len()).pipe(cmd!("sort"));
+//!     sorted.read()
+//! })?;
+//! assert_eq!((counted.as_str(), bytes), ("a\nb", 4));
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **Streams go where a [`Redirect`] sends them**: a file, a descriptor, bytes, a reader, a writer, a callback for each line, a
-//! capture within a [`Limit`], or several at once. [`stderr_to_stdout`](Cmd::stderr_to_stdout) is `2>&1`.
+//! The pipe between two closures is in memory. You can use such pipes between your own threads, too: see [`pipe`].
+//!
+//! # More than three streams
+//!
+//! [`fd_out`](Cmd::fd_out) and [`fd_in`](Cmd::fd_in) wire a further descriptor like stdout and stdin are wired.
+//! [`map_fd`](Cmd::map_fd) hands over an open one. [`arg_reader`](Cmd::arg_reader) is `<(…)`. The module [`fd`] offers safe functions for the
+//! underlying system calls, and a client and server for make's [jobserver](fd::Jobserver).
 //!
 //! ```
-//! use pipewright::{Redirect, cmd};
-//! let sorted = cmd!("sort").stdin(Redirect::bytes("b\na\n")).stderr(Redirect::null());
-//! assert_eq!(sorted.read()?, "a\nb");
-//! # Ok::<(), pipewright::Error>(())
-//! ```
+//! use pipewright::{Cmd, Redirect, cmd};
+//! let both = Cmd::sh("echo text; echo 100% >&3").fd_out(3, Redirect::capture());
+//! assert_eq!(*both.output()?.fd(3).unwrap(), "100%\n");
 //!
-//! **A child may have more than three streams**: [`fd_out`](Cmd::fd_out) and [`fd_in`](Cmd::fd_in) wire a further descriptor as stdout and
-//! stdin are wired, [`map_fd`](Cmd::map_fd) hands over one that is open, and [`arg_reader`](Cmd::arg_reader) is `<(…)`. [`fd`] has the system
-//! calls for those who know them by name.
-//!
-//! ```
-//! use pipewright::{Cmd, cmd};
-//! let out = Cmd::sh("echo text; echo 100% >&3").fd_piped_out(3).output()?;
-//! assert_eq!(*out.fd(3).unwrap(), "100%\n");
 //! let sorted = |words: &str| cmd!("printf", words) | cmd!("sort");
-//! let common = cmd!("comm", "-12").arg_reader(sorted(r"b\na\n")).arg_reader(sorted(r"c\nb\n"));
+//! let (left, right) = (sorted(r"b\na\n"), sorted(r"c\nb\n"));
+//! let common = cmd!("comm", "-12").arg_reader(left).arg_reader(right);
 //! assert_eq!(common.read()?, "b");
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **A run has one deadline**, which covers starting, feeding, reading and waiting. When it passes, the processes are asked to end, then
-//! killed, and the error holds what was captured. A [`CancelHandle`] does the same from another thread.
+//! # Tests
+//!
+//! The module [`testing`] captures what code prints, by itself, from C or by its children, under plain `cargo test`. It also runs a test in a
+//! process of its own and names what a test leaks. [`assert`](Cmd::assert) makes assertions about a run.
 //!
 //! ```
-//! use pipewright::{ErrorKind, cmd};
-//! use std::time::Duration;
-//! let error = cmd!("sleep", "60").timeout(Duration::from_millis(20)).run().unwrap_err();
-//! assert_eq!(error.kind(), ErrorKind::Timeout);
+//! use pipewright::{Cmd, testing};
+//! let echo = Cmd::sh("echo from a child");
+//! let printed = testing::capture_stdout(|| echo.run().is_ok());
+//! assert_eq!(printed.text(), "from a child\n");
+//! Cmd::sh("echo no >&2; exit 3").assert().code(3).stderr("no\n");
 //! ```
 //!
-//! **An [`Error`] knows** its [`ErrorKind`], the stage, the program, the [`Step`] that failed, what the system said, the status, the output so far.
-//! `{}` is one line, `{:#}` is all of it, and no text shows a secret.
+//! # Ctrl-C and other signals
 //!
-//! ```
-//! use pipewright::{Cmd, cmd};
-//! let error = (cmd!("echo", "x") | Cmd::sh("cat; echo 'no space left' >&2; exit 3").label("pack")).output().unwrap_err();
-//! assert_eq!(error.to_string(), "`pack` (/bin/sh, stage 1 of 2) exited with code 3");
-//! assert_eq!(error.output().unwrap().stdout, "x\n");
-//! assert!(format!("{error:#}").ends_with("stderr:\n    no space left"));
-//! ```
+//! From [`forward::signals`] on, signals to this process reach the runs that [ask for them](Cmd::forward_signals): Ctrl-C and `kill` end these
+//! runs, then this process. A run in the [`foreground`](Cmd::foreground) has the terminal.
 //!
-//! **A [`Job`] is a run in progress**: it can be waited for from several threads, signalled, shut down; its ends can be taken.
-//! Dropping it kills and reaps what it started; [`detach`](Job::detach) lets that live. `std::process::exit` runs no drop, and so kills
-//! nothing.
-//!
-//! ```
-//! use pipewright::cmd;
-//! use std::time::Duration;
-//! let job = cmd!("sleep", "60").spawn()?;
-//! assert_eq!(job.try_wait()?, None);
-//! let report = job.shutdown(Duration::from_secs(5))?;
-//! assert!(report.survivors.is_empty());
-//! assert_eq!(job.wait()?.signal(), Some(15));
-//! # Ok::<(), pipewright::Error>(())
+//! ```no_run
+//! // It would change what Ctrl-C does to this test.
+//! let _forwarding = pipewright::forward::signals()?;
+//! pipewright::cmd!("make", "-j8").forward_signals(true).run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **What a run starts ends with it.** A timeout, a cancel, a kill and a drop reach its descendants, and who holds one of its streams. [`contain`](Cmd::contain)
-//! puts the run into a group, a session or a cgroup of its own; [`KillReport`] says what was reached, and by what [`Means`].
-//! [`shutdown_plan`](Cmd::shutdown_plan) sets the signals that come before SIGKILL, [`on_leak`](Cmd::on_leak) what becomes of those who are left.
+//! # Watching a run
 //!
-//! ```
-//! use pipewright::{Cmd, OnLeak};
-//! let out = Cmd::sh("sleep 60 & echo done").on_leak(OnLeak::Kill).output()?;
-//! assert_eq!(out.stdout, "done\n");
-//! # if !cfg!(target_os = "linux") { return Ok(()); }
-//! assert_eq!(out.leaked.unwrap().processes[0].name, "sleep");
-//! # Ok::<(), pipewright::Error>(())
-//! ```
-//!
-//! **What happens can be watched**: [`Job::events`] is an iterator over what starts, is written, ends, is killed or left, with its time;
-//! [`on_event`](Cmd::on_event) calls a closure for it, and the feature `tracing` makes spans of it.
+//! [`Job::events`] is an iterator over what happens in a run: what starts, is written, ends, is killed or is left behind, and when.
+//! [`on_event`](Cmd::on_event) calls a closure for each event, and the feature `tracing` turns them into spans.
+//! [`dry_run`](Cmd::dry_run) shows the [`Plan`] before anything runs.
 //!
 //! ```
 //! use pipewright::{EventKind, cmd};
@@ -146,38 +221,12 @@
 //! # Ok::<(), pipewright::Error>(())
 //! ```
 //!
-//! **In tests**, the feature `testing` has [`testing`], which captures what code prints, by itself, from C or by children, under plain
-//! `cargo test`; runs a test in a process of its own; and names what leaks. The feature `assert_cmd` adds [that crate's](Cmd::assert) assertions
-//! on runs.
+//! # Limits
 //!
-//! ```
-//! use pipewright::{Cmd, testing};
-//! let printed = testing::capture_stdout(|| Cmd::sh("echo from a child").run().is_ok());
-//! assert_eq!(printed.text(), "from a child\n");
-//! Cmd::sh("echo no >&2; exit 3").assert().code(3).stderr("no\n");
-//! ```
-//!
-//! **Signals to this process** (the feature `forward`, on by default) reach the runs that [ask for it](Cmd::forward_signals), from [`forward::signals`] on: Ctrl-C and `kill` end
-//! them, then this process. A run in the [`foreground`](Cmd::foreground) has the terminal.
-//!
-//! ```no_run
-//! let _forwarding = pipewright::forward::signals()?;
-//! pipewright::cmd!("make", "-j8").forward_signals(true).run()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! **What will happen can be read first**: [`dry_run`](Cmd::dry_run) gives the [`Plan`], with who owns each end; a command's `Display` is a
-//! line for a shell.
-//!
-//! **Below all that**, [`fd`] has what a pipe can be asked and told by descriptor, moves bytes without copying them, and takes part in
-//! make's [jobserver](fd::Jobserver).
-//!
-//! # What it does not do
-//!
-//! - End what it cannot see: without [`contain`](Cmd::contain), a process whose parent has ended (a double fork) and that holds no stream of
-//!   the run; [`KillReport`] says what was reached. Elsewhere than on Linux, what the processes that it started have started in turn.
-//! - Run on anything but Unix. Linux is tested; macOS and FreeBSD are type-checked and untested.
-//! - Async, terminals of its own (a pty), shell syntax. The README says what to use instead, and lists the pitfalls of pipes and processes.
+//! - A process that has lost its parent (a double fork) and holds none of the run's streams is found only if you use
+//!   [`contain`](Cmd::contain). On systems other than Linux, only the processes that this library started are ended.
+//! - Linux is tested. macOS and FreeBSD are type-checked and untested. Other systems are not supported.
+//! - There is no async, no terminal (pty) for children, and no shell syntax. The [comparison](guide::comparison) says what to use instead.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -193,6 +242,7 @@ mod engine;
 pub mod fd;
 #[cfg(feature = "forward")]
 pub mod forward;
+pub mod guide;
 mod io;
 mod job;
 mod lock;
@@ -245,11 +295,6 @@ pub use stream::Stream;
 pub mod __private {
     pub use crate::cmd::{Arg, ArgSingle};
 }
-
-/// The README's examples, run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
 
 /// A result with this library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

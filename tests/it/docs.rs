@@ -76,8 +76,7 @@ fn gives_result(lines: &[&str]) -> bool {
 fn undocumented(file: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for item in items(text) {
-        if item.is_hidden
-            || ((file.starts_with("src/spec/") || file == "src/once.rs") && INTERNAL.contains(&item.name))
+        if item.is_hidden || ((file.starts_with("src/spec/") || file == "src/once.rs") && INTERNAL.contains(&item.name))
         {
             continue;
         }

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["spawn", "process"],
     &["pump"],
     &["outcome", "spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
-    &["forward", "testing"],
+    &["forward", "testing", "guide"],
 ];
 
 /// The most lines of a file.

@@ -1,4 +1,4 @@
-//! The cookbook: every example does what the README says of it, and leaves nothing behind.
+//! The cookbook: every example does what the guide says of it, and leaves nothing behind.
 
 mod builds;
 mod memory;

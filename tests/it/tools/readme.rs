@@ -15,6 +15,10 @@
 //! | a child can be made to die with this process | `trees::parent_death` |
 //! | feeding and capturing takes no thread; peak memory | here |
 
+#[rustfmt::skip]
+mod examples;
+mod text;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
