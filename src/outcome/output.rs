@@ -76,7 +76,7 @@ pub struct StageReport {
 ///
 /// ```
 /// use pipewright::Cmd;
-/// let out = Cmd::sh("echo 100% >&3").fd_piped_out(3).run()?;
+/// let out = Cmd::sh("echo 100% >&3").fd_out(3, Redirect::piped()).run()?;
 /// assert_eq!((out.fds[0].stage, out.fds[0].number), (0, 3));
 /// # Ok::<(), pipewright::Error>(())
 /// ```
@@ -143,7 +143,7 @@ impl Output {
     ///
     /// ```
     /// use pipewright::Cmd;
-    /// let out = Cmd::sh("echo 100% >&3").fd_piped_out(3).run()?;
+    /// let out = Cmd::sh("echo 100% >&3").fd_out(3, Redirect::piped()).run()?;
     /// assert_eq!(*out.fd(3).unwrap(), "100%\n");
     /// assert!(out.fd(4).is_none());
     /// # Ok::<(), pipewright::Error>(())

@@ -104,7 +104,7 @@ impl Run {
             hub.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
                 Err(fault) => {
-                    EventKind::Finished { status: None, error: Some(fault.clone().told_by(&plan).to_string()) }
+                    EventKind::Finished { status: None, error: Some(fault.clone().into_error(&plan).to_string()) }
                 }
             });
             hub.close();

@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn only_a_body_that_returned_in_a_process_that_succeeded_has_passed() {
-        let failed = || Err(crate::outcome::error::Fault::new(ErrorKind::Io, "broke").told_alone());
+        let failed = || Err(crate::outcome::error::Fault::new(ErrorKind::Io, "broke").into_bare_error());
         assert_eq!(Seen::Returned.verdict(Ok(())), Ok(()));
         for (seen, result) in [
             (Seen::Returned, failed()),

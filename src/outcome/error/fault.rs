@@ -104,17 +104,17 @@ impl Fault {
     }
 
     /// The error of a run: its texts name the command, and show none of its secrets.
-    pub(crate) fn told_by(self, plan: &Plan) -> Error {
+    pub(crate) fn into_error(self, plan: &Plan) -> Error {
         self.told(Some(plan.line()), plan.secrets(), plan.notes())
     }
 
     /// The error of what cannot be made a plan of. Nothing ran that could have said a secret.
-    pub(crate) fn told_of(self, pipeline: &Pipeline) -> Error {
+    pub(crate) fn into_error_of(self, pipeline: &Pipeline) -> Error {
         self.told(Some(pipeline.to_string()), Secrets::default(), Vec::new())
     }
 
     /// The error of a call that has to do with no command.
-    pub(crate) fn told_alone(self) -> Error {
+    pub(crate) fn into_bare_error(self) -> Error {
         self.told(None, Secrets::default(), Vec::new())
     }
 
