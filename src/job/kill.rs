@@ -8,7 +8,7 @@ use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
 use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
 use crate::engine::timing::{Cut, Steps};
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
 use crate::tree;
 

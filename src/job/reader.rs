@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Job;
 use crate::io::io_thread::Leash;
 use crate::io::lines::LineSplitter;
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::plan::Plan;
 use crate::setup_step::Step;
 use crate::sys::{fds, stream};

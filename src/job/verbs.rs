@@ -6,8 +6,7 @@ use super::Job;
 use super::reader::{Lines, LinesBytes, Reader};
 use crate::cmd::Cmd;
 use crate::io::callback::{BoxError, Lent};
-use crate::outcome::error::{Error, ErrorKind, Fault};
-use crate::outcome::output::Output;
+use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
 use crate::redirect::LineResult;
@@ -18,7 +17,7 @@ use crate::status::Status;
 
 /// A plan, or an error that says of which command.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
-    lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.into_error_of(pipeline))
+    lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.into_error_of(pipeline.to_string()))
 }
 
 /// Runs to the end on this thread.

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use super::lower::place;
 use super::{Endpoint, FdBinding, OpenMode, PipePlan};
-use crate::outcome::error::{ErrorKind, Fault, StageName};
+use crate::outcome::{ErrorKind, Fault, StageName};
 use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
 use crate::stream::Stream;
 
@@ -106,7 +105,9 @@ impl Flattened {
     fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<FdBinding, Fault> {
         let pipe = self.pipes.len();
         Ok(match opens {
-            ArgSource::Fd(fd) => FdBinding { stream: Stream::Input(number), place: place(fd, number, OpenMode::Read) },
+            ArgSource::Fd(fd) => {
+                FdBinding { stream: Stream::Input(number), place: Endpoint::of(fd, number, OpenMode::Read) }
+            }
             ArgSource::Reader(pipeline) => {
                 self.pipes.push(PipePlan::Link);
                 self.add(pipeline, Input::Null, Output::Into(Link::Stdout, pipe))?;

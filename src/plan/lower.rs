@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::flatten::{FlatStage, Flattened, Input, Output};
 use super::{Endpoint, FdBinding, OpenMode, PipePlan, Plan, SinkPlan, StagePlan, Verb};
 use crate::contain::Containment;
-use crate::outcome::error::{ErrorKind, Fault, StageName};
+use crate::outcome::{ErrorKind, Fault, StageName};
 use crate::spawn::Attributes;
 use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
 use crate::stream::Stream;
@@ -191,7 +191,7 @@ impl Lowering<'_> {
                 return Err(self.conflict(index, what));
             }
             let (stream, place) = match &extra.source {
-                FdSource::Given(fd) => (Stream::Output(number), place(fd, number, OpenMode::Read)),
+                FdSource::Given(fd) => (Stream::Output(number), Endpoint::of(fd, number, OpenMode::Read)),
                 FdSource::In(from) => (Stream::Input(number), self.input(index, Stream::Input(number), Some(from))?),
                 FdSource::Out(Target::Common(Common::Piped) | Target::Capture) if self.verb != Verb::Spawn => {
                     let sinks = vec![SinkPlan::Capture];
@@ -250,7 +250,7 @@ impl Lowering<'_> {
                 return Err(self.inherits(index, stream.number()));
             }
             Some(Input::Common(Common::Piped)) => Endpoint::Pipe(self.add(PipePlan::Take(stream))),
-            Some(Input::Common(common)) => place(common, 0, OpenMode::Read),
+            Some(Input::Common(common)) => Endpoint::of(common, 0, OpenMode::Read),
             Some(Input::Document(bytes)) => {
                 self.documents += 1;
                 Endpoint::Document(Arc::clone(bytes), self.documents)
@@ -351,7 +351,7 @@ impl Lowering<'_> {
             Some(Target::Common(Common::Piped)) => {
                 Endpoint::Pipe(self.add(PipePlan::Drain(stream, vec![SinkPlan::Endpoint(Endpoint::Null)])))
             }
-            Some(Target::Common(common)) => place(common, stream.number(), OpenMode::Create),
+            Some(Target::Common(common)) => Endpoint::of(common, stream.number(), OpenMode::Create),
             Some(Target::Append(path)) => Endpoint::File(path.clone(), OpenMode::Append),
             Some(other) => {
                 let mut sinks = Vec::from(other);
@@ -387,16 +387,6 @@ fn inherits(target: &Target) -> bool {
         Target::Common(Common::Inherit) => true,
         Target::Tee(targets) => targets.iter().any(inherits),
         _ => false,
-    }
-}
-
-pub(super) fn place(common: &Common, number: i32, mode: OpenMode) -> Endpoint {
-    match common {
-        // A pipe is made before it comes to this.
-        Common::Inherit | Common::Piped => Endpoint::Inherit(number),
-        Common::Null => Endpoint::Null,
-        Common::File(path) => Endpoint::File(path.clone(), mode),
-        Common::Fd(fd) => Endpoint::Fd(fd.clone()),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::fd::GivenFd;
 use crate::io::sink::LineCallback;
 use crate::once::TakeOnce;
-use crate::outcome::error::StageName;
+use crate::outcome::StageName;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stream::Stream;
 use crate::text::redact::Secrets;
@@ -132,11 +132,6 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// What a reader of an error should know besides.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        self.stages.iter().flat_map(show::notes).collect()
-    }
-
     /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
     /// `reader`: the verb's own stdout is read by the caller.
     pub(crate) fn needs_driver(&self, reader: bool) -> bool {
@@ -181,6 +176,18 @@ impl Plan {
     }
 }
 
+impl Endpoint {
+    pub(crate) fn of(common: &Common, number: i32, mode: OpenMode) -> Endpoint {
+        match common {
+            // A pipe is made before it comes to this.
+            Common::Inherit | Common::Piped => Endpoint::Inherit(number),
+            Common::Null => Endpoint::Null,
+            Common::File(path) => Endpoint::File(path.clone(), mode),
+            Common::Fd(fd) => Endpoint::Fd(fd.clone()),
+        }
+    }
+}
+
 impl From<&Target> for Vec<SinkPlan> {
     /// A target as sinks of a drain; nested tees flatten.
     fn from(target: &Target) -> Vec<SinkPlan> {
@@ -198,18 +205,5 @@ impl From<&Target> for Vec<SinkPlan> {
             }
             Target::Common(Common::Fd(fd)) => vec![SinkPlan::Endpoint(Endpoint::Fd(fd.clone()))],
         }
-    }
-}
-
-/// Without a document's bytes.
-impl std::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&show::place(self))
-    }
-}
-
-impl std::fmt::Debug for SinkPlan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&show::sink(self))
     }
 }

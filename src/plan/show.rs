@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::{Endpoint, OpenMode, PipePlan, Plan, SinkPlan, StagePlan, Verb};
+use crate::outcome::{Error, Fault};
 use crate::spec::command_line;
 use crate::text::quote;
+use crate::text::redact::Secrets;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +84,7 @@ impl Plan {
     }
 }
 
-pub(super) fn place(place: &Endpoint) -> String {
+fn place(place: &Endpoint) -> String {
     match place {
         Endpoint::Inherit(number) => format!("this process's {number}"),
         Endpoint::Null => "/dev/null".into(),
@@ -100,7 +102,7 @@ pub(super) fn place(place: &Endpoint) -> String {
     }
 }
 
-pub(super) fn sink(sink: &SinkPlan) -> String {
+fn sink(sink: &SinkPlan) -> String {
     match sink {
         SinkPlan::Capture => "the output".into(),
         SinkPlan::Borrowed => "the caller".into(),
@@ -112,7 +114,7 @@ pub(super) fn sink(sink: &SinkPlan) -> String {
 }
 
 /// What a reader should know before running it.
-pub(super) fn notes(stage: &StagePlan) -> Vec<String> {
+fn notes(stage: &StagePlan) -> Vec<String> {
     let Some(spec) = stage.stage.command().filter(|command| !command.streams.inherit_fds) else { return Vec::new() };
     let undeclared = |text: &str| {
         let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
@@ -123,4 +125,30 @@ pub(super) fn notes(stage: &StagePlan) -> Vec<String> {
     args.filter_map(undeclared)
         .map(|number| format!("descriptor {number} is named in an argument, but the child does not get it"))
         .collect()
+}
+
+impl Fault {
+    /// The error of a run: its texts name the command, and show none of its secrets.
+    pub(crate) fn into_error(self, plan: &Plan) -> Error {
+        let notes = plan.stages.iter().flat_map(notes).collect();
+        self.into_error_with(Some(plan.line()), plan.secrets(), notes)
+    }
+
+    /// The error of what cannot be made a plan of. Nothing ran that could have said a secret.
+    pub(crate) fn into_error_of(self, line: String) -> Error {
+        self.into_error_with(Some(line), Secrets::default(), Vec::new())
+    }
+}
+
+/// Without a document's bytes.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&place(self))
+    }
+}
+
+impl fmt::Debug for SinkPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sink(self))
+    }
 }

@@ -82,7 +82,7 @@ impl Direction for Out {}
 mod sealed {
     pub trait Sealed {
         type Kind: Clone + std::fmt::Debug;
-        fn common(common: super::Common) -> Self::Kind;
+        fn common(common: crate::spec::Common) -> Self::Kind;
     }
 
     pub trait LineResult {

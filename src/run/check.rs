@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::fd::FdKind;
 use crate::fd::GivenFd;
 use crate::once::TakeOnce;
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::spec::closure::OnceBody;
 use crate::spec::{ClosureBody, Input, Stage};

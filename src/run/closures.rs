@@ -14,7 +14,7 @@ use crate::engine::cancellation::Stop;
 use crate::engine::closure::{Function, function};
 use crate::engine::control::Waker;
 use crate::io::fd_writer::{Fd, Outlet};
-use crate::outcome::error::Fault;
+use crate::outcome::Fault;
 use crate::pipe::{self, MemReader};
 use crate::plan::{Endpoint, PipePlan, Plan};
 use crate::setup_step::Step;

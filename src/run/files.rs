@@ -12,7 +12,7 @@ use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
 use crate::io::fd_writer::Fd;
 use crate::once::TakeOnce;
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::plan::{Endpoint, OpenMode, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
 use crate::stream::Stream;

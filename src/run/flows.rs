@@ -16,7 +16,7 @@ use crate::io::flow::{Feed, Flow};
 use crate::io::io_thread::Helper;
 use crate::io::lines::LineSplitter;
 use crate::io::sink::{FdSink, Sink};
-use crate::outcome::error::Fault;
+use crate::outcome::Fault;
 use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
 use crate::spec::Input;

@@ -33,7 +33,7 @@ use crate::engine::stopped_children::Stops;
 use crate::engine::timing::Timing;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::makeflags;
 use crate::pipe::{self, budget};
 use crate::plan::{Endpoint, PipePlan, Plan};

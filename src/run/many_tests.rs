@@ -8,7 +8,7 @@ use super::conclude::Ended;
 use super::launch::{Drive, Wants, start};
 use super::started::Run;
 use crate::cmd::Cmd;
-use crate::outcome::error::ErrorKind;
+use crate::outcome::ErrorKind;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::redirect::Redirect;

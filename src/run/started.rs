@@ -21,7 +21,7 @@ use crate::io::drain::Drain;
 use crate::io::flow::Flow;
 use crate::io::io_thread::Leash;
 use crate::io::sink::Sink;
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
