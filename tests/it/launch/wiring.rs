@@ -47,7 +47,7 @@ impl State {
         let stat = fstat(&fd).expect("it is open");
         State {
             file: format!("{}:{}", stat.st_dev, stat.st_ino),
-            offset: lseek(&fd, 0, Whence::SeekCur).unwrap_or(-1),
+            offset: lseek(&fd, 0, Whence::SeekCur).map_or(-1, i64::from),
             flags: fcntl(&fd, FcntlArg::F_GETFL).expect("it is open"),
             cloexec: false,
         }
