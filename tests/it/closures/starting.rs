@@ -101,7 +101,7 @@ fn kill_and_drop_of_closures_work_without_a_single_fd() {
 /// A thread's stack with its guard.
 const STACK_KIB: u64 = 2048 + 4;
 
-/// Runs `f` with room for so many KiB more than there are.
+/// Runs `f` with an address space that may grow by `kib` KiB.
 fn with_room<T>(kib: u64, f: impl FnOnce() -> T) -> T {
     let status = std::fs::read_to_string("/proc/self/status").expect("the status");
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("the size");

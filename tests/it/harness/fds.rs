@@ -21,7 +21,7 @@ pub(super) fn dup_above(fd: impl AsFd, least: i32) -> OwnedFd {
 pub(crate) fn hostile_fd() -> OwnedFd {
     assert!(!open_fds().contains_key(&7), "fd 7 is in use");
     let null = File::open("/dev/null").expect("/dev/null opens");
-    // SAFETY: nobody owns fd 7.
+    // SAFETY: no other value owns fd 7.
     unsafe { unistd::dup2_raw(&null, 7) }.expect("fd 7 can be made")
 }
 

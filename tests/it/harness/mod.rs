@@ -48,7 +48,7 @@ pub(crate) fn read_line(mut from: impl Read) -> String {
     String::from_utf8(line).expect("the line is UTF-8")
 }
 
-/// Between two looks at something that tells nobody when it changes. Tests order nothing by it.
-pub(crate) fn nap(time: Duration) {
-    let _ = poll(&mut [], PollTimeout::try_from(time).expect("a short nap"));
+/// The pause between two looks at state that sends no event when it changes. Tests order nothing by it.
+pub(crate) fn pause(time: Duration) {
+    let _ = poll(&mut [], PollTimeout::try_from(time).expect("a short time"));
 }

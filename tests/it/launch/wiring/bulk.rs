@@ -65,7 +65,7 @@ fn stdin_and_three_outputs_move_much_at_once() {
 #[test]
 fn one_output_after_the_other_is_no_deadlock_either() {
     isolated_with(PATIENT, || {
-        // All of fd 5 before the first byte of fd 4, and so on: whoever waited for them in another order would wait for ever.
+        // All of fd 5 before the first byte of fd 4, and so on: reading them in another order would block for ever.
         let much = count(1 << 20, MUCH).to_string();
         let line = Cmd::sh(
             r#""$0" blocks "$1" >&5; "$0" blocks "$1" >&4; "$0" blocks "$1" >&2; "$0" blocks "$1" >&3; "$0" blocks "$1""#,

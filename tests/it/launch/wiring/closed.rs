@@ -48,7 +48,7 @@ fn further_descriptors_are_right_whatever_of_0_to_2_is_closed_here() {
                     assert_eq!(seen[&1] == seen[&2], merged || matches!(*way, "null") || same_outputs(way, closed));
                     let of_ours = |state: &State| map.values().any(|fd| State::of(fd).file == state.file);
                     for standard in [0, 1, 2] {
-                        // A closed number that a file of ours has by now is inherited as that file: it is what 1 is here.
+                        // A closed number that one of this test's files has by now is inherited as that file: it is what 1 is here.
                         let inherits = *way == "inherit" || standard == 0;
                         assert!(inherits || !of_ours(&seen[&standard]), "{closed:?} {way}: fd {standard}");
                     }

@@ -53,7 +53,7 @@ fn a_document_may_be_empty_or_large() {
         assert_eq!(cat(Vec::new()).read().expect("it runs"), "0");
         let size = 64 << 20;
         assert_eq!(cat(vec![b'x'; size]).read().expect("it runs"), size.to_string());
-        // It is no pipe that somebody feeds: a child that does not read is as good.
+        // It is no pipe that this process feeds, so a child that does not read ends as well.
         let output = role("exit").arg("0").stdin(Redirect::here_document(vec![b'x'; size])).output().expect("it runs");
         assert_eq!(output.stdin_taken, None);
     });

@@ -37,7 +37,7 @@ fn a_stream_that_is_fed_or_drained_for_ever_is_bounded_too() {
             endless().fd_out(4, Redirect::null()),
             endless().fd_out(4, Redirect::to_writer(std::io::sink())),
             endless().fd_out(4, Redirect::tee([Redirect::null(), Redirect::null()])),
-            // Nobody reads what is fed.
+            // The child does not read its input.
             role("hang").fd_in(3, Redirect::bytes(vec![0; 1 << 20])).stdout(Redirect::null()),
         ];
         all_at_once(&runs, |run| {

@@ -78,7 +78,7 @@ fn every_kind_of_descriptor_can_be_handed_over() {
 }
 
 #[test]
-fn what_the_child_gets_is_never_close_on_exec_and_ours_stays_so() {
+fn what_the_child_gets_is_never_close_on_exec_and_the_original_stays_so() {
     isolated(|| {
         // One that is marked here, one that is not, each under its own number and under another.
         let (marked_fd, plain) = (Arc::new(OwnedFd::from(null())), Arc::new(OwnedFd::from(null())));

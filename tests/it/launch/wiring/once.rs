@@ -1,4 +1,4 @@
-//! One-shot and shared descriptors: who holds what, and when it is let go.
+//! One-shot and shared descriptors: what holds them, and when they are closed.
 
 use std::io::read_to_string;
 use std::os::fd::OwnedFd;
@@ -22,7 +22,7 @@ const ONE_SHOT: [(&str, Give); 5] = [
     ("tee", |cmd, fd| cmd.fd_out(9, Redirect::tee([Redirect::fd(fd), Redirect::null()]))),
 ];
 
-/// A command that holds a writer, and the reader that ends when nobody does.
+/// A command that holds a writer, and the reader that ends when no writer is open.
 fn holding(program: Cmd, give: Give) -> (Cmd, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
     (give(program, writer.into()), reader)
@@ -95,7 +95,7 @@ fn a_start_that_fails_the_check_takes_nothing() {
                 let (cmd, reader) = holding(role("exit").arg("0"), give);
                 let error = (cmd.clone() | wrong.clone()).run().expect_err("the second stage is wrong");
                 assert_eq!((error.kind(), error.stage()), (kind, Some(1)), "{name}: {error}");
-                // Nobody took it: it is good for a run.
+                // The failed start did not use it up: it serves another run.
                 cmd.run().unwrap_or_else(|error| panic!("{name} after {kind:?}: {error}"));
                 drop(cmd);
                 assert_eq!(within(SLACK, || read_to_string(reader)).expect("its end"), "");

@@ -34,7 +34,7 @@ fn a_further_input_comes_from_wherever_stdin_may() {
             ("document", "text", Redirect::here_document("text")),
             ("reader", "text", Redirect::from_reader(&b"text"[..])),
             ("readers", "text", Redirect::reader_with(|| &b"text"[..])),
-            // Nobody can write to it: it is empty.
+            // No writer exists: it is empty.
             ("piped", "", Redirect::piped()),
         ];
         for (name, expected, source) in sources {
@@ -90,7 +90,7 @@ fn a_further_output_goes_wherever_stdout_may() {
 #[test]
 fn inheriting_a_further_number_is_refused_in_a_tee_too() {
     isolated(|| {
-        // What is 3 here is nobody's to write to by its number.
+        // Descriptor 3 of this process must not be written to because of its number.
         let mut three = tempfile::tempfile().expect("a file");
         assert_eq!(three.as_raw_fd(), 3);
         let tee = Redirect::tee([Redirect::inherit(), Redirect::capture()]);
@@ -168,7 +168,7 @@ fn every_limit_holds_for_a_further_stream_alone() {
 }
 
 #[test]
-fn ends_are_taken_once_and_those_that_nobody_takes_do_no_harm() {
+fn ends_are_taken_once_and_ends_that_are_not_taken_do_no_harm() {
     isolated(|| {
         let cmd = role("fan")
             .args(["3", "4", "1"])
@@ -187,7 +187,7 @@ fn ends_are_taken_once_and_those_that_nobody_takes_do_no_harm() {
         assert_eq!(text, "x");
         assert!(job.wait().expect("it ends").success());
 
-        // Nobody takes any: the input ends, the output goes nowhere, however much it is.
+        // No end is taken: the input ends, the output is discarded, however much it is.
         let all = || {
             role("fan")
                 .args(["0", "3", "4", "1"])
