@@ -14,8 +14,8 @@ use super::timing::Cut;
 use super::{Phase, Pump};
 use crate::clock::Deadline;
 use crate::io::callback::Lent;
-use crate::io::flow::Time;
-use crate::io::flow::{Flow, FlowError, FlowFailure};
+use crate::io::failure::{FlowError, FlowFailure, Time};
+use crate::io::flow::Flow;
 use crate::io::interrupt::Halt;
 
 /// How long streams flow out when there is no grace: no process was asked to end, or all were killed, or they waited for a leg that has had

@@ -4,9 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::callback::Lent;
-use super::flow::Closed;
-use super::flow::Time;
-use super::flow::{FlowError, FlowFailure};
+use super::failure::{Closed, FlowError, FlowFailure, Time};
 use super::interrupt::Halt;
 use super::line_observer::Ear;
 use super::pipe_growth::{Busy, CHUNK};

@@ -1,41 +1,16 @@
 //! One stream of a run: fed by us, drained by us, or in the hands of a helper thread.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
 
-use super::callback::{BoxError, Lent};
+use super::callback::Lent;
 use super::drain::Drain;
+use super::failure::{Closed, FlowFailure, Time};
+use super::feed::Feed;
 use super::interrupt::Halt;
 use super::io_thread::Tether;
-use super::pipe_growth::Busy;
 use crate::engine::Token;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
-use crate::sys::{fds, signals, stream};
-
-/// What went wrong with a stream.
-#[derive(Debug)]
-pub(crate) struct FlowFailure {
-    pub(crate) stream: Stream,
-    /// The number of the stream's pipe in the plan, where the stream alone does not tell whose it is.
-    pub(crate) pipe: Option<usize>,
-    pub(crate) what: FlowError,
-}
-
-#[derive(Debug)]
-pub(crate) enum FlowError {
-    /// Reading from or writing to a descriptor, the caller's reader or the caller's writer.
-    Io(std::io::Error),
-    /// A callback of the caller's returned an error.
-    Callback(BoxError),
-    /// A callback, reader or writer of the caller's panicked, with this text.
-    Panic(String),
-    /// More output than `Limit::Fail` allows.
-    Limit(usize),
-    /// These did not take all of it by the end of the time for that.
-    Untaken(String),
-}
 
 pub(crate) enum Flow {
     Feed(Feed),
@@ -46,7 +21,7 @@ pub(crate) enum Flow {
 impl Flow {
     pub(crate) fn stream(&self) -> Stream {
         match self {
-            Flow::Feed(feed) => feed.stream,
+            Flow::Feed(feed) => feed.stream(),
             Flow::Drain(drain) => drain.stream(),
             Flow::Helper(tether) => tether.stream(),
         }
@@ -55,7 +30,7 @@ impl Flow {
     /// Whether the run is not over before this stream is.
     pub(crate) fn is_awaited(&self) -> bool {
         match self {
-            Flow::Feed(feed) => feed.pipe.is_some(),
+            Flow::Feed(feed) => feed.pipe().is_some(),
             Flow::Drain(drain) => drain.is_awaited(),
             Flow::Helper(tether) => tether.is_awaited(),
         }
@@ -63,14 +38,17 @@ impl Flow {
 
     pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
         match self {
-            Flow::Feed(Feed { pipe: Some(pipe), .. }) => each(pipe.as_fd(), Interest::Writable, Token::Flow(index)),
+            Flow::Feed(feed) => {
+                if let Some(pipe) = feed.pipe() {
+                    each(pipe, Interest::Writable, Token::Flow(index));
+                }
+            }
             Flow::Drain(drain) => drain.interests(index, each),
             Flow::Helper(tether) => {
                 if let Some(fd) = tether.fd() {
                     each(fd, Interest::Readable, Token::Flow(index));
                 }
             }
-            Flow::Feed(_) => {}
         }
     }
 
@@ -117,7 +95,7 @@ impl Flow {
     /// holds it.
     pub(crate) fn waits_for_stranger(&self) -> bool {
         match self {
-            Flow::Feed(feed) => feed.pipe.is_some(),
+            Flow::Feed(feed) => feed.pipe().is_some(),
             Flow::Drain(drain) => drain.waits_for_stranger(),
             Flow::Helper(tether) => tether.waits_for_stranger(),
         }
@@ -148,7 +126,7 @@ impl Flow {
     /// The number of its pipe in the plan, if it has one.
     pub(crate) fn number(&self) -> Option<usize> {
         match self {
-            Flow::Feed(feed) => Some(feed.number),
+            Flow::Feed(feed) => Some(feed.number()),
             Flow::Drain(drain) => drain.number(),
             Flow::Helper(tether) => tether.number(),
         }
@@ -172,11 +150,7 @@ impl Flow {
     /// is to see.
     pub(crate) fn close(&mut self, cut: bool, time: Time, lent: &mut Lent<'_>) -> Closed {
         match self {
-            Flow::Feed(feed) => {
-                // A pipe that nobody reads refuses the next byte.
-                let result = feed.write().map(drop);
-                Closed { held: feed.pipe.take().is_some(), pipe: None, result }
-            }
+            Flow::Feed(feed) => feed.close(),
             Flow::Drain(drain) => drain.close(if cut { time } else { Time::IsLeft }, lent),
             Flow::Helper(tether) => {
                 let held = !cut && tether.is_awaited();
@@ -184,114 +158,5 @@ impl Flow {
                 Closed { held, pipe: None, result: Ok(()) }
             }
         }
-    }
-}
-
-/// Whether there is time to hand on what is taken from a stream as it is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Time {
-    IsLeft,
-    /// Callbacks get nothing more.
-    IsUp,
-}
-
-/// A stream that was given up.
-pub(crate) struct Closed {
-    /// Whether somebody still holds the other end, as far as can be seen.
-    pub(crate) held: bool,
-    /// Our end, to find by it who writes to it. It is closed with this.
-    pub(crate) pipe: Option<OwnedFd>,
-    pub(crate) result: Result<(), FlowFailure>,
-}
-
-/// So many pieces are written before other streams and the time are looked at again.
-const WRITES: usize = 4;
-
-/// Bytes on their way into a child's stdin.
-pub(crate) struct Feed {
-    pipe: Option<OwnedFd>,
-    stream: Stream,
-    number: usize,
-    bytes: Arc<Vec<u8>>,
-    taken: usize,
-    busy: Busy,
-}
-
-impl Feed {
-    /// `pipe` is our own end of a pipe that we made, the plan's `number`; it is set not to block.
-    pub(crate) fn new(pipe: OwnedFd, stream: Stream, number: usize, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
-        fds::set_nonblocking(pipe.as_fd(), true)?;
-        let pipe = (!bytes.is_empty()).then_some(pipe);
-        Ok(Feed { pipe, stream, number, bytes, taken: 0, busy: Busy::default() })
-    }
-
-    /// With a pipe whose capacity is not to be touched, when `fixed`.
-    pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
-        self.busy.fixed = fixed;
-        self
-    }
-
-    pub(crate) fn stream(&self) -> Stream {
-        self.stream
-    }
-
-    /// How many bytes the pipe took.
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken as u64
-    }
-
-    /// A few pieces, while the pipe takes them whole.
-    fn step(&mut self) -> Result<(), FlowFailure> {
-        for _ in 0..WRITES {
-            if !self.write()? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes one piece; whether all of it went and there is more.
-    fn write(&mut self) -> Result<bool, FlowFailure> {
-        let Some(pipe) = &self.pipe else { return Ok(false) };
-        let rest = &self.bytes[self.taken..];
-        let piece = &rest[..rest.len().min(self.busy.chunk())];
-        match signals::without_sigpipe(|| stream::write(pipe.as_fd(), piece)) {
-            Ok(written) => {
-                let all = written == piece.len();
-                self.taken += written;
-                self.busy.saw(all, pipe.as_fd());
-                if self.taken == self.bytes.len() {
-                    self.pipe = None;
-                }
-                return Ok(all);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // The child stopped reading, as `head` does. Not an error; `taken` tells.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
-            Err(error) => {
-                self.pipe = None;
-                let what = FlowError::Io(error);
-                return Err(FlowFailure { stream: self.stream, pipe: Some(self.number), what });
-            }
-        }
-        Ok(false)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::pipe_growth::CHUNK;
-    use super::*;
-
-    #[test]
-    fn a_feed_writes_a_few_pieces_before_others_have_their_turn() {
-        if !cfg!(target_os = "linux") {
-            return;
-        }
-        let (reader, writer) = crate::pipe::kernel().unwrap();
-        fds::set_capacity(reader.as_fd(), 8 * CHUNK).unwrap();
-        let mut feed = Feed::new(writer.into(), Stream::Stdin, 0, Arc::new(vec![7; 8 * CHUNK])).unwrap();
-        feed.step().unwrap();
-        assert_eq!(fds::bytes_queued(reader.as_fd()).unwrap(), WRITES * CHUNK);
     }
 }

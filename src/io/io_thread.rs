@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::callback::panic_text;
-use super::flow::{FlowError, FlowFailure};
+use super::failure::{FlowError, FlowFailure};
 use crate::clock::Deadline;
 use crate::stream::Stream;
 use crate::sys::poll::{Interest, PollSet};

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::callback::panic_text;
 use super::callback::{BoxError, Lent};
 use super::capture::Capture;
+use super::failure::{FlowError, Time};
 use super::fd_writer::{Fd, Outlet, OutletKind};
-use super::flow::FlowError;
-use super::flow::Time;
 use super::interrupt::Halt;
 use super::lines::LineSplitter;
 
