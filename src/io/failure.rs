@@ -9,38 +9,37 @@ use crate::stream::Stream;
 #[derive(Debug)]
 pub(crate) struct FlowFailure {
     pub(crate) stream: Stream,
-    /// The number of the stream's pipe in the plan, where the stream alone does not tell whose it is.
+    /// The index of the stream's pipe in the plan: it tells which stages the stream belongs to.
     pub(crate) pipe: Option<usize>,
     pub(crate) what: FlowError,
 }
 
 #[derive(Debug)]
 pub(crate) enum FlowError {
-    /// Reading from or writing to a descriptor, the caller's reader or the caller's writer.
+    /// From a descriptor, or from the caller's `Read` or `Write`.
     Io(std::io::Error),
-    /// A callback of the caller's returned an error.
+    /// The caller's callback returned an error.
     Callback(BoxError),
-    /// A callback, reader or writer of the caller's panicked, with this text.
+    /// The caller's callback, `Read` or `Write` panicked with this text.
     Panic(String),
-    /// More output than `Limit::Fail` allows.
+    /// The stream has more bytes than `Limit::Fail` allows.
     Limit(usize),
-    /// These did not take all of it by the end of the time for that.
+    /// The sinks of this description had not taken all bytes when their time was up.
     Untaken(String),
 }
 
-/// Whether there is time to hand on what is taken from a stream as it is closed.
+/// Whether callbacks still get lines when a stream is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Time {
     IsLeft,
-    /// Callbacks get nothing more.
     IsUp,
 }
 
-/// A stream that was given up.
+/// A stream that was closed before its end.
 pub(crate) struct Closed {
-    /// Whether somebody still holds the other end, as far as can be seen.
+    /// Whether a process still holds the other end, as far as that can be seen.
     pub(crate) held: bool,
-    /// Our end, to find by it who writes to it. It is closed with this.
+    /// The read end, by which the holders of the write end are found. It is closed with this value.
     pub(crate) pipe: Option<OwnedFd>,
     pub(crate) result: Result<(), FlowFailure>,
 }

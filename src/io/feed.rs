@@ -5,34 +5,36 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::failure::{Closed, FlowError, FlowFailure};
-use super::pipe_growth::Busy;
+use super::pipe_growth::PipeGrowth;
 use crate::stream::Stream;
 use crate::sys::{fds, signals, stream};
 
-/// So many pieces are written before other streams and the time are looked at again.
+/// Chunks that are written before other streams and deadlines get their turn.
 const WRITES: usize = 4;
 
-/// Bytes on their way into a child's stdin.
+/// Bytes in memory on their way into a pipe.
 pub(crate) struct Feed {
-    pipe: Option<OwnedFd>,
+    /// The write end, while there are bytes left to write.
+    fd: Option<OwnedFd>,
     stream: Stream,
-    number: usize,
+    /// The pipe's index in the plan.
+    pipe: usize,
     bytes: Arc<Vec<u8>>,
     taken: usize,
-    busy: Busy,
+    growth: PipeGrowth,
 }
 
 impl Feed {
-    /// `pipe` is our own end of a pipe that we made, the plan's `number`; it is set not to block.
-    pub(crate) fn new(pipe: OwnedFd, stream: Stream, number: usize, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
-        fds::set_nonblocking(pipe.as_fd(), true)?;
-        let pipe = (!bytes.is_empty()).then_some(pipe);
-        Ok(Feed { pipe, stream, number, bytes, taken: 0, busy: Busy::default() })
+    /// `fd` is the write end of the plan's pipe with the index `pipe`; no child shares it. O_NONBLOCK is set on it.
+    pub(crate) fn new(fd: OwnedFd, stream: Stream, pipe: usize, bytes: Arc<Vec<u8>>) -> io::Result<Feed> {
+        fds::set_nonblocking(fd.as_fd(), true)?;
+        let fd = (!bytes.is_empty()).then_some(fd);
+        Ok(Feed { fd, stream, pipe, bytes, taken: 0, growth: PipeGrowth::default() })
     }
 
-    /// With a pipe whose capacity is not to be touched, when `fixed`.
-    pub(crate) fn of_capacity(mut self, fixed: bool) -> Feed {
-        self.busy.fixed = fixed;
+    /// Leaves the pipe's capacity as it is, if `fixed`.
+    pub(crate) fn with_fixed_capacity(mut self, fixed: bool) -> Feed {
+        self.growth.fixed = fixed;
         self
     }
 
@@ -40,28 +42,26 @@ impl Feed {
         self.stream
     }
 
-    /// The number of its pipe in the plan.
-    pub(crate) fn number(&self) -> usize {
-        self.number
+    pub(crate) fn pipe(&self) -> usize {
+        self.pipe
     }
 
-    /// The write end, while there are bytes left to write.
-    pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(AsFd::as_fd)
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
     }
 
-    /// How many bytes the pipe took.
+    /// The number of bytes that the pipe took.
     pub(crate) fn taken(&self) -> u64 {
         self.taken as u64
     }
 
-    /// Closes the write end. A last write shows whether the read end is still held: without a reader it fails with EPIPE.
+    /// Closes the write end. A last write tells whether the read end is still held: if not, it fails with EPIPE.
     pub(crate) fn close(&mut self) -> Closed {
         let result = self.write().map(drop);
-        Closed { held: self.pipe.take().is_some(), pipe: None, result }
+        Closed { held: self.fd.take().is_some(), pipe: None, result }
     }
 
-    /// Writes a few pieces, while the pipe takes them whole.
+    /// Writes a few chunks, while the pipe takes them whole.
     pub(crate) fn step(&mut self) -> Result<(), FlowFailure> {
         for _ in 0..WRITES {
             if !self.write()? {
@@ -71,28 +71,28 @@ impl Feed {
         Ok(())
     }
 
-    /// Writes one piece; whether all of it went and there is more.
+    /// Writes one chunk; returns whether the pipe took all of it.
     fn write(&mut self) -> Result<bool, FlowFailure> {
-        let Some(pipe) = &self.pipe else { return Ok(false) };
+        let Some(fd) = &self.fd else { return Ok(false) };
         let rest = &self.bytes[self.taken..];
-        let piece = &rest[..rest.len().min(self.busy.chunk())];
-        match signals::without_sigpipe(|| stream::write(pipe.as_fd(), piece)) {
+        let chunk = &rest[..rest.len().min(self.growth.chunk())];
+        match signals::without_sigpipe(|| stream::write(fd.as_fd(), chunk)) {
             Ok(written) => {
-                let all = written == piece.len();
+                let all = written == chunk.len();
                 self.taken += written;
-                self.busy.saw(all, pipe.as_fd());
+                self.growth.record(all, fd.as_fd());
                 if self.taken == self.bytes.len() {
-                    self.pipe = None;
+                    self.fd = None;
                 }
                 return Ok(all);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // The child stopped reading, as `head` does. Not an error; `taken` tells.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.pipe = None,
+            // The child stopped reading, like `head`. That is no error; `taken` tells how far it read.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.fd = None,
             Err(error) => {
-                self.pipe = None;
+                self.fd = None;
                 let what = FlowError::Io(error);
-                return Err(FlowFailure { stream: self.stream, pipe: Some(self.number), what });
+                return Err(FlowFailure { stream: self.stream, pipe: Some(self.pipe), what });
             }
         }
         Ok(false)
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feed_writes_a_few_pieces_before_others_have_their_turn() {
+    fn a_feed_writes_a_few_chunks_before_others_have_their_turn() {
         if !cfg!(target_os = "linux") {
             return;
         }

@@ -1,13 +1,13 @@
-//! One stream of a run: fed by us, drained by us, or in the hands of a helper thread.
+//! One stream of a run: a feed, a drain, or the work of a thread.
 
 use std::os::fd::BorrowedFd;
 
-use super::callback::Lent;
+use super::callback::BorrowedCallback;
 use super::drain::Drain;
 use super::failure::{Closed, FlowFailure, Time};
 use super::feed::Feed;
 use super::interrupt::Halt;
-use super::io_thread::Tether;
+use super::io_thread::IoThreadHandle;
 use crate::engine::Token;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
@@ -15,7 +15,7 @@ use crate::sys::poll::Interest;
 pub(crate) enum Flow {
     Feed(Feed),
     Drain(Drain),
-    Helper(Tether),
+    IoThread(IoThreadHandle),
 }
 
 impl Flow {
@@ -23,39 +23,43 @@ impl Flow {
         match self {
             Flow::Feed(feed) => feed.stream(),
             Flow::Drain(drain) => drain.stream(),
-            Flow::Helper(tether) => tether.stream(),
+            Flow::IoThread(handle) => handle.stream(),
+        }
+    }
+
+    /// The index of its pipe in the plan, if it has one.
+    pub(crate) fn pipe(&self) -> Option<usize> {
+        match self {
+            Flow::Feed(feed) => Some(feed.pipe()),
+            Flow::Drain(drain) => drain.pipe(),
+            Flow::IoThread(handle) => handle.pipe(),
         }
     }
 
     /// Whether the run is not over before this stream is.
     pub(crate) fn is_awaited(&self) -> bool {
         match self {
-            Flow::Feed(feed) => feed.pipe().is_some(),
+            Flow::Feed(feed) => feed.fd().is_some(),
             Flow::Drain(drain) => drain.is_awaited(),
-            Flow::Helper(tether) => tether.is_awaited(),
+            Flow::IoThread(handle) => handle.is_awaited(),
         }
     }
 
     pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
-        match self {
-            Flow::Feed(feed) => {
-                if let Some(pipe) = feed.pipe() {
-                    each(pipe, Interest::Writable, Token::Flow(index));
-                }
-            }
-            Flow::Drain(drain) => drain.interests(index, each),
-            Flow::Helper(tether) => {
-                if let Some(fd) = tether.fd() {
-                    each(fd, Interest::Readable, Token::Flow(index));
-                }
-            }
+        let (fd, interest) = match self {
+            Flow::Feed(feed) => (feed.fd(), Interest::Writable),
+            Flow::Drain(drain) => return drain.interests(index, each),
+            Flow::IoThread(handle) => (handle.fd(), Interest::Readable),
+        };
+        if let Some(fd) = fd {
+            each(fd, interest, Token::Flow(index));
         }
     }
 
     /// A process has ended, and the stream may have.
-    pub(crate) fn end_nap(&mut self) {
+    pub(crate) fn end_backoff(&mut self) {
         if let Flow::Drain(drain) = self {
-            drain.end_nap();
+            drain.end_backoff();
         }
     }
 
@@ -67,94 +71,85 @@ impl Flow {
         matches!(self, Flow::Drain(drain) if drain.may_read_on())
     }
 
-    pub(crate) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+    /// Does the work that the descriptor of [`Token::Flow`] is ready for.
+    pub(crate) fn step(&mut self, callback: &mut BorrowedCallback<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
         match self {
             Flow::Feed(feed) => feed.step(),
-            Flow::Drain(drain) => drain.step(lent, halt),
-            Flow::Helper(tether) => tether.result(),
+            Flow::Drain(drain) => drain.step(callback, halt),
+            Flow::IoThread(handle) => handle.result(),
         }
     }
 
-    /// The n-th sink can take more.
-    pub(crate) fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
+    /// The descriptor of the sink with this index is ready.
+    pub(crate) fn write_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
         match self {
-            Flow::Drain(drain) => drain.push_on(sink),
-            Flow::Feed(_) | Flow::Helper(_) => Ok(()),
+            Flow::Drain(drain) => drain.write_on(sink),
+            Flow::Feed(_) | Flow::IoThread(_) => Ok(()),
         }
     }
 
-    /// A helper's result that came in after the last look.
+    /// A thread's result that was stored after the last poll.
     pub(crate) fn late_result(&mut self) -> Result<(), FlowFailure> {
         match self {
-            Flow::Helper(tether) => tether.late_result(),
+            Flow::IoThread(handle) => handle.late_result(),
             Flow::Feed(_) | Flow::Drain(_) => Ok(()),
         }
     }
 
-    /// Whether the stream waits for the other end alone, not for a sink of ours: once the processes have ended, a stranger
-    /// holds it.
-    pub(crate) fn waits_for_stranger(&self) -> bool {
+    /// Whether only the stream's other end keeps the run waiting. When the run's processes have ended, another process holds it.
+    pub(crate) fn waits_for_peer(&self) -> bool {
         match self {
-            Flow::Feed(feed) => feed.pipe().is_some(),
-            Flow::Drain(drain) => drain.waits_for_stranger(),
-            Flow::Helper(tether) => tether.waits_for_stranger(),
+            Flow::Feed(feed) => feed.fd().is_some(),
+            Flow::Drain(drain) => drain.waits_for_peer(),
+            Flow::IoThread(handle) => handle.waits_for_peer(),
         }
     }
 
-    /// Has the stream finish with what is there; false where nothing is, or nobody to finish with it.
+    /// From now on takes only the bytes that are in the pipe; false if that is nothing to wait for.
     pub(crate) fn wrap_up(&mut self) -> bool {
         match self {
-            Flow::Helper(tether) => tether.wrap_up(),
+            Flow::IoThread(handle) => handle.wrap_up(),
             Flow::Drain(drain) => drain.wrap_up(),
             Flow::Feed(_) => false,
         }
     }
 
-    /// Whether a helper finished before the stream's end.
+    /// Whether a thread finished before the stream's end.
     pub(crate) fn was_cut_short(&self) -> bool {
-        matches!(self, Flow::Helper(tether) if tether.was_cut_short())
+        matches!(self, Flow::IoThread(handle) if handle.was_cut_short())
     }
 
-    /// Our end of a pipe that others write to.
+    /// The read end of a pipe that is read here.
     pub(crate) fn source(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Flow::Drain(drain) => drain.source(),
-            Flow::Feed(_) | Flow::Helper(_) => None,
+            Flow::Feed(_) | Flow::IoThread(_) => None,
         }
     }
 
-    /// The number of its pipe in the plan, if it has one.
-    pub(crate) fn number(&self) -> Option<usize> {
-        match self {
-            Flow::Feed(feed) => Some(feed.number()),
-            Flow::Drain(drain) => drain.number(),
-            Flow::Helper(tether) => tether.number(),
-        }
-    }
-
-    /// Whether lines wait that a callback was halted before.
+    /// Whether whole lines wait because a callback was interrupted before them.
     pub(crate) fn is_behind(&self) -> bool {
         matches!(self, Flow::Drain(drain) if drain.is_behind())
     }
 
-    /// Lets go of what has not taken all that it was to get; says what that is.
-    pub(crate) fn give_up_on_legs(&mut self) -> Vec<String> {
+    /// Closes the sinks, or the writer, that have not taken all bytes; returns their descriptions.
+    pub(crate) fn drop_slow_sinks(&mut self) -> Vec<String> {
         match self {
             Flow::Feed(_) => Vec::new(),
-            Flow::Drain(drain) => drain.give_up_on_legs(),
-            Flow::Helper(tether) => tether.give_up().into_iter().collect(),
+            Flow::Drain(drain) => drain.drop_slow_sinks(),
+            Flow::IoThread(handle) => handle.give_up().into_iter().collect(),
         }
     }
 
-    /// Takes what is there and closes our end; `cut`: the run is being ended. Of a helper's pipe, a helper that is not through is all there
-    /// is to see.
-    pub(crate) fn close(&mut self, cut: bool, time: Time, lent: &mut Lent<'_>) -> Closed {
+    /// Takes what is in the pipe, and closes this process's end; `cut`: the run is being ended. A thread's pipe is not visible here: it
+    /// counts as held while the thread runs.
+    pub(crate) fn close(&mut self, cut: bool, time: Time, callback: &mut BorrowedCallback<'_>) -> Closed {
         match self {
             Flow::Feed(feed) => feed.close(),
-            Flow::Drain(drain) => drain.close(if cut { time } else { Time::IsLeft }, lent),
-            Flow::Helper(tether) => {
-                let held = !cut && tether.is_awaited();
-                tether.cut();
+            Flow::Drain(drain) => drain.close(if cut { time } else { Time::IsLeft }, callback),
+            Flow::IoThread(handle) => {
+                let held = !cut && handle.is_awaited();
+                handle.close();
                 Closed { held, pipe: None, result: Ok(()) }
             }
         }

@@ -1,4 +1,4 @@
-//! Moving bytes: where they come from, where they go, and how.
+//! Moving bytes between a run's pipes, this process's memory, descriptors and the caller's code.
 
 pub(crate) mod callback;
 pub(crate) mod capture;
