@@ -4,14 +4,14 @@ use std::io;
 
 use super::{Pump, Token};
 use crate::clock::Deadline;
-use crate::io::callback::Lent;
+use crate::io::callback::BorrowedCallback;
 use crate::sys::poll::PollSet;
 
 /// Drives the pump until it is done, or until the caller's own `until`: whether it is done.
 ///
 /// # Errors
 /// Those of poll itself, for want of memory. The run goes on; the caller decides.
-pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: Lent<'_>) -> io::Result<bool> {
+pub(crate) fn drive(pump: &mut Pump, until: Deadline, mut lent: BorrowedCallback<'_>) -> io::Result<bool> {
     let mut set = PollSet::default();
     let mut tokens: Vec<Token> = Vec::new();
     loop {

@@ -12,8 +12,8 @@ use super::timing::{Cut, Steps};
 use super::{Phase, Pump};
 use crate::clock::Deadline;
 use crate::fd::HeldPipe;
+use crate::io::failure::Time;
 use crate::io::flow::Flow;
-use crate::io::flow::Time;
 use crate::process::Process;
 use crate::sys::poll::Interest;
 use crate::sys::terminal;
@@ -156,7 +156,7 @@ impl Pump {
         }
         let live = self.live();
         // Streams that fail are no reason to look for others who hold them: the processes' ends are what is waited for.
-        let is_over = self.all_ended() && (self.cut.is_none() || !self.flows.iter().any(Flow::waits_for_stranger));
+        let is_over = self.all_ended() && (self.cut.is_none() || !self.flows.iter().any(Flow::waits_for_peer));
         if is_over {
             self.let_flow_out();
             return;
@@ -261,7 +261,7 @@ impl Pump {
         if self.timing.on_leak == OnLeak::Kill {
             // Before the last look at the pipes: what they wrote is there, and no more will be.
             let mut rest = Termination::new(&[], self.container.as_ref(), &self.outside);
-            rest.kill(&self.pipes_of(Flow::waits_for_stranger));
+            rest.kill(&self.pipes_of(Flow::waits_for_peer));
             rest.named().iter().for_each(|(pid, name)| self.leaks.process(*pid, name, true));
             rest.run(&mut Nothing);
         }

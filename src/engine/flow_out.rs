@@ -13,9 +13,9 @@ use super::stages::Runner;
 use super::timing::Cut;
 use super::{Phase, Pump};
 use crate::clock::Deadline;
-use crate::io::callback::Lent;
-use crate::io::flow::Time;
-use crate::io::flow::{Flow, FlowError, FlowFailure};
+use crate::io::callback::BorrowedCallback;
+use crate::io::failure::{FlowError, FlowFailure, Time};
+use crate::io::flow::Flow;
 use crate::io::interrupt::Halt;
 
 /// How long streams flow out when there is no grace: no process was asked to end, or all were killed, or they waited for a leg that has had
@@ -43,7 +43,7 @@ impl Pump {
     }
 
     /// Closes the streams that have flowed out; with the last one, the run is over. To be called before each wait.
-    pub(crate) fn flow_out(&mut self, lent: &mut Lent<'_>) {
+    pub(crate) fn flow_out(&mut self, lent: &mut BorrowedCallback<'_>) {
         if !matches!(self.phase, Phase::FlowingOut { .. }) {
             return;
         }
@@ -65,10 +65,10 @@ impl Pump {
     }
 
     /// Closes the streams that wait for strangers alone, when what is there has been taken and handed on.
-    pub(super) fn finish_with_strangers(&mut self, lent: &mut Lent<'_>) {
+    pub(super) fn finish_with_strangers(&mut self, lent: &mut BorrowedCallback<'_>) {
         for index in 0..self.flows.len() {
             let flow = &mut self.flows[index];
-            if flow.waits_for_stranger() && !flow.wrap_up() {
+            if flow.waits_for_peer() && !flow.wrap_up() {
                 self.close_one(index, Time::IsLeft, lent);
             }
         }
@@ -78,8 +78,8 @@ impl Pump {
     pub(super) fn give_up_on_legs(&mut self, last: bool) {
         let mut untaken: Option<FlowFailure> = None;
         for flow in &mut self.flows {
-            let (stream, pipe) = (flow.stream(), flow.number());
-            for leg in flow.give_up_on_legs() {
+            let (stream, pipe) = (flow.stream(), flow.pipe());
+            for leg in flow.drop_slow_sinks() {
                 match &mut untaken {
                     None => untaken = Some(FlowFailure { stream, pipe, what: FlowError::Untaken(leg) }),
                     Some(FlowFailure { what: FlowError::Untaken(legs), .. }) if !legs.contains(&leg) => {
@@ -101,7 +101,7 @@ impl Pump {
     }
 
     /// Takes what is there of a stream, and closes our end.
-    pub(super) fn close_one(&mut self, index: usize, time: Time, lent: &mut Lent<'_>) {
+    pub(super) fn close_one(&mut self, index: usize, time: Time, lent: &mut BorrowedCallback<'_>) {
         let all_ended = self.all_ended();
         let flow = &mut self.flows[index];
         let (awaited, stream) = (flow.is_awaited(), flow.stream());

@@ -27,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::io::callback::Lent;
-use crate::io::flow::{Flow, FlowFailure};
+use crate::io::callback::BorrowedCallback;
+use crate::io::failure::FlowFailure;
+use crate::io::flow::Flow;
 use crate::io::interrupt::Halt;
 use crate::process::{self, Ended, Process};
 use crate::sys::poll::Interest;
@@ -224,7 +225,7 @@ impl Pump {
     }
 
     /// Does the one piece of work that readiness allows.
-    pub(crate) fn ready(&mut self, token: Token, lent: &mut Lent<'_>) {
+    pub(crate) fn ready(&mut self, token: Token, lent: &mut BorrowedCallback<'_>) {
         self.greet();
         match token {
             Token::Flow(flow) => {
@@ -236,12 +237,12 @@ impl Pump {
                 self.note(result);
             }
             Token::Sink(flow, sink) => {
-                let result = self.flows[flow].push_on(sink);
+                let result = self.flows[flow].write_on(sink);
                 self.tell_lines(flow);
                 self.note(result);
             }
             Token::Stage(index) => {
-                self.flows.iter_mut().for_each(Flow::end_nap);
+                self.flows.iter_mut().for_each(Flow::end_backoff);
                 self.see_end(index);
                 self.go_on();
             }
@@ -338,7 +339,7 @@ impl Pump {
 
     fn leak_deadline(&self) -> Deadline {
         match (self.timing.eof_grace, self.last_end) {
-            (Some(grace), Some(end)) if self.all_ended() && self.flows.iter().any(Flow::waits_for_stranger) => {
+            (Some(grace), Some(end)) if self.all_ended() && self.flows.iter().any(Flow::waits_for_peer) => {
                 end.checked_add(grace).map_or(Deadline::NEVER, Deadline::at)
             }
             _ => Deadline::NEVER,

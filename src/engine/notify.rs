@@ -45,7 +45,7 @@ impl Pump {
         let Flow::Drain(drain) = &mut self.flows[index] else { return };
         let stage = drain.writer();
         let stream = drain.stream();
-        let result = drain.listen(|line| {
+        let result = drain.observe_lines(|line| {
             let kind = EventKind::Line { stage, stream, line: line.to_vec() };
             let event = Event { at: std::time::Instant::now(), kind };
             for watcher in fresh {
@@ -62,7 +62,7 @@ impl Pump {
             return;
         };
         let (stage, stream) = (drain.writer(), drain.stream());
-        for line in drain.heard() {
+        for line in drain.take_lines() {
             hub.emit(EventKind::Line { stage, stream, line });
         }
     }

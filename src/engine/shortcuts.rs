@@ -2,7 +2,7 @@
 
 use super::stages::Runner;
 use super::{Phase, Pump, Token};
-use crate::io::callback::Lent;
+use crate::io::callback::BorrowedCallback;
 
 impl Pump {
     /// A single stream that may be read without asking first: nothing else is worth waking up for.
@@ -15,7 +15,7 @@ impl Pump {
     }
 
     /// Nobody writes to a stream any more: after the last bytes comes its end, without another wait.
-    pub(crate) fn read_on(&mut self, token: Token, lent: &mut Lent<'_>) {
+    pub(crate) fn read_on(&mut self, token: Token, lent: &mut BorrowedCallback<'_>) {
         if let Token::Flow(flow) = token {
             if self.flows[flow].may_read_on() {
                 self.ready(token, lent);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Job;
 use super::reader::{Lines, LinesBytes, Reader};
 use crate::cmd::Cmd;
-use crate::io::callback::{BoxError, Lent};
+use crate::io::callback::{BorrowedCallback, BoxError};
 use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
@@ -21,7 +21,7 @@ pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> 
 }
 
 /// Runs to the end on this thread.
-fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Box<Over>, Error> {
+fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Result<Box<Over>, Error> {
     run_to_end(plan, wants, lent).map_err(|fault| fault.into_error(plan))
 }
 
@@ -29,7 +29,7 @@ pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error
     execute(plan, wants, None).map(|over| over.output.status)
 }
 
-pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Output, Error> {
+pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Result<Output, Error> {
     execute(plan, wants, lent)?.checked(plan).map_err(|fault| fault.into_error(plan))
 }
 

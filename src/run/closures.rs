@@ -13,7 +13,7 @@ use super::spawn_error::setup_error;
 use crate::engine::cancellation::Stop;
 use crate::engine::closure::{Function, function};
 use crate::engine::control::Waker;
-use crate::io::fd_writer::{Fd, Outlet};
+use crate::io::fd_writer::{Fd, FdWriter};
 use crate::outcome::Fault;
 use crate::pipe::{self, MemReader};
 use crate::plan::{Endpoint, PipePlan, Plan};
@@ -84,7 +84,7 @@ impl Closures {
         ends: &mut Ends,
         files: &Files,
     ) -> io::Result<WriterTarget> {
-        let outlet = match place {
+        let writer = match place {
             Endpoint::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
                 let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
                 stop.breaks(writer.breaker());
@@ -92,17 +92,17 @@ impl Closures {
                 return Ok(WriterTarget::Memory(writer));
             }
             Endpoint::Pipe(number) if plan.users(*number, false).all(|(stage, _)| stage == index) => {
-                ends.take(*number, false).map(Outlet::ours).transpose()?
+                ends.take(*number, false).map(FdWriter::own_pipe).transpose()?
             }
             // A process writes to it, too, and must not find its description changed.
             Endpoint::Pipe(number) => {
                 let shared = ends.end(*number, false).map(|end| fds::dup_above(end.as_fd(), 3)).transpose()?;
-                shared.map(|end| Outlet::shared(Arc::new(end)))
+                shared.map(|end| FdWriter::shared(Arc::new(end)))
             }
-            Endpoint::Inherit(number) => own_stream(*number).map(Outlet::stdio),
-            place => files.shared(place).map(Outlet::shared),
+            Endpoint::Inherit(number) => own_stream(*number).map(FdWriter::new),
+            place => files.shared(place).map(FdWriter::shared),
         };
-        Ok(outlet.map_or(WriterTarget::Discard, WriterTarget::Fd))
+        Ok(writer.map_or(WriterTarget::Discard, WriterTarget::Fd))
     }
 
     /// Starts the threads. The first that cannot be is the run's error.

@@ -7,7 +7,8 @@ use crate::engine::closure::FunctionError;
 use crate::engine::leak::OnLeak;
 use crate::engine::timing::Cut;
 use crate::io::captured::Captured;
-use crate::io::flow::{Flow, FlowError, FlowFailure};
+use crate::io::failure::{FlowError, FlowFailure};
+use crate::io::flow::Flow;
 use crate::io::sink::Sink;
 use crate::outcome::{ErrorKind, Fault, FdOutput, Leak, Output, StageReport, StageResult, Words, judge};
 use crate::plan::{Endpoint, FdBinding, Plan, Verb};
@@ -186,11 +187,11 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     for flow in flows {
         match flow {
             Flow::Feed(feed) if feed.stream() == Stream::Stdin => output.stdin_taken = Some(feed.taken()),
-            Flow::Helper(tether) if tether.stream() == Stream::Stdin => output.stdin_taken = Some(tether.fed()),
-            Flow::Feed(_) | Flow::Helper(_) => {}
+            Flow::IoThread(handle) if handle.stream() == Stream::Stdin => output.stdin_taken = Some(handle.taken()),
+            Flow::Feed(_) | Flow::IoThread(_) => {}
             Flow::Drain(drain) => {
                 let stream = drain.stream();
-                let pipe = drain.number();
+                let pipe = drain.pipe();
                 unread.extend(drain.stopped_reading());
                 for sink in drain.into_sinks() {
                     let (Sink::Capture(capture) | Sink::Full(capture)) = sink else { continue };

@@ -12,10 +12,12 @@ use super::spawn_error::setup_error;
 use super::started::Run;
 use crate::io::capture::Capture;
 use crate::io::drain::Drain;
-use crate::io::flow::{Feed, Flow};
-use crate::io::io_thread::Helper;
+use crate::io::fd_writer::FdWriter;
+use crate::io::feed::Feed;
+use crate::io::flow::Flow;
+use crate::io::io_thread::IoThread;
 use crate::io::lines::LineSplitter;
-use crate::io::sink::{FdSink, Sink};
+use crate::io::sink::Sink;
 use crate::outcome::Fault;
 use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
@@ -96,18 +98,18 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 if let ([SinkPlan::Borrowed], true) = (sinks.as_slice(), wants.reader) {
                     run.untaken.ends.push((*stream, reader));
                     if wants.wake {
-                        let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
-                        let (tether, leash) = helper.into_leash();
-                        run.pump.add(Flow::Helper(tether));
-                        run.untaken.leash = Some(leash);
+                        let thread = IoThread::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
+                        let (handle, guard) = thread.into_reader_guard();
+                        run.pump.add(Flow::IoThread(handle));
+                        run.untaken.guard = Some(guard);
                     }
                     continue;
                 }
                 if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
-                    let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
-                    let tether = tether.map_err(|error| failed(Step::Thread, error))?;
-                    run.pump.add(Flow::Helper(tether.numbered(number)));
+                    let handle = IoThread::new(*stream).and_then(|thread| thread.drain(writer, reader));
+                    let handle = handle.map_err(|error| failed(Step::Thread, error))?;
+                    run.pump.add(Flow::IoThread(handle.with_pipe(number)));
                     continue;
                 }
                 let mut made = Vec::with_capacity(sinks.len());
@@ -117,7 +119,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
                 let writer = conclude::only_user(&plan, number, false);
-                run.pump.add(Flow::Drain(drain.numbered(number).written_by(writer).of_capacity(fixed)));
+                run.pump.add(Flow::Drain(drain.with_pipe(number).with_writer(writer).with_fixed_capacity(fixed)));
             }
         }
     }
@@ -141,15 +143,15 @@ fn feed(
     let reader = match source {
         Input::Bytes(bytes) => {
             let feed = Feed::new(writer, stream, number, Arc::clone(bytes));
-            return Ok(feed.map(|feed| Flow::Feed(feed.of_capacity(fixed))));
+            return Ok(feed.map(|feed| Flow::Feed(feed.with_fixed_capacity(fixed))));
         }
         Input::Reader(slot) => slot.take().ok_or_else(|| used(stream))?,
         Input::ReaderWith(make) => make(),
         // Has no pipe of its own.
         Input::Common(_) | Input::Document(_) => Box::new(io::empty()),
     };
-    let tether = Helper::new(stream).and_then(|helper| helper.feed(reader, writer));
-    Ok(tether.map(|tether| Flow::Helper(tether.numbered(number))))
+    let handle = IoThread::new(stream).and_then(|thread| thread.feed(reader, writer));
+    Ok(handle.map(|handle| Flow::IoThread(handle.with_pipe(number))))
 }
 
 struct Making<'a, 'b> {
@@ -165,18 +167,18 @@ impl Making<'_, '_> {
     fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Fault> {
         let sink = match plan {
             SinkPlan::Capture => Sink::Capture(self.capture()),
-            SinkPlan::Borrowed => Sink::LentLines(LineSplitter::default()),
+            SinkPlan::Borrowed => Sink::BorrowedLines(LineSplitter::default()),
             SinkPlan::EachLine(callback) => Sink::Lines(LineSplitter::default(), Arc::clone(callback)),
             SinkPlan::Endpoint(Endpoint::Inherit(number)) => match own_stream(*number) {
-                Some(fd) => Sink::Fd(FdSink::stdio(fd)),
+                Some(fd) => Sink::fd(FdWriter::new(fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Endpoint(place) => match self.files.shared(place) {
-                Some(fd) => Sink::Fd(FdSink::shared(fd)),
+                Some(fd) => Sink::fd(FdWriter::shared(fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Relay(pipe) => match self.ends.take(*pipe, false) {
-                Some(writer) => return Ok(FdSink::ours(writer).map(Sink::Fd)),
+                Some(writer) => return Ok(FdWriter::own_pipe(writer).map(Sink::fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Writer(slot) => {
@@ -190,10 +192,10 @@ impl Making<'_, '_> {
     /// A writer inside a tee: behind a pipe of its own.
     fn behind_a_pipe(&mut self, writer: Box<dyn io::Write + Send>) -> io::Result<Sink> {
         let (theirs, ours) = crate::pipe::kernel()?;
-        let sink = FdSink::ours(ours.into())?;
-        let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.pump.add(Flow::Helper(tether.numbered(self.number).of_a_tee()));
-        Ok(Sink::Fd(sink))
+        let sink = Sink::fd(FdWriter::own_pipe(ours.into())?);
+        let handle = IoThread::new(self.stream)?.drain(writer, theirs.into())?;
+        self.run.pump.add(Flow::IoThread(handle.with_pipe(self.number).in_tee()));
+        Ok(sink)
     }
 
     fn capture(&mut self) -> Capture {

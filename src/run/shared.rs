@@ -20,7 +20,7 @@ use crate::engine::control::{Order, Wake, Waker};
 use crate::engine::events::{EventKind, Hub, Watcher};
 use crate::engine::termination::{DROP_PATIENCE, Outside, Termination};
 use crate::io::callback::panic_text;
-use crate::io::io_thread::Leash;
+use crate::io::io_thread::ReaderGuard;
 use crate::outcome::{ErrorKind, Fault, Output, Words};
 use crate::process::Process;
 use crate::status::Status;
@@ -297,8 +297,8 @@ impl Shared {
         self.untaken().take(stream)
     }
 
-    pub(crate) fn take_leash(&self) -> Option<Leash> {
-        self.untaken().leash.take()
+    pub(crate) fn take_reader_guard(&self) -> Option<ReaderGuard> {
+        self.untaken().guard.take()
     }
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is

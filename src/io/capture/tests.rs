@@ -17,7 +17,7 @@ fn limits() -> impl Strategy<Value = Limit> {
     ]
 }
 
-/// The bytes kept of `all`, and where how many are missing.
+/// The bytes kept of `all`, the offset where bytes are left out, and their number.
 fn model(limit: Limit, all: &[u8]) -> (Vec<u8>, Option<usize>, u64) {
     let (head, tail) = match limit {
         Limit::None => (all.len(), 0),
