@@ -43,11 +43,8 @@ pub enum Limit {
 }
 
 /// The stream has more bytes than [`Limit::Fail`] allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {limit} bytes of output")]
-pub(crate) struct LimitExceeded {
-    pub(crate) limit: usize,
-}
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LimitExceeded(pub(crate) usize);
 
 /// A capture that is not finished.
 ///
@@ -133,7 +130,7 @@ impl Capture {
         self.omitted += rest.len() as u64;
         self.overwrite_tail(rest);
         match self.limit {
-            Limit::Fail(limit) => Err(LimitExceeded { limit }),
+            Limit::Fail(limit) => Err(LimitExceeded(limit)),
             _ => Ok(()),
         }
     }

@@ -42,10 +42,10 @@ pub(crate) struct Drain {
 
 enum State {
     Open(OwnedFd, Mode),
-    /// `early`: before the stream's end, because every sink had enough or failed.
-    Closed {
-        early: bool,
-    },
+    /// Closed before the stream's end, because every sink had enough or failed.
+    StoppedEarly,
+    /// Closed at the stream's end, after a failed read, or by the engine.
+    Closed,
 }
 
 enum Mode {
@@ -56,9 +56,7 @@ enum Mode {
     ZeroCopy(Box<ZeroCopy>),
     /// The stream is wrapped up: only the bytes that were in the pipe then are still read. Later ones are of a process that is not
     /// the run's.
-    Remainder {
-        left: usize,
-    },
+    Remainder(usize),
 }
 
 /// How the source is read.
@@ -93,14 +91,9 @@ impl Drain {
         self
     }
 
-    /// Enters the pipe's index in the plan, for messages.
-    pub(crate) fn with_pipe(self, pipe: usize) -> Drain {
-        Drain { pipe: Some(pipe), ..self }
-    }
-
-    /// Enters the only stage that writes to the stream, for events.
-    pub(crate) fn with_writer(self, writer: Option<usize>) -> Drain {
-        Drain { writer, ..self }
+    /// Enters the pipe's index in the plan, and the only stage that writes to it, for messages and events.
+    pub(crate) fn with_pipe(self, pipe: usize, writer: Option<usize>) -> Drain {
+        Drain { pipe: Some(pipe), writer, ..self }
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -117,7 +110,7 @@ impl Drain {
 
     /// The pipe's index, if reading stopped before the stream's end.
     pub(crate) fn stopped_reading(&self) -> Option<usize> {
-        self.pipe.filter(|_| matches!(self.state, State::Closed { early: true }))
+        self.pipe.filter(|_| matches!(self.state, State::StoppedEarly))
     }
 
     pub(crate) fn into_sinks(self) -> Vec<Sink> {
@@ -152,7 +145,7 @@ impl Drain {
     pub(crate) fn source(&self) -> Option<BorrowedFd<'_>> {
         match &self.state {
             State::Open(source, _) => Some(source.as_fd()),
-            State::Closed { .. } => None,
+            State::StoppedEarly | State::Closed => None,
         }
     }
 
@@ -170,7 +163,7 @@ impl Drain {
     /// The number of bytes that may still be read, once the stream is wrapped up.
     fn left(&self) -> Option<usize> {
         match &self.state {
-            State::Open(_, Mode::Remainder { left }) => Some(*left),
+            State::Open(_, Mode::Remainder(left)) => Some(*left),
             _ => self.zero_copy()?.left,
         }
     }
@@ -209,7 +202,7 @@ impl Drain {
     /// Closes the sinks that have not taken what they were given; returns their descriptions. The pipe of a writer has none: the
     /// writer's thread names it.
     pub(crate) fn drop_slow_sinks(&mut self) -> Vec<String> {
-        let blocked = self.zero_copy().and_then(ZeroCopy::blocked);
+        let blocked = self.zero_copy().and_then(|zero_copy| zero_copy.blocked);
         // As a chunk, it is known of the bytes in the kernel what each sink has taken. A failure to write them is the sink's own.
         let _ = self.leave_zero_copy();
         let mut slow = Vec::new();
@@ -234,7 +227,7 @@ impl Drain {
         match mode {
             // The next step leaves zero-copy: a sink that fails in that must be reported.
             Mode::ZeroCopy(zero_copy) => zero_copy.left = Some(queued),
-            _ => *mode = Mode::Remainder { left: queued },
+            _ => *mode = Mode::Remainder(queued),
         }
         queued > 0
     }
@@ -245,7 +238,7 @@ impl Drain {
     }
 
     fn blocked_sink(&self) -> Option<(usize, BorrowedFd<'_>)> {
-        let blocked = self.zero_copy()?.blocked()?;
+        let blocked = self.zero_copy()?.blocked?;
         Some((blocked, self.sinks[blocked].fd_writer()?.fd()))
     }
 
@@ -321,11 +314,11 @@ impl Drain {
         });
         match stream::read_into(source.as_fd(), buffer, room) {
             Ok(0) => {
-                self.state = State::Closed { early: false };
+                self.state = State::Closed;
                 self.finish_sinks(callback).map(|()| false)
             }
             Ok(read) => {
-                if let Mode::Remainder { left } = mode {
+                if let Mode::Remainder(left) = mode {
                     *left -= read;
                 }
                 self.policy.growth.record(read == room, source.as_fd());
@@ -372,7 +365,7 @@ impl Drain {
             Progress::Moved | Progress::WouldBlock => Ok(()),
             Progress::End => {
                 zero_copy.restore_capacities(&self.sinks);
-                self.state = State::Closed { early: false };
+                self.state = State::Closed;
                 self.finish_sinks(callback)
             }
             Progress::Unsupported => self.leave_zero_copy(),
@@ -407,9 +400,9 @@ impl Drain {
             }
         }
         if let Some(left) = zero_copy.left {
-            *mode = Mode::Remainder { left: left.saturating_sub(self.chunk.len()) };
+            *mode = Mode::Remainder(left.saturating_sub(self.chunk.len()));
         }
-        let result = self.each_sink(|index, sink, chunk| sink.set_taken(zero_copy.received(index), chunk));
+        let result = self.each_sink(|index, sink, chunk| sink.set_taken(zero_copy.received[index], chunk));
         self.close_if_unwanted();
         result
     }
@@ -428,7 +421,7 @@ impl Drain {
     /// Closes the source when every sink is closed: the writer then gets EPIPE or SIGPIPE.
     fn close_if_unwanted(&mut self) {
         if self.is_open() && self.sinks.iter().all(Sink::is_closed) {
-            self.state = State::Closed { early: true };
+            self.state = State::StoppedEarly;
         }
     }
 
@@ -440,9 +433,9 @@ impl Drain {
     /// Reads what is in the pipe, in one go: a writer that never stops must not keep this process here. One more read tells whether a
     /// process still holds the write end.
     pub(crate) fn close(&mut self, time: Time, callback: &mut BorrowedCallback<'_>) -> Closed {
-        let source = match mem::replace(&mut self.state, State::Closed { early: false }) {
+        let source = match mem::replace(&mut self.state, State::Closed) {
             State::Open(source, _) => source,
-            closed @ State::Closed { .. } => {
+            closed => {
                 self.state = closed;
                 return Closed { held: false, pipe: None, result: Ok(()) };
             }
@@ -467,7 +460,7 @@ impl Drain {
     }
 
     fn read_failed(&mut self, error: io::Error) -> FlowFailure {
-        self.state = State::Closed { early: false };
+        self.state = State::Closed;
         self.failure(FlowError::Io(error))
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Feed {
     fd: Option<OwnedFd>,
     stream: Stream,
     /// The pipe's index in the plan.
-    pipe: usize,
+    pub(super) pipe: usize,
     bytes: Arc<Vec<u8>>,
     taken: usize,
     growth: PipeGrowth,
@@ -40,10 +40,6 @@ impl Feed {
 
     pub(crate) fn stream(&self) -> Stream {
         self.stream
-    }
-
-    pub(crate) fn pipe(&self) -> usize {
-        self.pipe
     }
 
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {

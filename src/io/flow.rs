@@ -30,7 +30,7 @@ impl Flow {
     /// The index of its pipe in the plan, if it has one.
     pub(crate) fn pipe(&self) -> Option<usize> {
         match self {
-            Flow::Feed(feed) => Some(feed.pipe()),
+            Flow::Feed(feed) => Some(feed.pipe),
             Flow::Drain(drain) => drain.pipe(),
             Flow::IoThread(handle) => handle.pipe(),
         }

@@ -61,6 +61,58 @@ enum State {
 }
 
 impl IoThreadHandle {
+    /// Starts the thread that copies from the caller's reader into `pipe`.
+    pub(crate) fn feed(stream: Stream, reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<IoThreadHandle> {
+        let count = Count::default();
+        let (handle, socket) = IoThreadHandle::new(stream, Worker::Feed(Arc::clone(&count)))?;
+        // The reader is dropped inside, too: its `drop` is the caller's code like its `read`.
+        handle.start("pipewright-feed", socket, pipe, move |pipe, socket| feed(&mut *{ reader }, pipe, socket, &count))
+    }
+
+    /// Starts the thread that copies from `pipe` to the caller's writer.
+    pub(crate) fn drain(stream: Stream, writer: Box<dyn Write + Send>, pipe: OwnedFd) -> io::Result<IoThreadHandle> {
+        let (handle, socket) = IoThreadHandle::new(stream, Worker::Writer)?;
+        handle.start("pipewright-drain", socket, pipe, move |pipe, socket| drain(&mut *{ writer }, pipe, socket))
+    }
+
+    /// Connects the run with a caller that reads its stream: the run goes on until the guard is dropped, and a run that is ended
+    /// closes its end, which wakes the caller.
+    pub(crate) fn reader_guard(stream: Stream) -> io::Result<(IoThreadHandle, ReaderGuard)> {
+        let (handle, socket) = IoThreadHandle::new(stream, Worker::Caller)?;
+        Ok((handle, ReaderGuard(socket)))
+    }
+
+    fn new(stream: Stream, worker: Worker) -> io::Result<(IoThreadHandle, OwnedFd)> {
+        let (run_end, other_end) = UnixStream::pair()?;
+        let state = State::Running(fds::clear_of_stdio(run_end.into())?.into());
+        let handle = IoThreadHandle { worker, state, stream, pipe: None, slot: Slot::default() };
+        Ok((handle, fds::clear_of_stdio(other_end.into())?))
+    }
+
+    fn start(
+        self,
+        name: &str,
+        socket: OwnedFd,
+        pipe: OwnedFd,
+        copy: impl FnOnce(BorrowedFd<'_>, BorrowedFd<'_>) -> io::Result<bool> + Send + 'static,
+    ) -> io::Result<IoThreadHandle> {
+        fds::set_nonblocking(pipe.as_fd(), true)?;
+        let slot = Arc::clone(&self.slot);
+        thread::start(name, move || {
+            signals::block_sigpipe_here();
+            let result = match catch_unwind(AssertUnwindSafe(|| copy(pipe.as_fd(), socket.as_fd()))) {
+                Ok(result) => result.map_err(FlowError::Io),
+                Err(panic) => Err(FlowError::Panic(panic_text(&*panic))),
+            };
+            // The order matters: the result is stored before the child can see the end of the pipe, and both before the run hears
+            // of it by the socket.
+            *lock(&slot) = Some(result);
+            drop(pipe);
+            drop(socket);
+        })?;
+        Ok(self)
+    }
+
     /// Enters the index of the stream's pipe in the plan, for messages.
     pub(crate) fn with_pipe(self, pipe: usize) -> IoThreadHandle {
         IoThreadHandle { pipe: Some(pipe), ..self }
@@ -172,82 +224,6 @@ impl ReaderGuard {
     /// Waits for the pipe; false if the run was ended first.
     pub(crate) fn wait_readable(&self, pipe: BorrowedFd<'_>) -> io::Result<bool> {
         ready_before_hangup(pipe, Interest::Readable, self.0.as_fd())
-    }
-}
-
-/// A thread that has not started: its descriptors are made before the first child.
-pub(crate) struct IoThread {
-    stream: Stream,
-    run_end: UnixStream,
-    thread_end: OwnedFd,
-}
-
-impl IoThread {
-    pub(crate) fn new(stream: Stream) -> io::Result<IoThread> {
-        let (run_end, thread_end) = UnixStream::pair()?;
-        let run_end = fds::clear_of_stdio(run_end.into())?.into();
-        Ok(IoThread { stream, run_end, thread_end: fds::clear_of_stdio(thread_end.into())? })
-    }
-
-    /// Starts the thread that copies from the caller's reader into `pipe`.
-    pub(crate) fn feed(self, reader: Box<dyn Read + Send>, pipe: OwnedFd) -> io::Result<IoThreadHandle> {
-        fds::set_nonblocking(pipe.as_fd(), true)?;
-        let count = Count::default();
-        self.start("pipewright-feed", Worker::Feed(Arc::clone(&count)), move |socket| {
-            // The reader is dropped inside, too: its `drop` is the caller's code like its `read`.
-            let fed = without_panic(|| feed(&mut *{ reader }, pipe.as_fd(), socket, &count));
-            (fed, pipe)
-        })
-    }
-
-    /// Starts the thread that copies from `pipe` to the caller's writer.
-    pub(crate) fn drain(self, writer: Box<dyn Write + Send>, pipe: OwnedFd) -> io::Result<IoThreadHandle> {
-        fds::set_nonblocking(pipe.as_fd(), true)?;
-        self.start("pipewright-drain", Worker::Writer, move |socket| {
-            let drained = without_panic(|| drain(&mut *{ writer }, pipe.as_fd(), socket));
-            (drained, pipe)
-        })
-    }
-
-    /// Connects the run with a caller that reads its stream: the run goes on until the guard is dropped, and a run that is ended
-    /// closes its end, which wakes the caller.
-    pub(crate) fn into_reader_guard(self) -> (IoThreadHandle, ReaderGuard) {
-        let IoThread { stream, run_end, thread_end } = self;
-        (IoThreadHandle::new(Worker::Caller, stream, run_end), ReaderGuard(thread_end))
-    }
-
-    fn start(
-        self,
-        name: &str,
-        worker: Worker,
-        work: impl FnOnce(BorrowedFd<'_>) -> (Result<bool, FlowError>, OwnedFd) + Send + 'static,
-    ) -> io::Result<IoThreadHandle> {
-        let IoThread { stream, run_end, thread_end } = self;
-        let handle = IoThreadHandle::new(worker, stream, run_end);
-        let slot = Arc::clone(&handle.slot);
-        thread::start(name, move || {
-            signals::block_sigpipe_here();
-            let (result, pipe) = work(thread_end.as_fd());
-            // The order matters: the result is stored before the child can see the end of the pipe, and both before the run hears
-            // of it by the socket.
-            *lock(&slot) = Some(result);
-            drop(pipe);
-            drop(thread_end);
-        })?;
-        Ok(handle)
-    }
-}
-
-impl IoThreadHandle {
-    fn new(worker: Worker, stream: Stream, run_end: UnixStream) -> IoThreadHandle {
-        IoThreadHandle { worker, state: State::Running(run_end), stream, pipe: None, slot: Slot::default() }
-    }
-}
-
-fn without_panic(work: impl FnOnce() -> io::Result<bool>) -> Result<bool, FlowError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(FlowError::Io),
-        Err(panic) => Err(FlowError::Panic(panic_text(&*panic))),
     }
 }
 

@@ -97,7 +97,7 @@ impl Sink {
     ) -> Result<(), FlowError> {
         match self {
             Sink::Capture(capture) => {
-                capture.push(chunk).map_err(|error| FlowError::Limit(error.limit))?;
+                capture.push(chunk).map_err(|error| FlowError::Limit(error.0))?;
                 if capture.had_enough() {
                     self.close();
                 }

@@ -16,10 +16,10 @@ use crate::sys::{fds, signals, splice};
 
 pub(crate) struct ZeroCopy {
     /// How many of the source's next bytes each sink has received already; always 0 for the consumer.
-    received: Vec<usize>,
+    pub(super) received: Vec<usize>,
     consumer: usize,
     /// The sink that has no room for what is in the source.
-    blocked: Option<usize>,
+    pub(super) blocked: Option<usize>,
     /// Pipe memory, by sink.
     grants: Vec<(usize, Grant)>,
     /// Set when the stream is wrapped up: from the source's next bytes, only this number may be taken, and not by this.
@@ -67,14 +67,6 @@ impl ZeroCopy {
         for writer in self.grants.iter().filter_map(|(index, _)| sinks[*index].fd_writer()) {
             budget::give_back(writer.fd());
         }
-    }
-
-    pub(crate) fn blocked(&self) -> Option<usize> {
-        self.blocked
-    }
-
-    pub(crate) fn received(&self, sink: usize) -> usize {
-        self.received[sink]
     }
 
     /// How many of the source's next bytes at least one sink has received.

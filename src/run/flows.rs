@@ -15,7 +15,7 @@ use crate::io::drain::Drain;
 use crate::io::fd_writer::FdWriter;
 use crate::io::feed::Feed;
 use crate::io::flow::Flow;
-use crate::io::io_thread::IoThread;
+use crate::io::io_thread::IoThreadHandle;
 use crate::io::lines::LineSplitter;
 use crate::io::sink::Sink;
 use crate::outcome::Fault;
@@ -98,8 +98,8 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 if let ([SinkPlan::Borrowed], true) = (sinks.as_slice(), wants.reader) {
                     run.untaken.ends.push((*stream, reader));
                     if wants.wake {
-                        let thread = IoThread::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
-                        let (handle, guard) = thread.into_reader_guard();
+                        let connected = IoThreadHandle::reader_guard(Stream::Stdout);
+                        let (handle, guard) = connected.map_err(|error| failed(Step::Pipe, error))?;
                         run.pump.add(Flow::IoThread(handle));
                         run.untaken.guard = Some(guard);
                     }
@@ -107,7 +107,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 }
                 if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
-                    let handle = IoThread::new(*stream).and_then(|thread| thread.drain(writer, reader));
+                    let handle = IoThreadHandle::drain(*stream, writer, reader);
                     let handle = handle.map_err(|error| failed(Step::Thread, error))?;
                     run.pump.add(Flow::IoThread(handle.with_pipe(number)));
                     continue;
@@ -119,7 +119,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
                 let writer = conclude::only_user(&plan, number, false);
-                run.pump.add(Flow::Drain(drain.with_pipe(number).with_writer(writer).with_fixed_capacity(fixed)));
+                run.pump.add(Flow::Drain(drain.with_pipe(number, writer).with_fixed_capacity(fixed)));
             }
         }
     }
@@ -150,7 +150,7 @@ fn feed(
         // Has no pipe of its own.
         Input::Common(_) | Input::Document(_) => Box::new(io::empty()),
     };
-    let handle = IoThread::new(stream).and_then(|thread| thread.feed(reader, writer));
+    let handle = IoThreadHandle::feed(stream, reader, writer);
     Ok(handle.map(|handle| Flow::IoThread(handle.with_pipe(number))))
 }
 
@@ -193,7 +193,7 @@ impl Making<'_, '_> {
     fn behind_a_pipe(&mut self, writer: Box<dyn io::Write + Send>) -> io::Result<Sink> {
         let (theirs, ours) = crate::pipe::kernel()?;
         let sink = Sink::fd(FdWriter::own_pipe(ours.into())?);
-        let handle = IoThread::new(self.stream)?.drain(writer, theirs.into())?;
+        let handle = IoThreadHandle::drain(self.stream, writer, theirs.into())?;
         self.run.pump.add(Flow::IoThread(handle.with_pipe(self.number).in_tee()));
         Ok(sink)
     }
