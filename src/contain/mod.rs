@@ -316,7 +316,7 @@ impl Container {
             cgroup.remove();
         }
         self.let_live();
-        self.leaders().drain(..).for_each(|leader| leader.let_go());
+        self.leaders().drain(..).for_each(|leader| leader.detach());
     }
 
     /// What is in it is let go of: it does not end with this process any more.

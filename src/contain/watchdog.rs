@@ -126,7 +126,7 @@ impl Watchdog {
     pub(crate) fn end(self) {
         // One that is gone does not mind. That is the only refusal for a child that never changes its user.
         let _ = self.process.kill();
-        self.process.let_go();
+        self.process.detach();
         // What somebody else reaped is gone as well.
         if matches!(self.process.wait_until(Deadline::after(GONE_WITHIN)), Ok(None)) {
             process::hand_over(self.process.clone());

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::known::Tree;
-use super::member::Member;
+use super::member::{Member, Origin};
 use super::system::{self, System};
 use crate::clock::Deadline;
 use crate::procfs::stat::Stat;
@@ -103,7 +103,10 @@ impl Tree {
         if handle.is_some() && !self.is_unreaped(handle.as_ref()) {
             return false;
         }
-        self.add(Member::new(pid, handle, stat, 0));
+        // A process with another parent was started by that one. A child of this process may be one that the host started.
+        let is_descendant = stat.as_ref().is_some_and(|stat| stat.parent != self.system.own());
+        let origin = if is_descendant { Origin::Descendant } else { Origin::Own };
+        self.add(Member::new(pid, handle, stat, 0, origin));
         true
     }
 }

@@ -61,7 +61,10 @@ impl<S: System> Tree<S> {
         let (mut killed, mut survivors) = (Vec::new(), Vec::new());
         for index in (first..self.members.len()).rev() {
             match self.send(index, libc::SIGKILL) {
-                Ok(_) => killed.push(self.members[index].pid.unsigned_abs()),
+                Ok(_) => {
+                    self.members[index].delivery.is_done = true;
+                    killed.push(self.members[index].pid.unsigned_abs());
+                }
                 Err(error) => {
                     survivors.push(self.survivor(index, error.to_string()));
                     self.thaw(index);

@@ -14,6 +14,7 @@ pub(super) struct Member<H> {
     pub(super) depth: usize,
     pub(super) suspension: Suspension,
     pub(super) delivery: Delivery,
+    pub(super) origin: Origin,
 }
 
 /// How far the freeze came with a process.
@@ -34,15 +35,24 @@ pub(super) struct Delivery {
     pub(super) to_copy: bool,
 }
 
+/// What made a process, as far as it decides which process may reap it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A root, or possibly another child that this process started.
+    Own,
+    /// Another process started it. If it is a child of this process later, then as an orphan.
+    Descendant,
+}
+
 impl<H> Member<H> {
     pub(super) fn root(pid: i32, handle: H) -> Member<H> {
-        Member::new(pid, Some(handle), None, 0)
+        Member::new(pid, Some(handle), None, 0, Origin::Own)
     }
 
-    pub(super) fn new(pid: i32, handle: Option<H>, stat: Option<Stat>, depth: usize) -> Member<H> {
+    pub(super) fn new(pid: i32, handle: Option<H>, stat: Option<Stat>, depth: usize, origin: Origin) -> Member<H> {
         let delivery = Delivery { is_done: false, to_copy: stat.as_ref().is_some_and(|stat| !stat.is_program) };
         let (start, name) = stat.map(|stat| (stat.start, stat.name)).unzip();
         let (name, suspension) = (name.unwrap_or_default(), Suspension::NotYet);
-        Member { pid, handle, start, name, depth, suspension, delivery }
+        Member { pid, handle, start, name, depth, suspension, delivery, origin }
     }
 }

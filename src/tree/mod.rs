@@ -35,6 +35,10 @@
 //! For these two, and for what another user's process does, nothing here says "complete". [`Killed::unseen`] says when not even that
 //! much is true. If this process is killed while the tree is frozen, the tree stays frozen.
 //!
+//! # Orphans of a subreaper
+//! A descendant whose parent ends is given to the nearest subreaper, or to pid 1. Where that is this process, [`orphans`] reaps what this
+//! library ended.
+//!
 //! # Cost
 //! A child without children costs 4 system calls a look: `statx`, then open, read and close of one file. A request between 2 looks costs
 //! 16: 2 signals and 6 calls for the last number. A kill costs 10: a stop, a look at its state (4, again until it has stopped), a look, and
@@ -47,6 +51,7 @@ mod known;
 mod member;
 #[cfg(test)]
 mod model;
+mod orphans;
 mod request;
 mod search;
 mod step;

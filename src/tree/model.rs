@@ -304,6 +304,8 @@ impl System for RefCell<World> {
     }
 
     fn pause(&self, _times: u32) {}
+
+    fn reap(&mut self, _handles: Vec<usize>) {}
 }
 
 fn tree(script: Vec<u8>, handles: Handles) -> Tree<RefCell<World>> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::procfs::stat::{Stat, Table};
 use crate::procfs::{self, Procfs};
 use crate::sys::{fds, pidfd, poll, sysinfo, wait};
@@ -43,6 +43,8 @@ pub(crate) trait System {
     fn patience(&self) -> Duration;
     /// Sleeps between two looks at a state that the kernel does not notify of; longer with each time.
     fn pause(&self, times: u32);
+    /// Reaps these processes once all of them have ended, as far as they are orphans that were given to this process.
+    fn reap(&mut self, handles: Vec<Self::Handle>);
 }
 
 pub(crate) struct Listing {
@@ -232,6 +234,17 @@ impl System for Proc {
             std::thread::yield_now();
         } else {
             std::thread::sleep(Duration::from_micros(50 * u64::from(times.min(20))));
+        }
+    }
+
+    fn reap(&mut self, handles: Vec<Handle>) {
+        // Only a descriptor means one process after its end.
+        let pidfds = handles.into_iter().filter_map(|handle| match handle {
+            Handle::Pidfd(fd, _) => Some(fd),
+            Handle::Root(_) => None,
+        });
+        if sysinfo::adopts_orphans() {
+            process::reap_orphans(pidfds.collect());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::known::Tree;
-use super::member::Member;
+use super::member::{Member, Origin};
 use super::system::{Listing, System};
 use crate::clock::Deadline;
 use crate::procfs::{has_ended, is_shortage};
@@ -93,7 +93,7 @@ impl<S: System> Tree<S> {
             return Ok(self.zombies.insert((pid, stat.start)));
         }
         let depth = self.members[parent].depth + 1;
-        self.add(Member::new(pid, handle, Some(stat), depth));
+        self.add(Member::new(pid, handle, Some(stat), depth, Origin::Descendant));
         Ok(true)
     }
 
