@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::control::Waker;
 use crate::clock::Deadline;
-use crate::process::Ended;
+use crate::process::ExitReport;
 use crate::status::Status;
 
 /// Why a closure failed, for its run to tell.
@@ -54,7 +54,7 @@ struct Shared {
 
 enum State {
     Running(Waker),
-    Ended(Ended, Option<FunctionError>),
+    Ended(ExitReport, Option<FunctionError>),
 }
 
 /// A closure that is about to run, and what its thread says of its end.
@@ -65,7 +65,7 @@ pub(crate) fn function(waker: Waker) -> (Function, Post) {
 
 impl Function {
     /// How it ended, if it has.
-    pub(crate) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<ExitReport> {
         match &*self.0.state() {
             State::Running(_) => None,
             State::Ended(ended, _) => Some(*ended),
@@ -99,7 +99,7 @@ impl Post {
             FunctionEnd::Failed(error) => (Status::exited(error.code()), Some(error)),
             FunctionEnd::Stopped(signal) => (Status::signaled(signal, false), None),
         };
-        let ended = Ended { status, usage: None, wall: self.began.elapsed() };
+        let ended = ExitReport { status, usage: None, wall: self.began.elapsed() };
         let mut state = self.shared.state();
         if let State::Running(waker) = &*state {
             waker.ring();

@@ -31,7 +31,7 @@ use crate::io::callback::BorrowedCallback;
 use crate::io::failure::FlowFailure;
 use crate::io::flow::Flow;
 use crate::io::interrupt::Halt;
-use crate::process::{self, Ended, Process};
+use crate::process::{self, ExitReport, Process};
 use crate::sys::poll::Interest;
 use crate::tree::Survivor;
 
@@ -106,7 +106,7 @@ pub(crate) struct Pump {
 /// What a finished run leaves.
 pub(crate) struct Finished {
     /// By stage; `None` for a process that did not die of SIGKILL in time, or a closure that did not return.
-    pub(crate) stages: Vec<Option<Ended>>,
+    pub(crate) stages: Vec<Option<ExitReport>>,
     /// Why closures failed, by stage.
     pub(crate) errors: Vec<(usize, FunctionError)>,
     pub(crate) flows: Vec<Flow>,
@@ -352,7 +352,7 @@ impl Pump {
         if (0..3).all(|_| self.look_at(index).is_err()) {
             let Some(process) = self.stages[index].live_process() else { return };
             process::hand_over(process.clone());
-            let ended = process.ended_unseen();
+            let ended = process.unknown_report();
             self.stages[index].ended = Some(ended);
             self.last_end = Some(Instant::now());
             self.tell_end(index, ended);
@@ -363,7 +363,7 @@ impl Pump {
         let stage = &mut self.stages[index];
         if stage.ended.is_none() {
             stage.ended = match &stage.runner {
-                Runner::Process(process) => process.try_ended()?,
+                Runner::Process(process) => process.try_report()?,
                 Runner::Function(function) => function.ended(),
             };
             if let Some(ended) = stage.ended {

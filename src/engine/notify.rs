@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Pump;
 use super::events::{Event, EventKind, Watcher};
 use crate::io::flow::Flow;
-use crate::process::Ended;
+use crate::process::ExitReport;
 
 impl Pump {
     pub(super) fn tell(&self, kind: EventKind) {
@@ -14,7 +14,7 @@ impl Pump {
         }
     }
 
-    pub(super) fn tell_end(&self, stage: usize, ended: Ended) {
+    pub(super) fn tell_end(&self, stage: usize, ended: ExitReport) {
         self.tell(EventKind::Exited { stage, status: ended.status });
     }
 

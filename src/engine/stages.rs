@@ -1,7 +1,7 @@
 //! What a stage runs as.
 
 use super::closure::Function;
-use crate::process::{Ended, Process};
+use crate::process::{ExitReport, Process};
 
 /// A process or a closure.
 pub(crate) enum Runner {
@@ -12,7 +12,7 @@ pub(crate) enum Runner {
 /// A stage of a run in progress.
 pub(super) struct StageRun {
     pub(super) runner: Runner,
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<ExitReport>,
 }
 
 impl StageRun {

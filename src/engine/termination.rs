@@ -182,9 +182,9 @@ impl Termination {
     }
 
     fn ask(&mut self, signal: i32, pipes: &Pipes) {
-        contain::ask(&mut self.tree, self.container.as_deref(), signal, Deadline::after(WALK));
+        contain::request_exit(&mut self.tree, self.container.as_deref(), signal, Deadline::after(WALK));
         self.take_in_holders(pipes);
-        self.tree.ask_older();
+        self.tree.request_older();
         self.tree.spare(None);
         self.left = (0..self.tree.len()).collect();
     }
@@ -204,7 +204,7 @@ impl Termination {
         self.take_in_holders(pipes);
         self.left.extend(known..self.tree.len());
         is_new |= self.tree.len() > known;
-        self.tree.ask_rest();
+        self.tree.request_rest();
         is_new
     }
 
@@ -293,7 +293,7 @@ impl Termination {
 
     /// Why there may be more than is known.
     pub(crate) fn unseen(&self) -> Option<Unseen> {
-        self.tree.gap().or(self.unseen)
+        self.tree.unseen().or(self.unseen)
     }
 
     /// What was killed and has not ended.

@@ -292,7 +292,7 @@ impl Job {
     fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
         for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             let wait = || -> std::io::Result<()> {
-                while process.try_ended()?.is_none() && !deadline.passed() {
+                while process.try_report()?.is_none() && !deadline.passed() {
                     crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;
                 }
                 Ok(())

@@ -122,7 +122,7 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
     let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
     let mut commands = plan.commands().map(|(_, spec)| spec);
     if let (Some(container), true) = (&container, commands.all(|spec| spec.attributes.kill_on_parent_death)) {
-        container.end_with_this_process(timing.deadline).map_err(|failure| sentinel_error(plan, &failure))?;
+        container.end_with_this_process(timing.deadline).map_err(|failure| watchdog_error(plan, &failure))?;
     }
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(plan)?;
@@ -217,7 +217,7 @@ fn check_cancelled(plan: &Plan) -> Result<(), Fault> {
 }
 
 /// What ends the run's container with this process could not be started.
-fn sentinel_error(plan: &Plan, failure: &Failure) -> Fault {
+fn watchdog_error(plan: &Plan, failure: &Failure) -> Fault {
     if timed_out(failure) && plan.settings.times.timeout.is_some() {
         return too_late(plan, 0);
     }

@@ -173,7 +173,7 @@ pub(crate) fn tell(interrupt: Interrupt) {
     for (processes, container) in members(Told::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));
-        contain::tell(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
+        contain::signal(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
     }
 }
 

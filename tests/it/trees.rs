@@ -5,6 +5,7 @@ mod contain;
 mod graceful;
 mod leaks;
 mod namespaces;
+mod orphans;
 mod parent_death;
 mod signals;
 mod stolen;
