@@ -1,5 +1,6 @@
 //! The live run: who may wait for it and how, and what its methods promise.
 
+mod deadlock;
 mod detach;
 mod ends;
 mod streams;
