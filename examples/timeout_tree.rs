@@ -25,10 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = job.shutdown(Duration::from_millis(100))?;
     println!("out of time: {}", job.wait()?);
     println!("found by: {:?}", report.means);
-    println!("ended: {} processes, {} first", report.killed.len(), report.killed[0]);
+    println!("ended: {} processes, {} first", report.signalled.len(), report.signalled[0]);
     for survivor in &report.survivors {
         println!("left: {} ({}): {}", survivor.name, survivor.pid, survivor.why);
     }
-    println!("known to be all: {}", if report.complete { "yes" } else { "no, a process may leave a group unseen" });
+    println!("known to be all: {}", if report.proven { "yes" } else { "no, a process may leave a group unseen" });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The handlers and the thread: installed, and removed without a trace.
+//! Installs the handlers and starts the thread; removes both again.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -6,31 +6,27 @@ use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
 use signal_hook::iterator::Handle;
-use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
-use super::serve::{ends, serve};
-use super::survives;
+use super::serve::serve;
+use super::state::{Signals, ends, keeps_running};
 use crate::run::signal_registry;
 use crate::sys::fds;
 use crate::sys::self_signal::{self, Action};
 
-/// The signals' delivery, with what their handlers were told of them.
-pub(super) type Delivery = SignalDelivery<UnixStream, WithRawSiginfo>;
-
-pub(super) const SIGNALS: [i32; 6] =
-    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGCONT];
+const SIGNALS: [i32; 6] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGCONT];
 
 pub(super) struct Handlers {
     working: Option<Working>,
-    /// signal-hook installs its handler for a signal once, for good. Taken out of the way, it is kept to be put back.
+    /// The handlers of signal-hook that were replaced by the default action. It installs its handler for a signal only once, so that the
+    /// next `install` has to put them back.
     aside: Vec<Action>,
 }
 
 struct Working {
     handle: Handle,
-    thread: JoinHandle<Delivery>,
-    /// What the signals did before.
+    thread: JoinHandle<Signals>,
+    /// The signals' actions before the installation, except those that were ignored.
     before: Vec<Action>,
 }
 
@@ -44,7 +40,7 @@ impl Handlers {
         let bell = clear_of_stdio(write.try_clone()?)?;
         bell.set_nonblocking(true)?;
         let signals = before.iter().map(Action::signal);
-        let delivery = match SignalDelivery::with_pipe(read, write, WithRawSiginfo, signals) {
+        let delivery = match Signals::with_pipe(read, write, WithRawSiginfo, signals) {
             Ok(delivery) => delivery,
             Err(error) => {
                 self.put_back(&before);
@@ -76,18 +72,18 @@ impl Handlers {
     pub(super) fn remove(&mut self) {
         let Some(Working { handle, thread, before }) = self.working.take() else { return };
         handle.close();
-        // It does not panic; where it did, nobody knows what was left to do.
+        // After a panic of the thread, which has no code that panics, the signals that it read are lost.
         let delivery = thread.join();
         self.put_back(&before);
-        // What came in between was meant for whoever is there now.
+        // A signal that came before the handlers were removed has not had its effect yet.
         let late = delivery.into_iter().flat_map(|mut delivery| delivery.pending()).map(|info| info.si_signo);
         match late.filter(|&signal| ends(signal)).last() {
-            Some(signal) if !survives() => self_signal::die_of(signal),
+            Some(signal) if !keeps_running() => self_signal::die_of(signal),
             _ => {}
         }
     }
 
-    /// What others have installed since stays.
+    /// Puts the default actions back. A handler that other code has installed since stays.
     fn put_back(&mut self, before: &[Action]) {
         for action in before.iter().filter(|action| action.is_default()) {
             let now = Action::of(action.signal());

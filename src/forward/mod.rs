@@ -1,17 +1,17 @@
 //! Signals to this process, passed on to the runs that ask for it by [`forward_signals`](crate::Cmd::forward_signals).
 //!
-//! A terminal's Ctrl-C goes to every process of its foreground group; `kill`, `timeout`, a service manager and a supervisor signal one
-//! process, and what it has started lives on. Where a run is [contained](crate::Cmd::contain), Ctrl-C does not reach it either. From
-//! [`signals`] on this process tells them, and ends when they are gone.
+//! A terminal's Ctrl-C goes to every process of its foreground group. `kill`, `timeout`, a service manager and a supervisor signal one
+//! process, and its children live on. Ctrl-C does not reach a [contained](crate::Cmd::contain) run either. From [`signals`] on, this
+//! process passes the signals on to its runs, and ends when they have ended.
 //!
 //! | signal | the runs | this process |
 //! |---|---|---|
-//! | INT, TERM, HUP, QUIT | are ended: their [`shutdown_plan`](crate::Cmd::shutdown_plan), with this signal in place of its first | dies of it when they are gone; at once where there is none |
-//! | a second INT or QUIT | are killed (SIGKILL); the same one within a second is no second one | the same, sooner |
-//! | TSTP | are stopped by it | stops; while it is, their times stand still: timeout, grace, eof_grace |
-//! | CONT | are continued | goes on |
+//! | INT, TERM, HUP, QUIT | are ended by their [`shutdown_plan`](crate::Cmd::shutdown_plan), with this signal in place of its first | dies of the signal when they have ended; at once without runs |
+//! | a second INT or QUIT | are killed (SIGKILL); the same signal within a second counts once | dies of the first signal, sooner |
+//! | TSTP | are stopped by it | stops; while it is stopped, `timeout`, `grace` and `eof_grace` stand still |
+//! | CONT | are continued | continues |
 //!
-//! A process of a run that is in this process's own group has a signal of the keyboard already, and does not get it twice.
+//! The terminal has signalled the processes of a run that are in this process's own group: they do not get the signal twice.
 //!
 //! ```no_run
 //! use pipewright::{cmd, forward};
@@ -23,44 +23,31 @@
 
 mod handlers;
 mod serve;
+mod state;
 
 use std::io;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::SeqCst;
 
+use crate::lock::lock;
 use handlers::Handlers;
+use state::RECEIVED;
 
-/// How many say that this process is to live on.
-static SURVIVORS: AtomicUsize = AtomicUsize::new(0);
+/// The handlers, and the number of guards that share them.
+static HANDLERS: Mutex<(usize, Handlers)> = Mutex::new((0, Handlers::NONE));
 
-/// The last signal that was to end this process; 0: none.
-static RECEIVED: AtomicI32 = AtomicI32::new(0);
-
-struct Hub {
-    guards: usize,
-    handlers: Handlers,
-}
-
-static HUB: Mutex<Hub> = Mutex::new(Hub { guards: 0, handlers: Handlers::NONE });
-
-fn hub() -> MutexGuard<'static, Hub> {
-    HUB.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn survives() -> bool {
-    SURVIVORS.load(SeqCst) > 0
-}
-
-/// Begins to pass signals on, until what is returned is dropped: handlers for INT, TERM, HUP, QUIT, TSTP and CONT are installed, see
-/// sigaction(2), and one thread waits for what they say. A signal that this process ignores stays ignored, as under nohup(1). Handlers that are
-/// there already are called as before. A second call shares the handlers of the first. Does not block.
+/// Passes signals on until the returned guard is dropped.
 ///
-/// The error of a run that a signal ends is [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted). Where this process dies of the
-/// signal, no other run that asks begins, and the verb of the last one does not come back. System calls of yours that a handler interrupts are restarted where signal(7)
-/// says so.
+/// Installs handlers for INT, TERM, HUP, QUIT, TSTP and CONT (sigaction(2)), and starts one thread that acts on them. A signal that this
+/// process ignores stays ignored, like under nohup(1). Handlers that were installed before are still called. A second call shares the
+/// handlers of the first. Does not block.
+///
+/// The error of a run that a signal ends is [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted). Where this process is going to die
+/// of the signal, no other run that sets `forward_signals` starts, and the verb of the last such run does not return. A handler interrupts
+/// system calls of other threads, which are restarted as signal(7) says.
 ///
 /// # Errors
-/// No descriptors, no memory, no thread.
+/// When the system has no descriptor, memory or thread left.
 ///
 /// ```
 /// use pipewright::{cmd, forward};
@@ -71,19 +58,20 @@ fn survives() -> bool {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn signals() -> io::Result<Forwarding> {
-    let mut hub = hub();
-    if hub.guards == 0 {
-        hub.handlers.install()?;
+    let mut shared = lock(&HANDLERS);
+    let (guards, handlers) = &mut *shared;
+    if *guards == 0 {
+        handlers.install()?;
     }
-    hub.guards += 1;
-    Ok(Forwarding { survives: false })
+    *guards += 1;
+    Ok(Forwarding { keeps_running: false })
 }
 
-/// Passes signals on as long as it lives: from [`signals`].
+/// The guard of [`signals`]: signals are passed on as long as it lives.
 ///
-/// When the last one is dropped, the signals do what they did before; it waits for the thread. Where a signal is ending this process, that
-/// happens in the drop. One thing is not put back: a program that has `signal-hook` handle one of these signals too should do so
-/// before, or keep this until its end.
+/// Dropping the last one restores the signals' actions, and blocks until the thread has ended. If a signal is ending this process, the
+/// process dies in the drop. A handler that this program later registers with `signal-hook` for one of these signals is not called after
+/// the drop: register it before, or keep the guard until the program ends.
 ///
 /// ```
 /// let forwarding = pipewright::forward::signals()?;
@@ -93,34 +81,33 @@ pub fn signals() -> io::Result<Forwarding> {
 #[derive(Debug)]
 #[must_use = "signals are passed on as long as this lives"]
 pub struct Forwarding {
-    survives: bool,
+    keeps_running: bool,
 }
 
 impl Forwarding {
-    /// Whether this process lives on when the runs were ended by a signal; unless set, it dies of the same signal. A signal then ends
-    /// runs and nothing else, also where there is none: [`received`](Self::received) says that there was one.
+    /// Whether this process keeps running after a signal has ended its runs. By default it dies of the same signal.
+    ///
+    /// While one guard has this set, INT, TERM, HUP and QUIT end runs and nothing else, also when there are no runs;
+    /// [`received`](Self::received) then returns the signal.
     ///
     /// ```
     /// use pipewright::{ErrorKind, cmd, forward};
-    /// let _forwarding = forward::signals()?.survive(true);
+    /// let _forwarding = forward::signals()?.keep_running(true);
     /// // As `kill -INT` with this process's number.
     /// let suicidal = cmd!("sh", "-c", "kill -s INT $PPID; sleep 60").forward_signals(true);
     /// assert_eq!(suicidal.run().unwrap_err().kind(), ErrorKind::Interrupted);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn survive(mut self, survive: bool) -> Forwarding {
-        if self.survives != survive {
-            self.survives = survive;
-            if survive {
-                SURVIVORS.fetch_add(1, SeqCst)
-            } else {
-                SURVIVORS.fetch_sub(1, SeqCst)
-            };
+    #[doc(alias = "survive")]
+    pub fn keep_running(mut self, on: bool) -> Forwarding {
+        if self.keeps_running != on {
+            self.keeps_running = on;
+            state::keep_running(on);
         }
         self
     }
 
-    /// The last INT, TERM, HUP or QUIT that came while signals were passed on, by its number of signal(7). Does not block.
+    /// The number (signal(7)) of the last INT, TERM, HUP or QUIT that came while signals were passed on. Does not block.
     ///
     /// ```
     /// let forwarding = pipewright::forward::signals()?;
@@ -137,15 +124,16 @@ impl Forwarding {
 
 impl Drop for Forwarding {
     fn drop(&mut self) {
-        let mut hub = hub();
-        hub.guards -= 1;
-        if hub.guards == 0 {
-            // Before it stops counting: what was said when the signal came holds.
-            hub.handlers.remove();
+        let mut shared = lock(&HANDLERS);
+        let (guards, handlers) = &mut *shared;
+        *guards -= 1;
+        if *guards == 0 {
+            // Before the guard stops counting: `keep_running` holds for a signal that came before this drop.
+            handlers.remove();
             RECEIVED.store(0, SeqCst);
         }
-        if self.survives {
-            SURVIVORS.fetch_sub(1, SeqCst);
+        if self.keeps_running {
+            state::keep_running(false);
         }
     }
 }

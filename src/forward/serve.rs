@@ -1,136 +1,133 @@
-//! The thread that does what the signals say.
+//! The thread that receives the signals and delivers them to the runs.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use super::handlers::Delivery;
-use super::{RECEIVED, survives};
+use super::state::{RECEIVED, Signals, ends, keeps_running};
 use crate::clock::Deadline;
 use crate::engine::control::Interrupt;
 use crate::process::suspension_clock;
-use crate::run::signal_registry;
-use crate::run::signal_registry::{Passed, Told};
+use crate::run::signal_registry::{self, Delivered, Delivery};
 use crate::sys::poll::{Interest, wait_for};
 use crate::sys::self_signal;
 
-/// How long the drivers of runs may take beyond the runs' plans; they may be in the caller's code.
+/// How long a run may take beyond its shutdown plan before it is killed from here, because its driver may be in the caller's code. A driver
+/// that is not acts within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Between two tries where the system refuses to wait.
-const AGAIN: Duration = Duration::from_millis(10);
+/// The pause between two tries where poll(2) fails (ENOMEM), so that the thread does not spin.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Runs are being ended.
+/// The runs are being ended, and this process is then to die of the signal.
 struct Ending {
     signal: i32,
+    /// When the runs are killed from here.
     until: Deadline,
 }
 
-/// Until the delivery is closed, which is given back.
-pub(super) fn serve(mut delivery: Delivery) -> Delivery {
+/// Serves until the guards close the delivery, and returns it.
+pub(super) fn serve(mut delivery: Signals) -> Signals {
     let mut ending: Option<Ending> = None;
-    let mut news: Vec<libc::siginfo_t> = Vec::new();
+    let mut received: Vec<libc::siginfo_t> = Vec::new();
     loop {
-        if news.is_empty() {
+        if received.is_empty() {
             let until = ending.as_ref().map_or(Deadline::NEVER, |ending| ending.until);
             if wait_for(delivery.get_read().as_fd(), Interest::Readable, until).is_err() {
-                std::thread::sleep(AGAIN);
+                std::thread::sleep(RETRY_PAUSE);
             }
-            news.extend(delivery.pending());
+            received.extend(delivery.pending());
         }
-        let batch = std::mem::take(&mut news);
+        let batch = std::mem::take(&mut received);
         for info in &batch {
             if ends(info.si_signo) {
-                end(&mut ending, said_by(info));
+                end(&mut ending, interrupt_of(info));
             }
         }
         let goes_on = batch.iter().any(|info| info.si_signo == libc::SIGCONT);
         match batch.iter().find(|info| info.si_signo == libc::SIGTSTP) {
-            // Of a stop and its end nothing is left but the end.
+            // After SIGTSTP and SIGCONT in one batch, only SIGCONT counts.
             Some(info) if !goes_on => {
                 let before = suspension_clock::spent();
-                stop(said_by(info), &mut delivery, &mut news);
+                suspend(interrupt_of(info), &mut delivery, &mut received);
                 if let Some(ending) = &mut ending {
                     ending.until = ending.until.later_by(suspension_clock::spent().saturating_sub(before));
                 }
             }
-            Some(_) => go_on(),
-            None if goes_on => go_on(),
+            Some(_) => resume_runs(),
+            None if goes_on => resume_runs(),
             None => {}
         }
-        ending = ending.and_then(see_to);
-        if ending.is_none() && news.is_empty() && delivery.handle().is_closed() {
-            // Before the other end of it is closed.
+        ending = ending.and_then(check_ending);
+        if ending.is_none() && received.is_empty() && delivery.handle().is_closed() {
+            // Before the other end of the socket is closed: a write would fail with EPIPE.
             signal_registry::set_bell(None);
             return delivery;
         }
     }
 }
 
-pub(super) fn ends(signal: i32) -> bool {
-    matches!(signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT)
-}
-
-/// The keyboard's signals go to the whole foreground group; a hangup goes to the leader of the session alone.
-fn said_by(info: &libc::siginfo_t) -> Interrupt {
-    let is_keyboards = matches!(info.si_signo, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
+/// A signal, and whether the terminal sent it. It sends the keyboard's signals to the whole foreground group, but a hangup only to the leader
+/// of the session.
+fn interrupt_of(info: &libc::siginfo_t) -> Interrupt {
+    let is_of_keyboard = matches!(info.si_signo, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
     #[cfg(target_os = "linux")]
     let by_kernel = info.si_code == libc::SI_KERNEL;
     #[cfg(not(target_os = "linux"))]
     let by_kernel = false;
-    Interrupt { signal: info.si_signo, by_terminal: is_keyboards && by_kernel }
+    Interrupt { signal: info.si_signo, by_terminal: is_of_keyboard && by_kernel }
 }
 
 fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
     let signal = interrupt.signal;
     RECEIVED.store(signal, SeqCst);
-    // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
+    // A second Ctrl-C means that the user will not wait longer. A second TERM does not: service managers send TERM, CONT and HUP in a row.
     let kills = matches!(signal, libc::SIGINT | libc::SIGQUIT);
-    match signal_registry::interrupt(interrupt, !survives(), kills) {
-        // Those that were there have ended just now.
-        Passed::ToNobody if ending.is_some() => {}
-        Passed::ToNobody if survives() => {}
-        Passed::ToNobody => self_signal::die_of(signal),
-        Passed::ToEnd(grace) => {
+    match signal_registry::interrupt(interrupt, !keeps_running(), kills) {
+        // The runs that were being ended have ended just now.
+        Delivery::NoRun if ending.is_some() => {}
+        Delivery::NoRun if keeps_running() => {}
+        Delivery::NoRun => self_signal::die_of(signal),
+        Delivery::Begun(grace) => {
             let until = Deadline::after(grace.saturating_add(PATIENCE));
-            // The first signal is what this process dies of.
+            // This process dies of the first signal.
             let signal = ending.as_ref().map_or(signal, |ending| ending.signal);
             *ending = Some(Ending { signal, until });
         }
-        Passed::Again => {}
+        Delivery::Repeated => {}
     }
     if kills {
-        signal_registry::kill_from_here(Told::ToEndAtOnce);
+        signal_registry::kill_from_here(Delivered::Kill);
     }
 }
 
-/// What comes after the ending, once it is over.
-fn see_to(ending: Ending) -> Option<Ending> {
+/// Lets this process die, or go on, once the runs have ended or their time is over.
+fn check_ending(ending: Ending) -> Option<Ending> {
     if !signal_registry::have_ended() {
         if !ending.until.passed() {
             return Some(ending);
         }
-        signal_registry::kill_from_here(Told::ToEnd);
+        signal_registry::kill_from_here(Delivered::Shutdown);
     }
-    if !survives() {
+    if !keeps_running() {
         self_signal::die_of(ending.signal);
     }
     signal_registry::live_on();
     None
 }
 
-/// Stops the runs, then this process; it returns when that is over. What came meanwhile is added to the news.
-fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
+/// Stops the runs, then this process. Returns when this process was continued; signals that came meanwhile are added to `received`.
+fn suspend(interrupt: Interrupt, delivery: &mut Signals, received: &mut Vec<libc::siginfo_t>) {
     let pause = suspension_clock::begin();
-    signal_registry::tell(interrupt);
+    signal_registry::signal(interrupt);
     self_signal::suspend(|| {
-        news.extend(delivery.pending());
-        news.iter().any(|info| info.si_signo == libc::SIGCONT)
+        received.extend(delivery.pending());
+        received.iter().any(|info| info.si_signo == libc::SIGCONT)
     });
     drop(pause);
-    go_on();
+    resume_runs();
 }
 
-fn go_on() {
-    signal_registry::tell(Interrupt { signal: libc::SIGCONT, by_terminal: false });
+fn resume_runs() {
+    signal_registry::signal(Interrupt { signal: libc::SIGCONT, by_terminal: false });
 }

@@ -91,8 +91,12 @@ impl Captured {
         self.secrets.redact_part(self, part, &self.cuts)
     }
 
-    /// The bytes as text; `self` comes back if they are not UTF-8.
+    /// The bytes as text; `self` comes back if they are not UTF-8. A character that a limit cut is left out, which is no error.
     pub(crate) fn into_text(mut self) -> Result<String, (Self, Utf8Error)> {
+        if let (Some(at), Some(bytes)) = (self.omitted_at(), &mut self.bytes) {
+            let pieces = pieces_of_characters(bytes, at);
+            bytes.drain(pieces);
+        }
         String::from_utf8(self.bytes.take().unwrap_or_default()).map_err(|error| {
             let cause = error.utf8_error();
             (Captured { bytes: Some(error.into_bytes()), ..self }, cause)
@@ -176,6 +180,16 @@ impl Captured {
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self)
     }
+}
+
+/// The bytes around a gap that are pieces of characters: an incomplete sequence before it, and continuation bytes, at most three, behind it.
+fn pieces_of_characters(bytes: &[u8], gap: usize) -> Range<usize> {
+    let before = match std::str::from_utf8(&bytes[..gap]) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => gap,
+    };
+    let behind = bytes[gap..].iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    before..gap + behind
 }
 
 impl Deref for Captured {

@@ -23,7 +23,11 @@ impl Job {
     }
 
     pub(super) fn warn(&self, created: &Location<'_>) {
-        if cfg!(debug_assertions) && WARNS.load(Relaxed) && !self.shared.is_seen_to() && !std::thread::panicking() {
+        if cfg!(debug_assertions)
+            && WARNS.load(Relaxed)
+            && !self.shared.is_over_or_detached()
+            && !std::thread::panicking()
+        {
             let what = self.plan.line();
             // To a stderr that is gone there is nothing to say.
             let _ = writeln!(

@@ -9,7 +9,7 @@ use crate::io::line_observer::LineObserver;
 use crate::outcome::Output;
 use crate::plan::{PipePlan, Plan};
 use crate::run::conclude;
-use crate::run::shared::{Shared, Step};
+use crate::run::shared::{DrivenBy, Shared};
 use crate::stream::Stream;
 
 /// What happens in a job, from its beginning: from [`Job::events`](crate::Job::events).
@@ -53,11 +53,10 @@ impl Iterator for Events {
                 Err(TryRecvError::Empty) => {}
             }
             match self.shared.step() {
-                Step::Done => {}
-                Step::Over => return self.events.try_recv().ok(),
-                // Its thread tells.
-                Step::ByThread => return self.events.recv().ok(),
-                Step::ByAnother => match self.events.recv_timeout(LOOK) {
+                DrivenBy::Caller => {}
+                DrivenBy::Over => return self.events.try_recv().ok(),
+                DrivenBy::RunThread => return self.events.recv().ok(),
+                DrivenBy::OtherThread => match self.events.recv_timeout(LOOK) {
                     Ok(event) => return Some(event),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return None,

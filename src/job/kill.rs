@@ -1,22 +1,21 @@
-//! Ending a run by its handle, and what that came to.
+//! Ending a run by its handle, and the report.
 
-use std::sync::Weak;
 use std::time::Duration;
 
 use super::Job;
 use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
 use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
-use crate::engine::timing::{Cut, Steps};
+use crate::engine::timing::Steps;
 use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
 use crate::tree;
 
-/// What a kill came to: from [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
+/// The report of [`Job::kill`](crate::Job::kill) and [`Job::shutdown`](crate::Job::shutdown).
 ///
-/// It names what was found. Without a container one kind of process cannot be: one whose parent ended before a look saw the two, and which
-/// holds no captured stream of the run. The system gives it another parent before the end of its own is told. A
-/// [`contain`](crate::Cmd::contain) finds it.
+/// It names the processes that were found. Without a container one kind of process is not found: one whose parent ended before a scan saw
+/// both, and which holds no captured stream of the run. The kernel gives it another parent before the parent's end can be seen. With
+/// [`contain`](crate::Cmd::contain) it is found.
 ///
 /// ```
 /// use pipewright::{Cmd, Means};
@@ -25,26 +24,27 @@ use crate::tree;
 /// let mut line = [0; 8];
 /// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut line)?;
 /// let report = job.kill()?;
-/// assert_eq!((report.means, report.complete), (Means::Walk, false));
-/// assert_eq!((report.killed[0], report.killed.len()), (job.pids()[0], 2)); // the shell, and its sleep
+/// assert_eq!((report.means, report.proven), (Means::Walk, false));
+/// assert_eq!((report.signalled[0], report.signalled.len()), (job.pids()[0], 2)); // the shell, and its sleep
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias("killed", "complete"))]
 pub struct KillReport {
     /// How the processes were found.
     pub means: Means,
-    /// The processes that got the signal, or had ended already: those of the stages first, then parents before children.
-    pub killed: Vec<u32>,
-    /// The processes that could not be killed, or that had not ended when the call came back.
+    /// The processes that got the signal, or had ended before it: those of the stages first, then parents before children.
+    pub signalled: Vec<u32>,
+    /// The processes that refused the signal, or had not ended when the call returned.
     pub survivors: Vec<Survivor>,
-    /// Whether it is proven that nothing of the run is left. Only with [`Means::Cgroup`], once nobody is in it any more: out of everything
-    /// else a process can get unseen. (Out of a cgroup, who has the right to write to another one.)
-    pub complete: bool,
+    /// Whether it is proven that no process of the run is left. True only with [`Means::Cgroup`], when the cgroup is empty: a process can
+    /// leave a group, a session and its parent unseen. (It can leave the cgroup only with the right to write to another one.)
+    pub proven: bool,
     /// Why the means is less than [`contain`](crate::Cmd::contain) asked for.
     pub fell_back: Option<String>,
-    /// Why more may be left than what the means misses by its nature: what could not be looked at. `None` where nothing of that kind came
-    /// up, and where it is proven that nothing is left.
+    /// What could not be looked at, so that more processes may be left than those that the means always misses. `None` if everything was
+    /// looked at, or if it is proven that no process is left.
     pub unseen: Option<Unseen>,
 }
 
@@ -59,18 +59,18 @@ pub struct KillReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Means {
-    /// The processes that this library started, not what they started in turn: where the system shows no more.
+    /// Only the processes that this library started: the system does not show their descendants.
     Children,
-    /// Those, and their descendants: a walk from parents to children through `/proc`, with everything stopped first, so that nothing
-    /// is started behind it. Linux. It finds those that left the group or the session, but not those whose parent has ended (a
-    /// double fork).
+    /// The processes that this library started, and their descendants: a walk from parents to children through `/proc`, which first stops
+    /// (SIGSTOP) what it finds, so that nothing new starts meanwhile. It finds processes that left the group or the session, but not one
+    /// whose parent has ended (a double fork). Linux.
     Walk,
-    /// The walk, and the run's process group. It misses what left both: a double fork with a group or a session of its own.
+    /// The walk, and the run's process group. It misses a process that left both: a double fork into another group or session.
     Group,
-    /// The walk, and the sessions of the run's processes. It misses what left both: a double fork with a session of its own. Linux.
+    /// The walk, and the sessions of the run's processes. It misses a process that left both: a double fork into another session. Linux.
     Session,
-    /// The walk, and the run's cgroup, killed as one (`cgroup.kill`, cgroups(7)). It misses what somebody with the right to do so moved to
-    /// another cgroup, and nobody's descendant. Linux 5.14.
+    /// The walk, and the run's cgroup, killed at once (`cgroup.kill`, cgroups(7)). It misses a process that was moved to another cgroup, by
+    /// a process with the right to do so, and whose parent has ended. Linux 5.14.
     Cgroup,
 }
 
@@ -85,11 +85,11 @@ pub enum Means {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survivor {
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
     /// Its name, of at most 15 bytes; empty where that cannot be read.
     pub name: String,
-    /// What the system said.
+    /// Why it survived.
     pub why: String,
 }
 
@@ -103,16 +103,17 @@ fn means(container: Option<&Container>, unseen: Option<Unseen>) -> Means {
     }
 }
 
-/// A job whose caller ends it.
+/// A run that the caller's thread ends, by its handle.
 struct Caller<'a> {
     job: &'a Job,
     pipes: Pipes,
 }
 
 impl Around for Caller<'_> {
-    /// Where there are only closures, they are stopped at once.
+    /// In a run without processes the closures are cancelled at once, so they count as ended.
     fn closures_have_ended(&mut self) -> bool {
-        self.job.processes.is_empty() || self.job.closures.iter().all(|closure| closure.ended().is_some())
+        self.job.members.processes.is_empty()
+            || self.job.members.closures.iter().all(|closure| closure.ended().is_some())
     }
 
     fn pipes(&self) -> Pipes {
@@ -120,27 +121,26 @@ impl Around for Caller<'_> {
     }
 
     fn sends(&mut self, signal: i32) {
-        self.job.tell_killed(signal);
+        self.job.emit_killed(signal);
     }
 
     fn sent(&mut self, signal: i32) {
         if signal == libc::SIGKILL {
-            self.job.stop_closures();
+            self.job.members.cancel_closures();
         }
     }
 }
 
 impl Job {
-    /// Asks every process of the run, and what they have started in turn, to end: SIGTERM, and SIGCONT for those that are stopped, see
-    /// kill(2). Does not wait.
+    /// Sends SIGTERM to every process of the run and to its descendants, and SIGCONT to those that are stopped (kill(2)). Does not block.
     ///
-    /// What they start in answer is left alone while they live. When they have ended, a [`wait`](Job::wait) asks what is left of the run, too,
-    /// once. It kills nothing: no grace was set that could be over. What ignores SIGTERM and holds a captured stream keeps the wait waiting,
-    /// up to `timeout` or `eof_grace`; [`shutdown`](Job::shutdown) then ends it.
+    /// What they start after the signal is left alone while they live. When they have ended, a [`wait`](Job::wait) sends SIGTERM once to what
+    /// is left of the run. Nothing is killed: there is no grace that could end. A process that ignores SIGTERM and holds a captured stream
+    /// keeps the wait blocked, up to `timeout` or `eof_grace`; [`shutdown`](Job::shutdown) ends it.
     ///
     /// # Errors
-    /// When a process of the run refuses the signal, as [`send_signal`](Job::send_signal): one that has ended does not. What refuses of the
-    /// rest is in the report of a [`shutdown`](Job::shutdown).
+    /// When a process that the run started refuses the signal, see [`send_signal`](Job::send_signal). A descendant that refuses it is in the
+    /// report of a later [`shutdown`](Job::shutdown).
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -150,25 +150,27 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
-        self.tell_killed(libc::SIGTERM);
+        self.emit_killed(libc::SIGTERM);
         self.shared.outside().with_asked(|asked| {
             let asked = asked.get_or_insert_with(|| self.termination());
             asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
-            // The search for those that hold a stream is left to what drives the run.
+            // The driver searches for the processes that hold a stream.
             asked.advance(&mut Nothing);
         });
         self.shared.ring();
-        // Nobody gets this one: it asks who would have refused.
+        // Signal 0 is not delivered: kill(2) only checks the permission.
         self.send_signal(0)
     }
 
-    /// Kills every process of the run, and what they have started in turn: SIGKILL, see kill(2) and [`Means`]. Does not wait, but
-    /// for as long as it takes to find them: 100 ms at most. Who holds one of the run's streams and is
-    /// nobody's descendant any more is found by its pipe, killed and named in [`Output::leaked`](crate::Output::leaked). What its closures read and write fails from then on; [`wait`](Job::wait)
-    /// still waits for one that does not return.
+    /// Sends SIGKILL to every process of the run and to its descendants, see kill(2) and [`Means`]. Blocks only for the search, 100 ms at
+    /// most, not until they have ended.
+    ///
+    /// A process that holds one of the run's streams and has lost its parent is found by its pipe, killed, and named in
+    /// [`Output::leaked`](crate::Output::leaked). The closures' reads and writes fail from then on; [`wait`](Job::wait) still waits for a
+    /// closure that does not return.
     ///
     /// # Errors
-    /// None so far: what could not be killed is in the report.
+    /// None so far: the report names what could not be killed.
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -177,45 +179,39 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn kill(&self) -> Result<KillReport, Error> {
-        self.tell_killed(libc::SIGKILL);
-        let mut all = self.all_of_it();
-        all.kill(&Pipes::new());
-        self.stop_closures();
+        self.emit_killed(libc::SIGKILL);
+        let mut ending = self.take_termination();
+        ending.kill(&Pipes::new());
+        self.members.cancel_closures();
         self.shared.was_killed();
-        // What was killed is not waited for, except to prove that a cgroup is empty.
-        Ok(self.report(&all, std::iter::empty(), Deadline::after(WALK)))
+        // Only to prove that a cgroup is empty, this waits for the killed processes.
+        Ok(self.report(&ending, std::iter::empty(), Deadline::after(WALK)))
     }
 
     fn termination(&self) -> Termination {
-        Termination::new(&self.processes, self.container.as_ref(), self.shared.outside())
+        Termination::new(&self.members.processes, self.members.container.as_ref(), self.shared.outside())
     }
 
-    /// With what is known by an earlier [`terminate`](Job::terminate).
-    fn all_of_it(&self) -> Termination {
+    /// The termination that an earlier [`terminate`](Job::terminate) began, or a new one.
+    fn take_termination(&self) -> Termination {
         self.shared.outside().with_asked(Option::take).unwrap_or_else(|| self.termination())
     }
 
-    /// What it came to; `left`: what was killed, and has not ended after it was waited for.
-    fn report(&self, all: &Termination, left: impl Iterator<Item = tree::Survivor>, until: Deadline) -> KillReport {
-        let container = self.container.as_deref();
-        let (killed, refused) = all.reached();
+    /// `left`: the processes that were killed and have not ended in time.
+    fn report(&self, ending: &Termination, left: impl Iterator<Item = tree::Survivor>, until: Deadline) -> KillReport {
+        let container = self.members.container.as_deref();
+        let (signalled, refused) = ending.reached();
         let survivors: Vec<Survivor> = refused.into_iter().chain(left).map(Survivor::from).collect();
-        let complete = survivors.is_empty() && container.is_some_and(|container| container.is_empty(until));
-        let unseen = all.unseen().filter(|_| !complete);
+        let proven = survivors.is_empty() && container.is_some_and(|container| container.is_empty(until));
+        let unseen = ending.unseen().filter(|_| !proven);
         let fell_back = container.and_then(Container::fell_back).map(String::from);
-        KillReport { means: means(container, unseen), killed, survivors, complete, fell_back, unseen }
+        KillReport { means: means(container, unseen), signalled, survivors, proven, fell_back, unseen }
     }
 
-    pub(super) fn stop_closures(&self) {
-        if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
-            stop.pull(Cut::Aborted);
-        }
-    }
-
-    /// Sends a signal, by its number of signal(7), to every process of the run that has not ended. Does not wait.
+    /// Sends a signal, by its number (signal(7)), to every process that the run started and that has not ended. Does not block.
     ///
     /// # Errors
-    /// The first refusal, as [`ErrorKind::Io`]; the others got the signal all the same. A process that has ended is no error.
+    /// [`ErrorKind::Io`] for the first process that refuses; the others get the signal all the same. A process that has ended is no error.
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -225,7 +221,7 @@ impl Job {
     /// ```
     pub fn send_signal(&self, signal: i32) -> Result<(), Error> {
         let mut refused = None;
-        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
+        for ((index, _), process) in self.plan.commands().zip(&self.members.processes) {
             if let Err(error) = process.send_signal(signal) {
                 let what = format!("refused the signal {signal}");
                 refused.get_or_insert(Fault::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
@@ -234,20 +230,19 @@ impl Job {
         refused.map_or(Ok(()), |fault| Err(fault.into_error(&self.plan)))
     }
 
-    /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
-    /// until they are gone, which is as
-    /// a rule long before the grace is over, and at most two seconds longer. The status is then SIGTERM's or SIGKILL's, an error to
-    /// [`output`](Job::output): ask [`wait`](Job::wait) for it.
+    /// Ends the run: SIGTERM to its processes and their descendants, then SIGKILL to those that live after `grace`. Blocks until they have
+    /// ended, usually long before the end of the grace, and at most two seconds longer. The status is then SIGTERM or SIGKILL, which
+    /// [`wait`](Job::wait) returns, and which is an error of [`output`](Job::output).
     ///
-    /// Each process that lives when it is sent gets SIGTERM once. What one starts in answer, to clean up, is left alone while the run's own
-    /// processes live. When they have ended, whatever is left is asked, too: what they have started, what is in the run's
-    /// container, what holds one of its captured streams. By the end of the same grace all of it is killed.
+    /// Each process that lives when SIGTERM is sent gets it once. What a process starts afterwards, to clean up, is left alone while the
+    /// processes that the run started live. When they have ended, SIGTERM goes to what is left: their descendants, the members of the run's
+    /// container, and processes that hold one of its captured streams. At the end of the same grace all of them are killed.
     ///
-    /// Closures beside processes have the same time: the processes' ends bring theirs, and what processes said last still gets
-    /// through. Then, or at once where there are only closures, what they read and write fails.
+    /// Closures beside processes have the same time: they read the last bytes of the processes, and then the end. After that their reads and
+    /// writes fail; in a run without processes they fail at once.
     ///
     /// # Errors
-    /// When waiting fails. What could not be killed is in the report.
+    /// When waiting for a process fails. The report names what could not be killed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -260,12 +255,12 @@ impl Job {
         self.shutdown_with([(libc::SIGTERM, grace)])
     }
 
-    /// As [`shutdown`](Job::shutdown), by a plan: signals, by their numbers of signal(7), each with the time until the next one, and SIGKILL
-    /// behind the last. Blocks until the processes are gone, as a rule long before the plan is through. A process that is stopped is
-    /// continued by each step.
+    /// Ends the run like [`shutdown`](Job::shutdown), by a plan: signals, by their numbers (signal(7)), each with the time until the next
+    /// one, and SIGKILL after the last. Blocks until the processes have ended, usually long before the end of the plan. Each step continues
+    /// the processes that are stopped (SIGCONT).
     ///
     /// # Errors
-    /// As [`shutdown`](Job::shutdown).
+    /// Those of [`shutdown`](Job::shutdown).
     ///
     /// ```
     /// use std::time::Duration;
@@ -278,19 +273,19 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
-        let mut all = self.all_of_it();
-        all.begin(plan.into_iter().collect(), true);
-        all.run(&mut Caller { job: self, pipes: self.shared.outside().pipes() });
-        self.stop_closures();
+        let mut ending = self.take_termination();
+        ending.begin(plan.into_iter().collect(), true);
+        ending.run(&mut Caller { job: self, pipes: self.shared.outside().pipes() });
+        self.members.cancel_closures();
         let patience = Deadline::after(WALK);
         self.wait_for_processes(patience)?;
         self.shared.was_killed();
-        Ok(self.report(&all, all.left(), patience))
+        Ok(self.report(&ending, ending.left(), patience))
     }
 
-    /// Waits for the processes themselves, whoever holds their streams.
+    /// Waits for the processes, not for the ends of their streams.
     fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
-        for ((index, _), process) in self.plan.commands().zip(&self.processes) {
+        for ((index, _), process) in self.plan.commands().zip(&self.members.processes) {
             let wait = || -> std::io::Result<()> {
                 while process.try_report()?.is_none() && !deadline.passed() {
                     crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;

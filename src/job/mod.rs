@@ -10,20 +10,19 @@ mod verbs;
 
 use std::fmt;
 use std::panic::{Location, resume_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
-use crate::contain::Container;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::Function;
 use crate::engine::events::EventKind;
 use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
-use crate::run::launch::{Drive, Wants, start};
-use crate::run::shared::{Leftovers, Shared};
+use crate::run::launch::start;
+use crate::run::options::{Drive, Wants};
+use crate::run::shared::{Shared, Untaken};
+use crate::run::started::Members;
 use crate::setup_step::Step;
 use crate::status::Status;
 use crate::stream::Stream;
@@ -57,13 +56,9 @@ pub use scoped::Scoped;
 #[must_use = "a job that is dropped is killed; `detach` lets it live"]
 pub struct Job {
     shared: Arc<Shared>,
-    processes: Vec<Process>,
-    closures: Vec<Function>,
-    /// What stops the closures, as long as the run holds it.
-    stop: Option<Weak<Stop>>,
-    container: Option<Arc<Container>>,
+    members: Members,
     plan: Arc<Plan>,
-    /// Where; `None` for one that is there to be dropped, behind a reader.
+    /// Where it was spawned; `None` for the job inside of a reader, which is dropped as a rule.
     created: Option<&'static Location<'static>>,
 }
 
@@ -74,9 +69,7 @@ impl Job {
         let driven = plan.needs_driver(reader);
         let run =
             start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, watched: true, ..Wants::default() })?;
-        let (processes, closures) = (run.processes.clone(), run.closures.clone());
-        let stop = run.stop.as_ref().map(Arc::downgrade);
-        let container = run.container.clone();
+        let members = run.members.clone();
         let shared = Arc::new(Shared::new(run, driven));
         if driven {
             let driver = Arc::clone(&shared);
@@ -87,7 +80,7 @@ impl Job {
             })?;
         }
         let created = if reader { None } else { Some(Location::caller()) };
-        Ok(Job { shared, processes, closures, stop, container, plan, created })
+        Ok(Job { shared, members, plan, created })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
@@ -128,7 +121,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn try_wait(&self) -> Result<Option<Status>, Error> {
-        self.wait_with(Deadline::after(Duration::ZERO), Leftovers::Keep)
+        self.wait_with(Deadline::after(Duration::ZERO), Untaken::Keep)
     }
 
     /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
@@ -177,28 +170,28 @@ impl Job {
     /// ```
     pub fn output(self) -> Result<Output, Error> {
         self.wait()?;
-        self.shared.take().and_then(|over| over.checked(&self.plan)).map_err(|fault| fault.into_error(&self.plan))
+        self.shared.take().and_then(|outcome| outcome.checked(&self.plan)).map_err(|fault| fault.into_error(&self.plan))
     }
 
-    /// Says that a signal is about to be sent to all of it: no end is told before its cause. A panic of those who hear it ends the run, as
-    /// for one that is told by its driver, and goes on.
-    fn tell_killed(&self, signal: i32) {
-        if let Err(panic) = self.shared.tell(EventKind::Killed { signal }) {
+    /// Emits that a signal is about to be sent to the whole run: before it is sent, because the event of an end must not come before its
+    /// cause. A panic of a watcher ends the run, like one in the driver, and is then resumed.
+    fn emit_killed(&self, signal: i32) {
+        if let Err(panic) = self.shared.emit(EventKind::Killed { signal }) {
             self.end();
             resume_unwind(panic);
         }
     }
 
     fn end(&self) {
-        self.shared.end(&self.processes, self.container.as_ref(), || self.stop_closures());
+        self.shared.end(&self.members);
     }
 
     fn wait_until(&self, deadline: Deadline) -> Result<Option<Status>, Error> {
-        self.wait_with(deadline, Leftovers::LetGo)
+        self.wait_with(deadline, Untaken::Discard)
     }
 
-    fn wait_with(&self, deadline: Deadline, leftovers: Leftovers) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(deadline, leftovers).transpose().map_err(|fault| fault.into_error(&self.plan))
+    fn wait_with(&self, deadline: Deadline, untaken: Untaken) -> Result<Option<Status>, Error> {
+        self.shared.wait_until(deadline, untaken).transpose().map_err(|fault| fault.into_error(&self.plan))
     }
 
     /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
@@ -210,7 +203,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn pids(&self) -> Vec<u32> {
-        self.processes.iter().map(Process::pid).collect()
+        self.members.processes.iter().map(Process::pid).collect()
     }
 
     /// The processes, by stage, without the closures.
@@ -221,7 +214,7 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn processes(&self) -> &[Process] {
-        &self.processes
+        &self.members.processes
     }
 
     /// Our end of a piped stdin, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
@@ -325,7 +318,7 @@ impl Job {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn detach(self) {
-        self.container.iter().for_each(|container| container.let_live());
+        self.members.container.iter().for_each(|container| container.let_live());
         self.shared.detach();
     }
 }

@@ -11,9 +11,9 @@ use crate::outcome::{Error, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb};
 use crate::redirect::{In, LineResult, Out, Redirect};
-use crate::run::closure_thread::Task;
+use crate::run::closure_thread::ClosureThread;
 use crate::run::closures::THREAD;
-use crate::run::launch::Wants;
+use crate::run::options::Wants;
 use crate::spec::closure::{BorrowedBody, StageReader, StageWriter, UNNAMED};
 use crate::spec::{ClosureBody, Settings};
 use crate::stage::{Stage, lines};
@@ -211,8 +211,9 @@ impl<'env> Scoped<'env> {
         pipeline.spec.settings = settings;
         let plan = verbs::plan(&pipeline, verb)?;
         thread::scope(|scope| {
-            let mut start =
-                |slot: usize, task: Task| start_lent(scope, lent.get_mut(slot).and_then(Option::take), task);
+            let mut start = |slot: usize, thread: ClosureThread| {
+                start_lent(scope, lent.get_mut(slot).and_then(Option::take), thread)
+            };
             run(&plan, Wants { scope: Some(&mut start), ..Wants::default() })
         })
     }
@@ -328,12 +329,12 @@ impl<'env> Scoped<'env> {
 /// Not in `execute`, which is compiled once for each verb.
 fn start_lent<'scope, 'env: 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
-    work: Option<Box<BorrowedBody<'env>>>,
-    task: Task,
+    body: Option<Box<BorrowedBody<'env>>>,
+    thread: ClosureThread,
 ) -> io::Result<()> {
-    let work = work.ok_or_else(|| io::Error::other("a closure of another scope"))?;
-    let thread = thread::Builder::new().name(THREAD.into());
-    thread.spawn_scoped(scope, move || task.run(work)).map(drop)
+    let body = body.ok_or_else(|| io::Error::other("a closure of another scope"))?;
+    let builder = thread::Builder::new().name(THREAD.into());
+    builder.spawn_scoped(scope, move || thread.run(body)).map(drop)
 }
 
 impl fmt::Debug for Scoped<'_> {

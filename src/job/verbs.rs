@@ -10,9 +10,9 @@ use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
 use crate::redirect::LineResult;
-use crate::run::conclude::Over;
-use crate::run::launch::{Scope, Wants};
-use crate::run::started::run_to_end;
+use crate::run::conclude::Outcome;
+use crate::run::launch::run_to_end;
+use crate::run::options::{Scope, Wants};
 use crate::status::Status;
 
 /// A plan, or an error that says of which command.
@@ -21,12 +21,12 @@ pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> 
 }
 
 /// Runs to the end on this thread.
-fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Result<Box<Over>, Error> {
+fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Result<Box<Outcome>, Error> {
     run_to_end(plan, wants, lent).map_err(|fault| fault.into_error(plan))
 }
 
 pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error> {
-    execute(plan, wants, None).map(|over| over.output.status)
+    execute(plan, wants, None).map(|outcome| outcome.output.status)
 }
 
 pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Result<Output, Error> {

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     StatusStolen,
     /// The deadline passed.
     Timeout,
+    /// A callback waited for its own run, which waits until the callback returns.
+    Deadlock,
     /// A [`CancelHandle`](crate::CancelHandle) was used.
     Cancelled,
     /// This process was sent a signal that [`forward`](crate::forward) passes on to the run, to end it.
@@ -73,8 +75,8 @@ impl ErrorKind {
         match self {
             InvalidInput | AlreadyUsed | ProgramNotFound | RelativePath | NotExecutable | NoShebang
             | InterpreterNotFound | CurrentDir | TooLong | TextBusy | Redirect | Spawn => true,
-            Conflict | Status | StatusStolen | Timeout | Cancelled | Interrupted | Stopped | Leaked | LimitExceeded
-            | Callback | Closure | Panic | Io | NotUtf8 => false,
+            Conflict | Status | StatusStolen | Timeout | Deadlock | Cancelled | Interrupted | Stopped | Leaked
+            | LimitExceeded | Callback | Closure | Panic | Io | NotUtf8 => false,
         }
     }
 }

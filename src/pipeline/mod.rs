@@ -60,7 +60,7 @@ impl Pipeline {
 
     /// Where the first stage's stdin comes from.
     ///
-    /// Replaces what that stage set itself. Nothing on an empty pipeline.
+    /// Replaces what that stage set itself. On an empty pipeline it is a [`Conflict`](crate::ErrorKind::Conflict) of the verb.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -69,8 +69,9 @@ impl Pipeline {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdin(mut self, from: impl Into<Redirect<In>>) -> Pipeline {
-        if let Some(first) = self.spec.stages.first_mut() {
-            first.set_stdin(from.into().into_kind());
+        match self.spec.stages.first_mut() {
+            Some(first) => first.set_stdin(from.into().into_kind()),
+            None => self.spec.misplaced = Some(spec::Misplaced::StdinOfNothing),
         }
         self
     }

@@ -54,8 +54,12 @@ impl Flattened {
         let start = self.stages.len();
         let inner = start > 0 || first != Input::Run;
         let setting = pipeline.settings.names().first().copied().filter(|_| inner);
-        let misplaced = pipeline.misplaced.clone().or(setting.map(|setting| Misplaced { stage: 0, setting }));
-        if let Some(Misplaced { stage, setting }) = misplaced {
+        let misplaced = pipeline.misplaced.clone().or(setting.map(|setting| Misplaced::OnPart { stage: 0, setting }));
+        if misplaced == Some(Misplaced::StdinOfNothing) {
+            let what = "a pipeline without stages has a `stdin`, which nothing would read; set it when the first stage is there";
+            return Err(Fault::new(ErrorKind::Conflict, what));
+        }
+        if let Some(Misplaced::OnPart { stage, setting }) = misplaced {
             let what = if inner {
                 format!(
                     "carries `{setting}`, which is a setting of a whole run, inside an argument; set it on the command that has the argument"

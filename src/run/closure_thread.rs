@@ -1,4 +1,4 @@
-//! One closure, run.
+//! The thread of one closure.
 
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,20 +12,20 @@ use crate::io::callback::BoxError;
 use crate::io::callback::panic_text;
 use crate::spec::closure::{StageReader, StageWriter};
 
-/// A closure's ends, and where its result goes: all that its thread gets besides the closure.
-pub(crate) struct Task {
+/// What a closure's thread gets besides the closure: the closure's ends, and where its result goes.
+pub(crate) struct ClosureThread {
     pub(crate) input: StageReader,
     pub(crate) output: StageWriter,
     pub(crate) stop: Arc<Stop>,
     pub(crate) post: Post,
 }
 
-impl Task {
-    /// Runs the closure, on the thread that was made for it. In this order: what it holds is dropped, the next stage learns of the end, the
-    /// stage before sees its pipe broken, and then the run is told. So whoever saw the run's end finds nothing of it open.
-    pub(crate) fn run(self, work: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError>) {
-        let Task { mut input, mut output, stop, post } = self;
-        let result = catch_unwind(AssertUnwindSafe(|| work(&mut input, &mut output)));
+impl ClosureThread {
+    /// Runs the closure on this thread. Then, in this order, its captures are dropped, the next stage reads the end, the stage before gets
+    /// EPIPE, and the run gets the result: when a run has ended, its closures hold nothing open.
+    pub(crate) fn run(self, body: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError>) {
+        let ClosureThread { mut input, mut output, stop, post } = self;
+        let result = catch_unwind(AssertUnwindSafe(|| body(&mut input, &mut output)));
         let end = match result {
             Ok(Ok(())) => FunctionEnd::Returned,
             Ok(Err(error)) => failed(error, &input, &output, &stop),
@@ -42,7 +42,7 @@ impl Task {
     }
 }
 
-/// Why the closure gave up: for a stop or a broken pipe, as its own ends saw it, or for a reason of its own.
+/// Why the closure returned an error: a cancellation or EPIPE, as its ends saw it, or a failure of its own.
 fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Stop) -> FunctionEnd {
     match stop.why() {
         Some(Cut::TimedOut | Cut::Cancelled | Cut::Interrupted(_) | Cut::Stopped { .. }) => {
@@ -57,18 +57,18 @@ fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Sto
     FunctionEnd::Failed(FunctionError::Failed { error: Arc::from(error), echo: input.upstream_failed() })
 }
 
-/// Whether a broken pipe is at the root of an error: another failure must not be taken for one, only because a write had failed
-/// before.
+/// Whether an error was caused by EPIPE. That a write has failed with it before is not enough: the closure may have failed for another
+/// reason since.
 fn says_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        // What is inside of one is not its source: that is the source of what is inside.
+        // `source` of an `io::Error` skips the error inside of it: it gives that error's source.
         let inside = error.get_ref().is_some_and(|inside| says_broken_pipe(inside));
         return error.kind() == io::ErrorKind::BrokenPipe || inside;
     }
     error.source().is_some_and(says_broken_pipe)
 }
 
-/// What the next closure reads in place of an end: of the same kind, with the error as its source.
+/// What the next closure's read fails with: an error of the same kind, whose source is this closure's error.
 fn upstream(error: &FunctionError) -> io::Error {
     match error {
         FunctionError::Failed { error, .. } => {

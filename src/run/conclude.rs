@@ -1,4 +1,4 @@
-//! From a finished run to a result: which status is the run's, and what is an error.
+//! From a finished run to its result: which status is the run's, and what is an error.
 
 use std::time::Instant;
 
@@ -11,36 +11,37 @@ use crate::io::failure::{FlowError, FlowFailure};
 use crate::io::flow::Flow;
 use crate::io::sink::Sink;
 use crate::outcome::{ErrorKind, Fault, FdOutput, Leak, Output, StageReport, StageResult, Words, judge};
-use crate::plan::{Endpoint, FdBinding, Plan, Verb};
+use crate::plan::{Endpoint, FdBinding, Plan, StagePlan, Verb};
+use crate::process::ExitReport;
 use crate::procfs::Unseen;
 use crate::spec::Stage;
 use crate::status::{Status, signal_name};
 use crate::stream::Stream;
 use crate::tree::Survivor;
 
-/// A run that is over: its output, whatever the statuses; an error that no status explains carries it inside.
-pub(crate) type Ended = Result<Box<Over>, Fault>;
+/// How a run ended: its outcome, whatever the statuses, or an error that no status explains, with the output in it.
+pub(crate) type RunResult = Result<Box<Outcome>, Fault>;
 
-/// What a run left, before anybody judged its statuses.
+/// What a run left.
 #[derive(Debug, Clone)]
-pub(crate) struct Over {
+pub(crate) struct Outcome {
     pub(crate) output: Output,
     /// The stage whose status is an error, for the verbs that check.
     culprit: Option<usize>,
 }
 
-/// Puts the pieces together.
+/// Makes the result of what the engine left.
 ///
-/// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
-/// only echo; then a stolen status.
-pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
+/// An error of the caller's own code comes first, because it causes what follows; then the cut, whose signals the statuses only repeat;
+/// then a stolen status.
+pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> RunResult {
+    let Finished { stages, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
     let unseen = leaks.unseen;
     let mut output = Output {
         status: Status::exited(0),
         stdout: Captured::not_captured(),
         stderr: Captured::not_captured(),
-        stages: Vec::with_capacity(ended.len()),
+        stages: reports(plan, &stages, began),
         leaked: (!leaks.is_empty()).then_some(Leak {
             streams: leaks.streams,
             holders: leaks.holders,
@@ -50,35 +51,13 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         fds: Vec::new(),
         stdin_taken: None,
     };
-    for ((stage, ended), began) in plan.stages.iter().zip(&ended).zip(began) {
-        output.stages.push(StageReport {
-            label: stage.stage.name(),
-            status: ended.map_or(Status::UNKNOWN, |ended| ended.status),
-            usage: ended.and_then(|ended| ended.usage),
-            wall: ended.map_or_else(|| began.elapsed(), |ended| ended.wall),
-            error: None,
-        });
-    }
-    // What was written is then all that was to be: nothing was cut in the middle of a secret. A process that a signal ends may have
+    // Nothing was cut in the middle of a secret, because all that was to be written was written. A process that a signal ended may have
     // been in the middle of a write.
     let by_itself = |stage: &StageReport| stage.status.code().is_some();
     let whole = cut.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
-    let mut echoes = Vec::new();
-    let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
-    for (index, error) in errors {
-        if matches!(error, FunctionError::Failed { echo: true, .. }) {
-            echoes.push(index);
-        }
-        faults[index] = Some(closure_failed(plan, index, error, !whole));
-    }
-    if let Some(cut) = cut {
-        for (index, stage) in output.stages.iter().enumerate() {
-            if stage.status.is_unknown() && plan.stages[index].stage.command().is_none() {
-                let fault = Fault::new(kind_of(cut), "did not return, and was left behind");
-                faults[index] = Some(fault.at(plan.stage_name(index)));
-            }
-        }
-    }
+    let is_echo = |(_, error): &&(usize, FunctionError)| matches!(error, FunctionError::Failed { echo: true, .. });
+    let echoes: Vec<usize> = errors.iter().filter(is_echo).map(|(index, _)| *index).collect();
+    let mut faults = closure_faults(plan, &output, errors, cut, whole);
     for (stage, fault) in output.stages.iter_mut().zip(&faults) {
         stage.error = fault.clone().map(|fault| fault.into_error(plan));
     }
@@ -87,7 +66,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let fds = output.fds.iter_mut().map(|fd| &mut fd.bytes);
     [&mut output.stdout, &mut output.stderr].into_iter().chain(fds).for_each(|bytes| bytes.conceal(&secrets, whole));
     if plan.stages.is_empty() && matches!(plan.verb, Verb::Output | Verb::Read) {
-        // Nobody to write anything, all of it captured.
+        // No stage writes, and all of that was captured.
         output.stdout = Captured::from_bytes(Vec::new());
         output.stderr = Captured::from_bytes(Vec::new());
     }
@@ -101,37 +80,79 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let verdict = judge(&results.collect::<Vec<_>>(), last, policy, stopped_reading);
     output.status = verdict.status;
 
-    // That a leg did not take all is a failure of its own only where nothing else ended the run.
-    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken).unwrap_or_default();
-    if let Some(failure) = failure.filter(|_| untaken.is_empty()) {
-        return Err(failed(plan, failure).with_output(output));
+    let left = Left { running: &running_at_cut, survivors: &survivors, unseen };
+    let fault = run_fault(plan, &output, cut, failure, &left).or_else(|| match verdict.culprit {
+        // No status says why a closure failed.
+        Some(stage) => faults[stage].take(),
+        None => leak_fault(plan, &output),
+    });
+    match fault {
+        Some(fault) => Err(fault.with_output(output)),
+        None => Ok(Box::new(Outcome { output, culprit: verdict.culprit })),
     }
-    match cut {
-        Some(cut) => {
-            let left = Left { running: &running_at_cut, survivors: &survivors, unseen, untaken: &untaken };
-            return Err(cut_short(plan, cut, &left, &output).with_output(output));
-        }
-        None => {
-            if let Some(stage) = output.stages.iter().position(|stage| stage.status.is_unknown()) {
-                let what = "ended, but its status was stolen: something else in this program reaped it \
-                            (a waitpid(-1) loop, or SIGCHLD set to be ignored)";
-                return Err(Fault::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)).with_output(output));
-            }
-        }
-    }
-    // No status says why a closure failed.
-    if let Some(error) = verdict.culprit.and_then(|stage| faults[stage].take()) {
-        return Err(error.with_output(output));
-    }
-    if let (None, Some(OnLeak::Fail), Some(leak)) = (verdict.culprit, plan.settings.on_leak, &output.leaked) {
-        let error = Fault::new(ErrorKind::Leaked, left_behind(leak));
-        let error = if plan.stages.len() == 1 { error.at(plan.stage_name(0)) } else { error };
-        return Err(error.with_output(output));
-    }
-    Ok(Box::new(Over { output, culprit: verdict.culprit }))
 }
 
-/// What is said of those who are left.
+fn reports(plan: &Plan, ended: &[Option<ExitReport>], began: &[Instant]) -> Vec<StageReport> {
+    let stages = plan.stages.iter().zip(ended).zip(began);
+    let report = |((stage, ended), began): ((&StagePlan, &Option<ExitReport>), &Instant)| StageReport {
+        label: stage.stage.name(),
+        status: ended.map_or(Status::UNKNOWN, |ended| ended.status),
+        usage: ended.and_then(|ended| ended.usage),
+        wall: ended.map_or_else(|| began.elapsed(), |ended| ended.wall),
+        error: None,
+    };
+    stages.map(report).collect()
+}
+
+/// By stage: why a closure failed, or that it did not return in time.
+fn closure_faults(
+    plan: &Plan,
+    output: &Output,
+    errors: Vec<(usize, FunctionError)>,
+    cut: Option<Cut>,
+    whole: bool,
+) -> Vec<Option<Fault>> {
+    let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
+    for (index, error) in errors {
+        faults[index] = Some(closure_failed(plan, index, error, !whole));
+    }
+    for (index, stage) in output.stages.iter().enumerate() {
+        if let (Some(cut), true, None) = (cut, stage.status.is_unknown(), plan.stages[index].stage.command()) {
+            let fault = Fault::new(kind_of(cut), "did not return, and was left behind");
+            faults[index] = Some(fault.at(plan.stage_name(index)));
+        }
+    }
+    faults
+}
+
+/// The error of the run as a whole, whatever its stages say.
+fn run_fault(
+    plan: &Plan,
+    output: &Output,
+    cut: Option<Cut>,
+    failure: Option<FlowFailure>,
+    left: &Left<'_>,
+) -> Option<Fault> {
+    // That a leg did not take all is a failure of its own only where nothing else ended the run.
+    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken);
+    match (cut, failure) {
+        (_, Some(failure)) if untaken.is_none() => return Some(failed(plan, failure)),
+        (Some(cut), _) => return Some(cut_short(plan, cut, left, &untaken.unwrap_or_default(), output)),
+        (None, _) => {}
+    }
+    let stage = output.stages.iter().position(|stage| stage.status.is_unknown())?;
+    let what = "ended, but its status was stolen: something else in this program reaped it \
+                (a waitpid(-1) loop, or SIGCHLD set to be ignored)";
+    Some(Fault::new(ErrorKind::StatusStolen, what).at(plan.stage_name(stage)))
+}
+
+/// The error of a run that left processes behind, where the builder asked for one.
+fn leak_fault(plan: &Plan, output: &Output) -> Option<Fault> {
+    let leak = output.leaked.as_ref().filter(|_| plan.settings.on_leak == Some(OnLeak::Fail))?;
+    let error = Fault::new(ErrorKind::Leaked, left_behind(leak));
+    Some(if plan.stages.len() == 1 { error.at(plan.stage_name(0)) } else { error })
+}
+
 fn left_behind(leak: &Leak) -> String {
     let streams: Vec<String> = leak.streams.iter().map(ToString::to_string).collect();
     let held = if streams.is_empty() { String::new() } else { format!(", with {} open", streams.join(" and ")) };
@@ -144,7 +165,7 @@ fn left_behind(leak: &Leak) -> String {
     }
 }
 
-/// Whether a stage writes to stages in its arguments: when those have enough, it is the run itself that stopped reading.
+/// Whether a stage writes to stages in its arguments: when they stop reading, the run itself broke the stage's pipe.
 fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
     let pipes =
         plan.stages.get(stage).into_iter().flat_map(|stage| &stage.bindings).filter_map(|binding| match binding {
@@ -154,7 +175,6 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
     pipes.into_iter().any(|pipe| plan.users(pipe, true).any(|(reader, _)| reader >= plan.main))
 }
 
-/// What a closure's end is to whoever looks at its stage.
 fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Fault {
     let error = match error {
         FunctionError::Failed { error, echo } => {
@@ -166,7 +186,7 @@ fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) ->
     error.words(Words::Callers { cut }).at(plan.stage_name(index))
 }
 
-impl Over {
+impl Outcome {
     /// The output, or the bad status as an error.
     pub(crate) fn checked(self, plan: &Plan) -> Result<Output, Fault> {
         match self.culprit {
@@ -181,7 +201,7 @@ impl Over {
     }
 }
 
-/// Gathers what the flows hold; gives the pipes that we stopped reading before their end.
+/// Collects what the flows captured. Returns the pipes that this process stopped reading before their end.
 fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     let mut unread = Vec::new();
     for flow in flows {
@@ -218,14 +238,14 @@ fn collect(plan: &Plan, flows: Vec<Flow>, output: &mut Output) -> Vec<usize> {
     unread
 }
 
-/// The caller's code may have failed at a line that had no end: the child was killed in its middle.
+/// An error of the caller's code may quote a line that was cut, because the child was killed in the middle of it.
 const CALLERS: Words = Words::Callers { cut: true };
 
 fn not_all(stream: Stream, legs: &str) -> String {
     format!("not all of its {stream} was taken by {legs}")
 }
 
-/// What is said of legs that did not take all, if that is the failure.
+/// The text for a failure that is only this: legs of a tee did not take everything.
 fn untaken(failure: &FlowFailure) -> Option<String> {
     match &failure.what {
         FlowError::Untaken(legs) => Some(format!("; {}", not_all(failure.stream, legs))),
@@ -238,7 +258,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
     let error = match failure.what {
         FlowError::Io(error) => {
             let doing = if stream.is_input() { "fed" } else { "passed on" };
-            // One without a number is of the caller's reader or writer.
+            // An error without an errno comes from the caller's reader or writer.
             let words = if error.raw_os_error().is_some() { Words::Systems } else { CALLERS };
             let what = format!("was cut off: its {stream} could not be {doing}");
             Fault::new(ErrorKind::Io, what).because(error).words(words)
@@ -256,7 +276,7 @@ fn failed(plan: &Plan, failure: FlowFailure) -> Fault {
         }
         FlowError::Untaken(legs) => Fault::new(ErrorKind::Io, format!("was ended, and {}", not_all(stream, &legs))),
     };
-    // The stage whose stream it is; one that several write is everybody's.
+    // A stream that several stages use names none of them.
     match pipe.and_then(|pipe| only_user(plan, pipe, stream.is_input())) {
         Some(stage) => error.at(plan.stage_name(stage)),
         None => error,
@@ -282,17 +302,15 @@ fn kind_of(cut: Cut) -> ErrorKind {
     }
 }
 
-/// What was there at a cut, and is left after it.
+/// The stages that ran when the run was cut, and what is left after the cut.
 struct Left<'a> {
     running: &'a [usize],
     survivors: &'a [Survivor],
     unseen: Option<Unseen>,
-    /// What is said of legs of a tee that did not take all.
-    untaken: &'a str,
 }
 
-fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
-    let Left { running, survivors, unseen, untaken } = *left;
+fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, untaken: &str, output: &Output) -> Fault {
+    let Left { running, survivors, unseen } = *left;
     let what = match cut {
         Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
         Cut::Cancelled => "was cancelled".to_owned(),
@@ -336,14 +354,13 @@ fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
     }
 }
 
-/// What is said of processes that a kill did not reach.
 fn unkilled(survivors: &[Survivor]) -> String {
     let survivors: Vec<String> =
         survivors.iter().map(|it| format!("`{}` (pid {}): {}", it.name, it.pid, it.why)).collect();
     if survivors.is_empty() { String::new() } else { format!("; could not be killed: {}", survivors.join(", ")) }
 }
 
-/// Of the one stage: the others had no part in it.
+/// Names one stage: the terminal stopped no other.
 fn stopped(plan: &Plan, stage: usize, signal: i32) -> Fault {
     let does = if signal == libc::SIGTTIN { "reads" } else { "changes" };
     let help = match plan.settings.signals.foreground {
@@ -354,7 +371,6 @@ fn stopped(plan: &Plan, stage: usize, signal: i32) -> Fault {
     Fault::new(ErrorKind::Stopped, what).at(plan.stage_name(stage))
 }
 
-/// What the policy judges a stage by.
 fn result<'a>(report: &StageReport, stage: &'a Stage, echo: bool) -> StageResult<'a> {
     let (status, closure_failed) = (report.status, report.error.is_some());
     match stage {

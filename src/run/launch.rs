@@ -1,38 +1,39 @@
 //! Executing a plan: from data to running processes.
 //!
-//! The order is this. First all that can fail without a trace: images, one-shot redirects, files. Then stage by stage: the
-//! pipes that the stage is the first to use, the child, and the closing of what no later stage needs. So at any moment the fewest
-//! descriptors are open, and each end is held by exactly one owner: dropping is what closes.
+//! First comes all that can fail without a trace: images, one-shot redirects, files. Then each stage gets the pipes that it is the first
+//! to use, its child is started, and what no later stage needs is closed. At any moment the fewest descriptors are open, and each end has
+//! one owner, whose drop closes it.
 //!
-//! Whatever fails, what was started is killed and reaped before the error is returned: a [`Launch`] owns all that has begun, and its drop
-//! does that.
+//! After any failure, what was started is killed and reaped before the error is returned: a [`Launch`] owns all that has begun, and its
+//! drop does that.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::check;
-use super::closure_thread::Task;
 use super::closures::Closures;
+use super::conclude::RunResult;
+use super::ends::{PipeEnds, PipedEnds};
 use super::files::Files;
-use super::flows;
-use super::flows::Ends;
+use super::flows::FlowBuilder;
+use super::options::{Drive, Wants};
 #[cfg(feature = "forward")]
-use super::signal_registry::Forwarded;
+use super::signal_registry::Registered;
 use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
-use super::started::{Run, Untaken};
+use super::started::{Guards, Members, Run};
 use crate::clock::Deadline;
 use crate::contain::{Container, Containment};
 use crate::engine::Pump;
 use crate::engine::cancellation::Stop;
-use crate::engine::control::{Wake, Waker};
+use crate::engine::control::Wake;
 use crate::engine::events::{EventKind, Hub};
 use crate::engine::stages::Runner;
 use crate::engine::stopped_children::Stops;
 use crate::engine::timing::Timing;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
+use crate::io::callback::BorrowedCallback;
 use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::makeflags;
 use crate::pipe::{self, budget};
@@ -44,38 +45,11 @@ use crate::spawn::{self, Image, ImageSpec, Prepared};
 use crate::spec::Command;
 use crate::sys::fds;
 
-/// How the run will be driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Drive {
-    /// To its end, by the thread that starts it.
-    ByCaller,
-    /// By whoever waits, for as long as they like, or by a thread.
-    ByJob,
-}
-
-/// Starts a closure that borrows, by its number.
-pub(crate) type Scope<'a> = &'a mut dyn FnMut(usize, Task) -> io::Result<()>;
-
-/// What the caller brings along.
-#[derive(Default)]
-pub(crate) struct Wants<'a> {
-    /// The buffer that a captured stdout is appended to. It is taken when nothing can fail any more.
-    pub(crate) buffer: Option<&'a mut Vec<u8>>,
-    /// Whether the stdout of the verb is to be handed out as an end of a pipe.
-    pub(crate) reader: bool,
-    /// Whether somebody may want to watch later.
-    pub(crate) watched: bool,
-    /// Whether the caller means to start a thread that drives the run.
-    pub(crate) wake: bool,
-    /// Runs the closures that borrow, on threads that a scope joins.
-    pub(crate) scope: Option<Scope<'a>>,
-}
-
 /// Starts everything.
 pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Result<Run, Fault> {
     makeflags::look_once();
     let images = images(&plan)?;
-    // Before a file is emptied or a one-shot taken.
+    // Before a file is truncated or a one-shot taken.
     check_cancelled(&plan)?;
     let timing = plan.settings.timing();
     if timing.deadline.passed() && !plan.stages.is_empty() {
@@ -84,38 +58,46 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     check::check(&plan)?;
     let files = Files::open(&plan)?;
     let deadline = timing.deadline;
-    let run = prepare(&plan, timing, &wants)?;
-    let mut launch = Launch {
-        ends: Ends::new(plan.pipes.len()),
-        closures: Closures::new(run.stop.clone(), run.waker.clone()),
-        run,
-        files,
-        drive,
-        deadline,
-    };
+    let (run, closures) = prepare(&plan, timing, &wants)?;
+    let mut launch = Launch { ends: PipeEnds::new(plan.pipes.len()), closures, run, files, drive, deadline };
     let mut images = images.into_iter();
     (0..plan.stages.len()).try_for_each(|index| launch.stage(index, &mut images))?;
-    launch.tell();
+    launch.emit_started();
     let scope = wants.scope.take();
-    flows::build(&mut launch, wants)?;
+    let Launch { ends, run, files, .. } = &mut launch;
+    FlowBuilder { run, ends, files, wants }.build(drive == Drive::ByCaller)?;
     let Launch { ends, closures, run, files, .. } = launch;
     drop((ends, files));
-    // Last: nothing can fail any more but a thread, and whoever reads or writes is there.
-    match closures.start(&plan, scope) {
+    // Last: only the start of a thread can fail from here on, and the readers and writers of the closures' pipes exist.
+    match closures.start(scope) {
         Ok(()) => Ok(run),
         // The caller's buffer, if there is one, is in the run by now: it goes back inside the error.
         Err(error) => Err(run.give_up(error)),
     }
 }
 
-/// A run without stages, which they are to be started into.
-fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, Fault> {
+/// Runs the plan on the calling thread, to its end.
+pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> RunResult {
+    let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
+    // There is no handle: the engine's own `Process`es are enough.
+    run.members.processes.clear();
+    for flow in run.piped.discard() {
+        run.pump.add(flow);
+    }
+    match run.drive(Deadline::NEVER, lent) {
+        Ok(_) => run.conclude(),
+        Err(error) => Err(run.give_up(error)),
+    }
+}
+
+/// A run without stages, into which they are then started.
+fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<(Run, Closures), Fault> {
     let cancel = plan.settings.cancel.get();
     let has_closures = plan.commands().count() < plan.stages.len();
     let forwards = plan.settings.signals.forward;
-    let hears = wants.wake || cancel.is_some() || has_closures || forwards;
+    let is_woken = wants.wake || cancel.is_some() || has_closures || forwards;
     let no_pipe = |error| run_setup_error(Step::Pipe, error);
-    let (wake, waker) = hears.then(Wake::new).transpose().map_err(no_pipe)?.unzip();
+    let (wake, waker) = is_woken.then(Wake::new).transpose().map_err(no_pipe)?.unzip();
     let stop = has_closures.then(Stop::new).transpose().map_err(no_pipe)?;
     let terminal = terminal_to_lend(plan)?;
     let container = plan.settings.container().map(Container::new).transpose();
@@ -127,28 +109,34 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
     let registration = cancel.zip(waker.clone()).map(|(cancel, waker)| cancel.register(waker));
     check_cancelled(plan)?;
     #[cfg(feature = "forward")]
-    let forwarded =
-        waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
-    Ok(Run {
-        pump: Pump::new(timing, wake, stop.clone(), container.clone()),
+    let registered =
+        waker.clone().filter(|_| forwards).map(|waker| Registered::join(waker, timing.grace())).transpose()?;
+    let closures = Closures::new(plan, stop.clone().zip(waker.clone()));
+    let run = Run {
+        members: Members {
+            processes: Vec::with_capacity(plan.stages.len()),
+            closures: Vec::new(),
+            stop: stop.as_ref().map(Arc::downgrade),
+            container: container.clone(),
+        },
+        pump: Pump::new(timing, wake, stop, container),
         plan: Arc::clone(plan),
-        processes: Vec::with_capacity(plan.stages.len()),
-        closures: Vec::new(),
         began: Vec::with_capacity(plan.stages.len()),
-        untaken: Untaken::default(),
+        piped: PipedEnds::default(),
         waker,
-        stop,
-        container,
         hub: hub(plan, wants.watched),
-        _grants: Vec::new(),
-        _registration: registration,
-        terminal,
-        #[cfg(feature = "forward")]
-        _forwarded: forwarded,
-    })
+        guards: Guards {
+            grants: Vec::new(),
+            _cancel: registration,
+            terminal,
+            #[cfg(feature = "forward")]
+            registered,
+        },
+    };
+    Ok((run, closures))
 }
 
-/// Where the run says what happens, with those who watch from the beginning.
+/// Broadcasts the run's events, to the plan's watchers first; `watched`: more may come.
 fn hub(plan: &Plan, watched: bool) -> Option<Arc<Hub>> {
     let watchers = &plan.settings.observers.watchers;
     #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
@@ -161,7 +149,7 @@ fn hub(plan: &Plan, watched: bool) -> Option<Arc<Hub>> {
     hub
 }
 
-/// What every program gets, by command, checked for all of them before anything is opened.
+/// What execve(2) gets, by command. All are checked before anything is opened.
 fn images(plan: &Plan) -> Result<Vec<Image>, Fault> {
     let mut images = Vec::with_capacity(plan.stages.len());
     for (index, spec) in plan.commands() {
@@ -186,7 +174,7 @@ fn terminal_to_lend(plan: &Plan) -> Result<Option<Arc<Terminal>>, Fault> {
     Ok(terminal.map(Arc::new))
 }
 
-/// Whether a stage may be stopped for using the terminal: it has a group of its own, which is in the background.
+/// Whether the terminal may stop a stage (SIGTTIN, SIGTTOU): it has a process group of its own, which is in the background.
 fn may_be_stopped(plan: &Plan) -> bool {
     let contained = matches!(plan.settings.container(), Some(Containment::Group));
     let grouped = contained || plan.commands().any(|(_, spec)| spec.attributes.process_group.is_some());
@@ -195,15 +183,15 @@ fn may_be_stopped(plan: &Plan) -> bool {
 
 /// A run that is being started.
 ///
-/// It owns all that has begun, so that a failed step and a panic in the caller's code (a callback for events, a reader that is to be made)
-/// are undone by the same drop. The fields are dropped in their order: our ends first, so that no process is left writing to us; then the
-/// closures, which never began, and which the run would wait for; then the run, which kills and reaps its processes.
-pub(crate) struct Launch {
-    pub(crate) ends: Ends,
+/// It owns all that has begun, and its drop undoes it: after a failed step, and after a panic in the caller's code (a callback for events,
+/// a reader that is to be made). The fields are dropped in their order. The ends go first, so that no process waits for this one to read;
+/// then the closures, which never began, and which the run would wait for; then the run, which kills and reaps its processes.
+struct Launch {
+    ends: PipeEnds,
     closures: Closures,
-    pub(crate) run: Run,
-    pub(crate) files: Files,
-    pub(crate) drive: Drive,
+    run: Run,
+    files: Files,
+    drive: Drive,
     deadline: Deadline,
 }
 
@@ -216,7 +204,7 @@ fn check_cancelled(plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-/// What ends the run's container with this process could not be started.
+/// The watchdog that ends the run's container when this process dies could not be started.
 fn watchdog_error(plan: &Plan, failure: &Failure) -> Fault {
     if timed_out(failure) && plan.settings.times.timeout.is_some() {
         return too_late(plan, 0);
@@ -235,7 +223,7 @@ fn too_late(plan: &Plan, stage: usize) -> Fault {
 }
 
 impl Launch {
-    /// Starts a stage. From the moment of its clone on, its process is the run's.
+    /// Starts a stage. From its clone(2) on, the run owns its process.
     fn stage(&mut self, index: usize, images: &mut impl Iterator<Item = Image>) -> Result<(), Fault> {
         let plan = Arc::clone(&self.run.plan);
         if self.deadline.passed() {
@@ -247,13 +235,13 @@ impl Launch {
             Some((spec, image)) => {
                 let process = self.process(index, spec, image, began)?;
                 self.run.pump.begin(Runner::Process(process.clone()));
-                self.run.processes.push(process);
+                self.run.members.processes.push(process);
             }
             None => {
-                let made = self.closures.prepare(index, &plan, &mut self.ends, &self.files);
+                let made = self.closures.prepare(index, &mut self.ends, &self.files);
                 let closure = made.map_err(|error| setup_error(Step::Pipe, error).at(plan.stage_name(index)))?;
                 self.run.pump.begin(Runner::Function(closure.clone()));
-                self.run.closures.push(closure);
+                self.run.members.closures.push(closure);
             }
         }
         self.run.began.push(began);
@@ -261,17 +249,17 @@ impl Launch {
         Ok(())
     }
 
-    /// Says that all of it has started, to those who may do anything: no call of the caller's code comes before this.
-    fn tell(&mut self) {
+    /// Emits that every stage has started. No code of the caller's runs before this.
+    fn emit_started(&mut self) {
+        let Run { plan, pump, began, hub, guards, members, .. } = &mut self.run;
         #[cfg(feature = "forward")]
-        self.run._forwarded.iter().for_each(|it| it.started(&self.run.processes, self.run.container.as_ref()));
-        let Run { plan, pump, began, hub, terminal, processes, .. } = &mut self.run;
-        if terminal.is_some() || may_be_stopped(plan) {
-            pump.look_out(Stops::at(terminal.clone()));
+        guards.registered.iter().for_each(|it| it.started(&members.processes, members.container.as_ref()));
+        if guards.terminal.is_some() || may_be_stopped(plan) {
+            pump.look_out(Stops::at(guards.terminal.clone()));
         }
         pump.tell_to(hub.clone());
         let Some(hub) = hub else { return };
-        let mut pids = processes.iter().map(Process::pid);
+        let mut pids = members.processes.iter().map(Process::pid);
         for (index, (stage, began)) in plan.stages.iter().zip(began).enumerate() {
             let pid = stage.stage.command().and_then(|_| pids.next());
             hub.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
@@ -279,14 +267,14 @@ impl Launch {
     }
 
     fn process(&self, index: usize, spec: &Command, image: Image, began: Instant) -> Result<Process, Fault> {
-        let container = self.run.container.as_deref();
+        let container = self.run.members.container.as_deref();
         let named = |error: Fault| error.at(self.run.plan.stage_name(index));
         let mut attributes = spec.attributes.clone();
         let mut leads = container.is_some_and(|container| container.place(&mut attributes));
         let streams = real_stdio::streams();
         let map = self.fd_map(index, &streams)?;
         let is_first = self.run.began.is_empty();
-        let terminal = self.run.terminal.as_ref().filter(|_| leads || is_first);
+        let terminal = self.run.guards.terminal.as_ref().filter(|_| leads || is_first);
         attributes.foreground = terminal.is_some();
         terminal.iter().for_each(|terminal| terminal.is_lent());
         let own = self.ends.numbers();
@@ -305,7 +293,7 @@ impl Launch {
             }
         };
         drop(streams);
-        launched.pidfd = launched.pidfd.map(|pidfd| self.kept(pidfd));
+        launched.pidfd = launched.pidfd.map(|pidfd| self.move_high(pidfd));
         let process = Process::new(launched, began, leads).map_err(|error| named(setup_error(Step::Thread, error)))?;
         if let (true, Some(container)) = (leads, container) {
             container.is_led_by(&process);
@@ -316,7 +304,7 @@ impl Launch {
         Ok(process)
     }
 
-    /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
+    /// Makes the pipes that this stage is the first to use. A pipe between stages is grown here: this process has no end of it later.
     fn make_pipes(&mut self, index: usize) -> Result<(), Fault> {
         for binding in &self.run.plan.stages[index].bindings {
             let Endpoint::Pipe(number) = &binding.place else { continue };
@@ -326,24 +314,24 @@ impl Launch {
             let failed = |error| setup_error(Step::Pipe, error).at(self.run.plan.stage_name(index));
             let (reader, writer) = pipe::kernel().map_err(failed)?;
             match (self.run.plan.settings.sizes.pipe_capacity, &self.run.plan.pipes[*number]) {
-                // A wish: what the kernel does not give is no error.
+                // The capacity is a wish: a refusal of F_SETPIPE_SZ is no error.
                 (Some(bytes), _) => drop(fds::set_capacity(writer.as_fd(), bytes)),
-                (None, PipePlan::Link) => self.run._grants.extend(budget::grow(writer.as_fd())),
+                (None, PipePlan::Link) => self.run.guards.grants.extend(budget::grow(writer.as_fd())),
                 (None, _) => {}
             }
             let (reader, writer) = (reader.into(), writer.into());
-            // Our own end stays, the child's does not.
+            // This process's end stays open, the child's does not.
             match (&self.run.plan.pipes[*number], binding.stream.is_input()) {
                 (PipePlan::Link | PipePlan::Memory, _) => self.ends.put(*number, reader, writer),
-                (_, true) => self.ends.put(*number, reader, self.kept(writer)),
-                (_, false) => self.ends.put(*number, self.kept(reader), writer),
+                (_, true) => self.ends.put(*number, reader, self.move_high(writer)),
+                (_, false) => self.ends.put(*number, self.move_high(reader), writer),
             }
         }
         Ok(())
     }
 
-    /// A descriptor that stays as long as the run does, which for a job may be long.
-    fn kept(&self, fd: OwnedFd) -> OwnedFd {
+    /// Moves a descriptor that stays open as long as the run out of the way of the next start's, if the run may be long: a job's.
+    fn move_high(&self, fd: OwnedFd) -> OwnedFd {
         if self.drive == Drive::ByJob { fds::move_high(fd) } else { fd }
     }
 
@@ -359,7 +347,7 @@ impl Launch {
                 place => self.files.enter(place, number, streams, &mut map),
             };
             if entered.is_err() {
-                // Cannot be: every place was opened, and the plan has each number once.
+                // This cannot happen: every place was opened, and the plan has each number once.
                 let what = format!("its {} has no source", binding.stream);
                 return Err(Fault::new(ErrorKind::Spawn, what).at(self.run.plan.stage_name(index)));
             }
@@ -367,8 +355,8 @@ impl Launch {
         Ok(map)
     }
 
-    /// Closes our copies of the ends that only started stages use: while one is open here, nobody downstream sees an end, and
-    /// nobody upstream a broken pipe.
+    /// Closes this process's copies of the ends that only started stages use: while one is open here, the reader of the pipe sees no end of
+    /// file, and its writer gets no EPIPE.
     fn close_after(&mut self, index: usize) {
         for binding in &self.run.plan.stages[index].bindings {
             let Endpoint::Pipe(number) = &binding.place else { continue };
@@ -380,18 +368,7 @@ impl Launch {
     }
 }
 
-/// A run that a waker can be used on, if it has one.
-impl Run {
-    pub(crate) fn waker(&self) -> Option<&Waker> {
-        self.waker.as_ref()
-    }
-
-    pub(crate) fn deadline(&self) -> Deadline {
-        self.pump.deadline()
-    }
-}
-
-/// Becomes the one program of a plan without pipes; what kept it from it.
+/// Replaces this process by the one program of a plan without pipes. Returns why that failed.
 pub(crate) fn exec(plan: &Plan) -> Fault {
     let prepare = || -> Result<(Prepared, Files, Streams), Fault> {
         let mut images = images(plan)?;
@@ -400,7 +377,7 @@ pub(crate) fn exec(plan: &Plan) -> Fault {
         let mut map = ChildTable::new();
         let streams = real_stdio::streams();
         for binding in plan.stages.iter().flat_map(|stage| &stage.bindings) {
-            // A plan without pipes, which has each number once.
+            // This cannot fail: the plan has no pipes, and each number once.
             let _ = files.enter(&binding.place, binding.stream.number(), &streams, &mut map);
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Fault::new(ErrorKind::InvalidInput, "no command"))?;
@@ -411,7 +388,7 @@ pub(crate) fn exec(plan: &Plan) -> Fault {
         ))
     };
     match prepare() {
-        // The files stay open until the copies are made from them.
+        // The files stay open until dup2(2) has made the copies.
         Ok((prepared, _files, _streams)) => {
             spawn_error(&spawn::exec(&prepared), prepared.image()).at(plan.stage_name(0))
         }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::conclude::Ended;
-use super::launch::{Drive, Wants, start};
+use super::conclude::RunResult;
+use super::launch::start;
+use super::options::{Drive, Wants};
 use super::started::Run;
 use crate::cmd::Cmd;
 use crate::outcome::ErrorKind;
@@ -20,7 +21,7 @@ fn run(pipeline: impl Into<Pipeline>) -> Run {
 }
 
 /// Drives all of them to their ends on this thread; what each left, in order.
-fn drive_all(mut runs: Vec<Run>) -> Vec<Ended> {
+fn drive_all(mut runs: Vec<Run>) -> Vec<RunResult> {
     let mut set = PollSet::default();
     while runs.iter().any(|run| !run.pump.done()) {
         set.clear();
@@ -81,7 +82,7 @@ fn each_run_keeps_its_own_time() {
     for (index, ended) in drive_all(runs.collect()).into_iter().enumerate() {
         match (index % 2, ended) {
             (0, Err(fault)) => assert_eq!(fault.into_bare_error().kind(), ErrorKind::Timeout),
-            (1, Ok(over)) => assert_eq!(over.output.stdout, "well\n"),
+            (1, Ok(outcome)) => assert_eq!(outcome.output.stdout, "well\n"),
             (_, other) => panic!("run {index}: {other:?}"),
         }
     }
@@ -99,7 +100,7 @@ fn runs_that_are_let_go_of_halfway_are_ended() {
         // Readiness that is not there does no harm.
         tokens.into_iter().for_each(|token| run.pump.ready(token, &mut None));
     }
-    let processes: Vec<_> = runs.iter().flat_map(|run| run.processes.clone()).collect();
+    let processes: Vec<_> = runs.iter().flat_map(|run| run.members.processes.clone()).collect();
     drop(runs);
     // On a busy machine one may outlive its drop by a moment, and is the reaper's then.
     let began = Instant::now();

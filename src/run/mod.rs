@@ -1,14 +1,16 @@
-//! A plan carried out: what is opened and started, who drives the run, and what it comes to.
+//! From a plan to an outcome: what is opened and started, which thread drives the run, and how its result is made.
 
 mod check;
 pub(crate) mod closure_thread;
 pub(crate) mod closures;
 pub(crate) mod conclude;
+mod ends;
 mod files;
 mod flows;
 pub(crate) mod launch;
 #[cfg(test)]
 mod many_tests;
+pub(crate) mod options;
 pub(crate) mod shared;
 #[cfg(feature = "forward")]
 pub(crate) mod signal_registry;

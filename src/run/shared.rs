@@ -1,147 +1,255 @@
 //! One run, many waiters.
 //!
-//! Whoever waits first drives the run; the others sleep until it is over, or until the driver leaves at its own deadline and one
-//! of them takes over. A run that has something to do while nobody waits has a thread, which is just a waiter
-//! without a deadline.
+//! The first thread that waits drives the run. The others sleep until the run is over, or until the driver leaves at its own deadline and
+//! one of them takes over. A run that has work while no thread waits has a thread of its own, which is a waiter without a deadline.
 
 use std::fmt;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use super::conclude::Ended;
-use super::started::{Run, Untaken};
+use super::conclude::RunResult;
+use super::ends::PipedEnds;
+use super::started::{Members, Run};
 use crate::clock::Deadline;
-use crate::contain::Container;
 use crate::engine::control::{Order, Wake, Waker};
 use crate::engine::events::{EventKind, Hub, Watcher};
 use crate::engine::termination::{DROP_PATIENCE, Outside, Termination};
 use crate::io::callback::panic_text;
 use crate::io::io_thread::ReaderGuard;
+use crate::lock::lock;
 use crate::outcome::{ErrorKind, Fault, Output, Words};
-use crate::process::Process;
 use crate::status::Status;
 use crate::stream::Stream;
 
 pub(crate) struct Shared {
-    turn: Mutex<Turn>,
+    state: Mutex<State>,
     changed: Condvar,
-    untaken: Mutex<Untaken>,
+    piped: Mutex<PipedEnds>,
     /// Whether the run has a thread.
     threaded: bool,
-    /// How whoever drives it is told things, until the run is over: it holds a descriptor.
+    /// Wakes the driver, until the run is over: it holds a descriptor.
     waker: Mutex<Option<Waker>>,
-    /// Where the run says what happens.
     hub: Arc<Hub>,
     /// What handles do to the run.
     outside: Arc<Outside>,
-    /// The handle was let go of without ending the run.
-    detached: AtomicBool,
 }
 
-enum Turn {
-    /// Nobody drives.
+struct State {
+    driver: Driver,
+    /// The handle was dropped without ending the run.
+    detached: bool,
+    /// The threads that drive the run or emit its events: they may be in the caller's code, and the run waits for them.
+    inside: Vec<ThreadId>,
+}
+
+enum Driver {
     Idle(Box<Run>),
-    /// Somebody drives, and has the run.
-    Driven,
-    /// Let go of: nobody will drive any more.
+    /// A thread drives, and owns the run.
+    Driving,
+    /// The run lives on without this library: no thread will drive it.
     Detached,
-    Over(Ended),
+    Over(RunResult),
 }
 
-/// What becomes of the ends that nobody took.
+impl Driver {
+    /// Takes an idle run, and leaves `next` in its place. Any other state stays.
+    fn take_idle(&mut self, next: Driver) -> Option<Box<Run>> {
+        match mem::replace(self, next) {
+            Driver::Idle(run) => Some(run),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl State {
+    /// Whether this thread is in a callback of the run, which cannot go on until the callback returns.
+    fn is_inside(&self) -> bool {
+        self.inside.contains(&thread::current().id())
+    }
+
+    fn enter(&mut self) {
+        self.inside.push(thread::current().id());
+    }
+
+    fn leave(&mut self) {
+        let id = thread::current().id();
+        if let Some(at) = self.inside.iter().position(|other| *other == id) {
+            self.inside.swap_remove(at);
+        }
+    }
+}
+
+/// What becomes of piped ends that were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leftovers {
+pub(crate) enum Untaken {
     /// stdin is closed, the outputs are read and thrown away.
-    LetGo,
-    /// They stay, to be taken.
+    Discard,
     Keep,
 }
-use Leftovers::{Keep, LetGo};
 
-/// How often one who drives and cannot be told looks up.
+/// How often a driver that cannot be woken looks for changes: this delays a waiter by 20 ms at most.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Who saw to a run for a while.
-pub(crate) enum Step {
-    /// The caller.
-    Done,
-    /// Nobody has to any more.
+/// Which thread drove a run for a while.
+pub(crate) enum DrivenBy {
+    Caller,
+    /// No thread, any more.
     Over,
-    ByThread,
-    ByAnother,
+    RunThread,
+    OtherThread,
+}
+
+/// The run, while this thread drives it. Its drop gives back what the run has become, on every path.
+struct Claim<'a> {
+    shared: &'a Shared,
+    next: Driver,
+}
+
+impl Claim<'_> {
+    fn drive(&mut self, until: Deadline) {
+        self.work(|run| run.drive(until, None));
+    }
+
+    /// Does something to the run, and concludes it if that returns true.
+    ///
+    /// A panic in here is one of a callback, or a bug: the waiters get it as the run's error.
+    fn work(&mut self, work: impl FnOnce(&mut Run) -> Result<bool, Fault>) {
+        let Some(mut run) = self.next.take_idle(Driver::Detached) else { return };
+        let worked = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
+            Ok(false) => Driver::Idle(run),
+            Ok(true) => Driver::Over(run.conclude()),
+            Err(error) => Driver::Over(Err(run.give_up(error))),
+        }));
+        match worked {
+            Ok(next) => self.next = next,
+            Err(panic) => {
+                let what = format!("the run's driver panicked: {}", panic_text(&*panic));
+                self.next = Driver::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })));
+                self.shared.hub.close();
+            }
+        }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let next = mem::replace(&mut self.next, Driver::Detached);
+        if let Driver::Over(_) = next {
+            // Before the waiters wake up: after a wait the run holds no descriptor.
+            drop(self.shared.waker().take());
+        }
+        let mut state = self.shared.state();
+        state.leave();
+        let detached = match next {
+            // The handle was dropped meanwhile.
+            Driver::Idle(run) if state.detached => {
+                run.detach();
+                state.driver = Driver::Detached;
+                true
+            }
+            next => {
+                state.driver = next;
+                false
+            }
+        };
+        drop(state);
+        self.shared.changed.notify_all();
+        if detached {
+            // Without the lock: destructors of watchers are the caller's code.
+            self.shared.hub.close();
+        }
+    }
 }
 
 impl Shared {
-    /// Drives, if nobody else does or will, until something has happened.
-    pub(crate) fn step(&self) -> Step {
-        let mut turn = self.turn();
-        match std::mem::replace(&mut *turn, Turn::Driven) {
-            Turn::Idle(mut run) if !self.threaded => {
-                drop(turn);
-                run.pump.leave_off_on_news(true);
-                // One who waits meanwhile, and lets go of a stream, can tell; if not, it is looked for.
-                let until = if self.waker().is_some() { Deadline::NEVER } else { Deadline::after(LOOK) };
-                let mut next = drive(run, until);
-                if let Turn::Idle(run) = &mut next {
-                    run.pump.leave_off_on_news(false);
-                } else {
-                    drop(self.waker().take());
-                }
-                self.put(next);
-                Step::Done
-            }
-            Turn::Driven if !self.threaded => Step::ByAnother,
-            other @ (Turn::Over(_) | Turn::Detached) => {
-                *turn = other;
-                Step::Over
-            }
-            other @ (Turn::Idle(_) | Turn::Driven) => {
-                *turn = other;
-                Step::ByThread
-            }
+    pub(crate) fn new(mut run: Run, threaded: bool) -> Shared {
+        let piped = Mutex::new(mem::take(&mut run.piped));
+        let waker = run.waker.clone();
+        let hub = Arc::clone(run.hub.get_or_insert_default());
+        let outside = Arc::clone(run.pump.outside());
+        outside.set_pipes(run.pump.pipes());
+        let state = State { driver: Driver::Idle(Box::new(run)), detached: false, inside: Vec::new() };
+        Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            piped,
+            threaded,
+            waker: Mutex::new(waker),
+            hub,
+            outside,
         }
     }
 
-    /// The processes were killed: whoever drives, or will, waits for nobody else. One who cannot be told has no stream to wait for.
+    /// Claims an idle run for this thread. The state's lock must be released before the claim is dropped.
+    fn claim<'a>(&'a self, state: &mut State) -> Option<Claim<'a>> {
+        let run = state.driver.take_idle(Driver::Driving)?;
+        state.enter();
+        Some(Claim { shared: self, next: Driver::Idle(run) })
+    }
+
+    /// Drives until something has happened, if no other thread does or will.
+    pub(crate) fn step(&self) -> DrivenBy {
+        let mut state = self.state();
+        match state.driver {
+            Driver::Over(_) | Driver::Detached => return DrivenBy::Over,
+            // Nothing happens until the callback that this thread is in has returned.
+            Driver::Idle(_) | Driver::Driving if state.is_inside() => return DrivenBy::Over,
+            Driver::Idle(_) | Driver::Driving if self.threaded => return DrivenBy::RunThread,
+            Driver::Idle(_) | Driver::Driving => {}
+        }
+        let Some(mut claim) = self.claim(&mut state) else { return DrivenBy::OtherThread };
+        drop(state);
+        // A thread that waits meanwhile, and discards a piped end, wakes the driver; without a waker the driver looks.
+        let until = if self.waker().is_some() { Deadline::NEVER } else { Deadline::after(LOOK) };
+        claim.work(|run| {
+            run.pump.leave_off_on_news(true);
+            let driven = run.drive(until, None);
+            run.pump.leave_off_on_news(false);
+            driven
+        });
+        DrivenBy::Caller
+    }
+
+    /// The processes were killed: the driver waits for nothing else from now on. A driver without a waker has no stream to wait for.
     pub(crate) fn was_killed(&self) {
-        let mut turn = self.turn();
-        match std::mem::replace(&mut *turn, Turn::Driven) {
-            Turn::Idle(run) if !self.threaded => {
-                // Without the lock: callbacks may be told of it.
-                drop(turn);
-                self.put(guarded(run, |run| {
-                    run.pump.was_killed();
-                    Ok(false)
-                }));
-            }
-            other => {
-                *turn = other;
-                self.waker().iter().for_each(|waker| waker.order(Order::Killed));
-            }
+        let mut state = self.state();
+        let claim = if self.threaded { None } else { self.claim(&mut state) };
+        if let Some(mut claim) = claim {
+            // Without the lock: this may call callbacks.
+            drop(state);
+            claim.work(|run| {
+                run.pump.was_killed();
+                Ok(false)
+            });
+        } else {
+            self.waker().iter().for_each(|waker| waker.order(Order::Killed));
         }
     }
 
-    /// One more to hear of what happens. A driver that can be told to looks up. Of a run that is over, `lines` says what was captured.
+    /// Adds a watcher, and wakes the driver. Of a run that is over, `lines` makes the lines of what was captured.
     pub(crate) fn watch(&self, watcher: Watcher, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
-        let mut turn = self.turn();
-        // Over, but for a moment.
-        while self.hub.is_ending() && matches!(*turn, Turn::Driven) {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        // Its lines were emitted, and it is about to be over: then `lines` has them.
+        while self.hub.is_ending() && matches!(state.driver, Driver::Driving) && !state.is_inside() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let output = match &*turn {
-            Turn::Over(Ok(over)) => Some(&over.output),
-            Turn::Over(Err(error)) => error.output(),
-            Turn::Idle(_) | Turn::Driven | Turn::Detached => None,
+        let output = match &state.driver {
+            Driver::Over(Ok(outcome)) => Some(&outcome.output),
+            Driver::Over(Err(error)) => error.output(),
+            Driver::Idle(_) | Driver::Driving | Driver::Detached => None,
         };
         self.hub.watch(watcher, output.map(lines).unwrap_or_default());
-        if let (Turn::Idle(run), false) = (&mut *turn, self.threaded) {
-            // Who watches drives, and others wait beside it: they must be able to tell it things. Without a descriptor to spare it looks
-            // by itself.
-            if let (None, Ok((wake, waker))) = (run.waker(), Wake::new()) {
+        if let (Driver::Idle(run), false) = (&mut state.driver, self.threaded) {
+            // The thread that takes the events drives while others wait, and they must be able to wake it. Without a spare descriptor
+            // it looks from time to time.
+            if let (None, Ok((wake, waker))) = (&run.waker, Wake::new()) {
                 run.pump.hear(wake);
                 run.waker = Some(waker.clone());
                 *self.waker() = Some(waker);
@@ -150,256 +258,192 @@ impl Shared {
         self.ring();
     }
 
-    /// Something is done to the run from outside. A panic of those who hear of it is the caller's, who has to end the run.
-    pub(crate) fn tell(&self, kind: EventKind) -> thread::Result<()> {
-        catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)))
+    /// Emits an event of what a handle does to the run. After a panic of a watcher the caller has to end the run.
+    pub(crate) fn emit(&self, kind: EventKind) -> thread::Result<()> {
+        self.state().enter();
+        let emitted = catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)));
+        self.state().leave();
+        emitted
     }
 
     pub(crate) fn outside(&self) -> &Outside {
         &self.outside
     }
 
-    /// Has whatever drives the run look up.
+    /// Wakes the driver.
     pub(crate) fn ring(&self) {
         if let Some(waker) = &*self.waker() {
             waker.ring();
         }
     }
 
-    fn put(&self, next: Turn) {
-        let mut turn = self.turn();
-        *turn = match next {
-            // Let go of meanwhile, by a handle that is gone.
-            Turn::Idle(run) if self.detached.load(Relaxed) => {
-                run.detach();
-                self.hub.close();
-                Turn::Detached
-            }
-            next => next,
-        };
-        drop(turn);
-        self.changed.notify_all();
-    }
-
-    pub(crate) fn new(mut run: Run, threaded: bool) -> Shared {
-        let untaken = Mutex::new(std::mem::take(&mut run.untaken));
-        let waker = run.waker().cloned();
-        let hub = Arc::clone(run.hub.get_or_insert_default());
-        let outside = Arc::clone(run.pump.outside());
-        outside.set_pipes(run.pump.pipes());
-        Shared {
-            turn: Mutex::new(Turn::Idle(Box::new(run))),
-            changed: Condvar::new(),
-            untaken,
-            threaded,
-            waker: Mutex::new(waker),
-            hub,
-            outside,
-            detached: AtomicBool::new(false),
-        }
-    }
-
-    /// The run's thread.
+    /// The work of the run's thread.
     pub(crate) fn drive(&self) {
-        let mut turn = self.turn();
-        match std::mem::replace(&mut *turn, Turn::Driven) {
-            Turn::Idle(run) => {
-                drop(turn);
-                let over = drive(run, Deadline::NEVER);
-                // Before anybody hears of the end: whoever waited for it finds no descriptor left.
-                drop(self.waker().take());
-                self.put(over);
-            }
-            // Ended or let go of before this thread began.
-            other => *turn = other,
+        // `None`: the run was ended before this thread began.
+        let claim = self.claim(&mut self.state());
+        if let Some(mut claim) = claim {
+            claim.drive(Deadline::NEVER);
         }
     }
 
-    /// Waits, and drives if nobody else does or will; `None` when `until` comes first.
+    /// Waits, and drives if no other thread does or will. `None`: `until` came first.
     ///
-    /// A run with a thread is that thread's, also while the thread has not begun: the caller's callbacks must not run here.
+    /// A run with a thread is driven by that thread, also while the thread has not begun: the caller's callbacks must not run here. A
+    /// thread that is in one of the run's callbacks gets an error at once: the run waits for the callback.
     ///
-    /// What nobody took is let go of under the turn's lock, by whoever is to drive or to a driver that hears of it. A driver without
-    /// a waker that has not done so only looks, and leaves at once: then the turn is ours.
-    pub(crate) fn wait_until(&self, until: Deadline, leftovers: Leftovers) -> Option<Result<Status, Fault>> {
-        let let_go = || match leftovers {
-            LetGo => self.untaken().let_go(),
-            Keep => Vec::new(),
+    /// Piped ends that were not taken are discarded under the state's lock, by the thread that is about to drive or by waking the driver.
+    /// A driver without a waker that has not discarded them only looks, and leaves at once: then this thread drives.
+    pub(crate) fn wait_until(&self, until: Deadline, untaken: Untaken) -> Option<Result<Status, Fault>> {
+        let discard = || match untaken {
+            Untaken::Discard => self.piped().discard(),
+            Untaken::Keep => Vec::new(),
         };
-        let mut turn = self.turn();
+        let mut state = self.state();
         loop {
-            match std::mem::replace(&mut *turn, Turn::Driven) {
-                Turn::Over(ended) => {
-                    drop(let_go());
-                    let status = ended.as_ref().map(|over| over.output.status).map_err(Clone::clone);
-                    *turn = Turn::Over(ended);
+            if state.is_inside() && !until.passed() && matches!(state.driver, Driver::Idle(_) | Driver::Driving) {
+                return Some(Err(waits_for_itself()));
+            }
+            match &mut state.driver {
+                Driver::Over(result) => {
+                    let status = result.as_ref().map(|outcome| outcome.output.status).map_err(Clone::clone);
+                    drop(discard());
                     return Some(status);
                 }
-                Turn::Idle(mut run) => {
-                    let_go().into_iter().for_each(|flow| run.pump.add(flow));
-                    if self.threaded {
-                        *turn = Turn::Idle(run);
-                        turn = self.sleep(turn, until)?;
-                        continue;
-                    }
-                    drop(turn);
-                    let next = drive(run, until);
-                    if let Turn::Over(_) = next {
-                        drop(self.waker().take());
-                    }
-                    turn = self.turn();
-                    *turn = next;
-                    self.changed.notify_all();
-                    if let Turn::Idle(_) = *turn {
-                        return None;
-                    }
-                }
-                Turn::Driven => {
+                Driver::Detached => return None,
+                Driver::Idle(run) => discard().into_iter().for_each(|flow| run.pump.add(flow)),
+                Driver::Driving => {
                     if let Some(waker) = &*self.waker() {
-                        let_go().into_iter().for_each(|flow| waker.add(flow));
+                        discard().into_iter().for_each(|flow| waker.add(flow));
                     }
-                    turn = self.sleep(turn, until)?;
                 }
-                Turn::Detached => {
-                    *turn = Turn::Detached;
+            }
+            let claim = if self.threaded { None } else { self.claim(&mut state) };
+            if let Some(mut claim) = claim {
+                drop(state);
+                claim.drive(until);
+                let is_over = matches!(claim.next, Driver::Over(_));
+                drop(claim);
+                if !is_over {
                     return None;
                 }
+                state = self.state();
+            } else {
+                state = self.sleep(state, until)?;
             }
         }
     }
 
-    /// Until something changes; `None` when `until` has come.
-    fn sleep<'a>(&self, turn: MutexGuard<'a, Turn>, until: Deadline) -> Option<MutexGuard<'a, Turn>> {
+    /// Sleeps until something changes. `None`: `until` has come.
+    fn sleep<'a>(&self, state: MutexGuard<'a, State>, until: Deadline) -> Option<MutexGuard<'a, State>> {
         match until.remaining() {
-            None => Some(self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner)),
+            None => Some(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)),
             Some(Duration::ZERO) => None,
-            Some(left) => Some(self.changed.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0),
+            Some(left) => Some(self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0),
         }
     }
 
-    /// Whether it is seen to that it ends: a wait saw the end, or it was let go of.
-    pub(crate) fn is_seen_to(&self) -> bool {
-        self.detached.load(Relaxed) || matches!(*self.turn(), Turn::Over(_) | Turn::Detached)
+    /// Whether dropping the handle ends nothing: the run is over, or detached.
+    pub(crate) fn is_over_or_detached(&self) -> bool {
+        let state = self.state();
+        state.detached || matches!(state.driver, Driver::Over(_) | Driver::Detached)
     }
 
-    /// The result of a run that is over.
-    pub(crate) fn take(&self) -> Ended {
-        match std::mem::replace(&mut *self.turn(), Turn::Detached) {
-            Turn::Over(ended) => ended,
-            // `wait` came back, so it is over.
-            Turn::Idle(_) | Turn::Driven | Turn::Detached => {
+    /// Takes the result of a run that is over.
+    pub(crate) fn take(&self) -> RunResult {
+        match mem::replace(&mut self.state().driver, Driver::Detached) {
+            Driver::Over(result) => result,
+            // This cannot happen: a wait has returned, so the run is over.
+            Driver::Idle(_) | Driver::Driving | Driver::Detached => {
                 Err(Fault::new(ErrorKind::Io, "the run's result was taken before"))
             }
         }
     }
 
     pub(crate) fn take_end(&self, stream: Stream) -> Option<OwnedFd> {
-        self.untaken().take(stream)
+        self.piped().take(stream)
     }
 
     pub(crate) fn take_reader_guard(&self) -> Option<ReaderGuard> {
-        self.untaken().guard.take()
+        self.piped().guard.take()
     }
 
-    /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is
-    /// waited for only so long, since it may be in the caller's code.
-    pub(crate) fn end(&self, processes: &[Process], container: Option<&Arc<Container>>, stop_closures: impl FnOnce()) {
-        if self.detached.load(Relaxed) {
+    /// Ends what still runs. Where another thread drives, the processes are killed and reaped from here and that thread is woken. It is
+    /// waited for only for the patience of a drop, since it may be in the caller's code.
+    pub(crate) fn end(&self, members: &Members) {
+        let mut state = self.state();
+        if state.detached {
             return;
         }
-        *self.untaken() = Untaken::default();
-        let mut turn = self.turn();
-        match std::mem::replace(&mut *turn, Turn::Driven) {
-            Turn::Idle(run) => {
-                *turn = Turn::Over(Err(Fault::new(ErrorKind::Cancelled, "the run was ended by its handle")));
-                drop(turn);
-                drop(run);
-                self.hub.close();
-                // A thread that has not begun yet holds the rest of this for a moment longer.
-                drop(self.waker().take());
+        *self.piped() = PipedEnds::default();
+        let ended = Driver::Over(Err(Fault::new(ErrorKind::Cancelled, "the run was ended by its handle")));
+        if let Some(run) = state.driver.take_idle(ended) {
+            drop(state);
+            drop(run);
+            self.hub.close();
+            // A thread that has not begun yet holds the rest of this for a moment longer.
+            drop(self.waker().take());
+        } else if let Driver::Driving = state.driver {
+            // A process that refuses the signal (EPERM) lives on.
+            Termination::new(&members.processes, members.container.as_ref(), &self.outside).kill_briefly();
+            // From here, because the driver may be in the caller's code.
+            members.cancel_closures();
+            if let Some(waker) = &*self.waker() {
+                waker.order(Order::Abort);
             }
-            Turn::Driven => {
-                // What refuses is not ours to kill any more; the others are.
-                Termination::new(processes, container, &self.outside).kill_briefly();
-                // Not left to the thread, which may be in the caller's code.
-                stop_closures();
-                if let Some(waker) = &*self.waker() {
-                    waker.order(Order::Abort);
-                }
-                drop(turn);
-                let until = Deadline::after(DROP_PATIENCE);
-                for process in processes {
-                    // What does not die in time is left to the thread.
-                    let _ = process.wait_until(until);
-                }
-                let driven = |turn: &mut Turn| matches!(turn, Turn::Driven);
-                let left = until.remaining().unwrap_or_default();
-                drop(self.changed.wait_timeout_while(self.turn(), left, driven));
+            drop(state);
+            let until = Deadline::after(DROP_PATIENCE);
+            for process in &members.processes {
+                // What does not die in time is left to the driver.
+                let _ = process.wait_until(until);
             }
-            other @ (Turn::Detached | Turn::Over(_)) => *turn = other,
+            let is_driven = |state: &mut State| matches!(state.driver, Driver::Driving);
+            let left = until.remaining().unwrap_or_default();
+            drop(self.changed.wait_timeout_while(self.state(), left, is_driven));
         }
     }
 
     /// Lets the processes live. A run with a thread goes on there.
     pub(crate) fn detach(&self) {
-        *self.untaken() = Untaken::default();
-        let mut turn = self.turn();
-        self.detached.store(true, Relaxed);
+        *self.piped() = PipedEnds::default();
+        let mut state = self.state();
+        // A thread that drives sees this when it gives the run back.
+        state.detached = true;
         if self.threaded {
             return;
         }
-        match std::mem::replace(&mut *turn, Turn::Detached) {
-            Turn::Idle(run) => {
-                run.detach();
-                self.hub.close();
-            }
-            // Whoever drives sees it.
-            Turn::Driven => *turn = Turn::Driven,
-            Turn::Over(_) | Turn::Detached => {}
+        if let Some(run) = state.driver.take_idle(Driver::Detached) {
+            drop(state);
+            run.detach();
+            self.hub.close();
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waker)
     }
 
-    fn untaken(&self) -> MutexGuard<'_, Untaken> {
-        self.untaken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn piped(&self) -> MutexGuard<'_, PipedEnds> {
+        lock(&self.piped)
     }
 }
 
-/// Drives for a while; what becomes of the turn.
-fn drive(run: Box<Run>, until: Deadline) -> Turn {
-    guarded(run, |run| run.drive(until, None))
-}
-
-/// Does something to a run, and concludes it if that says that it is over. A panic in here is a callback's that nobody lent, or a bug:
-/// either way the waiters must not wait for ever.
-fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Fault>) -> Turn {
-    let hub = run.hub.clone();
-    let driven = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
-        Ok(false) => Turn::Idle(run),
-        Ok(true) => Turn::Over(run.conclude()),
-        Err(error) => Turn::Over(Err(run.give_up(error))),
-    }));
-    driven.unwrap_or_else(|panic| {
-        hub.iter().for_each(|hub| hub.close());
-        let what = format!("the run's driver panicked: {}", panic_text(&*panic));
-        Turn::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })))
-    })
+/// The error of a wait that could never return: like EDEADLK of pthread_join(3).
+fn waits_for_itself() -> Fault {
+    let what = "the run cannot be waited for in its own callback: it waits until the callback returns";
+    Fault::new(ErrorKind::Deadlock, what)
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &*self.turn() {
-            Turn::Idle(_) | Turn::Driven => "running",
-            Turn::Detached => "detached",
-            Turn::Over(Ok(_)) => "over",
-            Turn::Over(Err(_)) => "failed",
+        f.write_str(match &self.state().driver {
+            Driver::Idle(_) | Driver::Driving => "running",
+            Driver::Detached => "detached",
+            Driver::Over(Ok(_)) => "over",
+            Driver::Over(Err(_)) => "failed",
         })
     }
 }

@@ -1,7 +1,7 @@
-//! The runs that signals to this process reach: those that asked for it and are not over.
+//! The runs that signals to this process are passed on to: those that set `forward_signals` and are not over.
 //!
-//! They are here whether or not anybody forwards. Who does tells their drivers; only where those do not get to it, because they are in the
-//! caller's code, the processes are killed from here.
+//! Runs register whether or not signals are forwarded at the moment. A signal is delivered to the threads that drive the runs. Where one
+//! of them does not act on it, because it is in the caller's code, the processes are killed from here.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -19,187 +19,181 @@ use crate::status::signal_name;
 use crate::sys::terminal;
 use crate::tree::Tree;
 
-/// How long the last run waits for the end of this process.
-const END: Duration = Duration::from_secs(1);
+/// How long the last run waits for this process to die of the signal: raising a signal takes microseconds, so a second means that it failed.
+const DEATH_WAIT: Duration = Duration::from_secs(1);
 
-struct Runs {
+struct Registry {
     live: Vec<Entry>,
-    next: u64,
-    /// What this process is about to die of.
+    next_id: u64,
+    /// The signal that this process is about to die of.
     dying_of: Option<i32>,
-    /// Rung when a run leaves.
+    /// Written to when a run leaves.
     bell: Option<UnixStream>,
 }
 
 struct Entry {
     id: u64,
     waker: Waker,
-    /// What its plan takes.
+    /// How long the run's shutdown plan takes.
     grace: Duration,
-    told: Told,
-    /// The first signal, and when it came.
+    delivered: Delivered,
+    /// The first signal that was delivered, and when.
     first: Option<(i32, Instant)>,
     processes: Vec<Process>,
     container: Option<Arc<Container>>,
 }
 
-/// Wrappers signal the group and then the process (`timeout`, npm), within milliseconds. A second press of a key that means more than the
-/// first one comes after a moment of waiting. So the same signal within this time is the same one.
+/// The same signal within this time counts once. Wrappers (`timeout`, npm) signal the group and then the process, within milliseconds; a
+/// second Ctrl-C that means more than the first one comes after a moment of waiting.
 const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
 impl Entry {
-    fn is_told_twice(&self, signal: i32) -> bool {
+    fn is_repeat(&self, signal: i32) -> bool {
         self.first.is_some_and(|(first, at)| first == signal && at.elapsed() < ONE_SIGNAL)
     }
 }
 
-/// How far a run is to go.
+/// What was delivered to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Told {
+pub(crate) enum Delivered {
     Nothing,
-    ToEnd,
-    ToEndAtOnce,
+    Shutdown,
+    Kill,
 }
 
-static RUNS: Mutex<Runs> = Mutex::new(Runs { live: Vec::new(), next: 0, dying_of: None, bell: None });
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { live: Vec::new(), next_id: 0, dying_of: None, bell: None });
 static DEATH: Condvar = Condvar::new();
 
-/// A run's place among them.
-pub(crate) struct Forwarded {
+/// A run's place in the registry, which it leaves by drop.
+pub(crate) struct Registered {
     id: u64,
 }
 
-impl Forwarded {
-    /// Before anything of the run is started: a signal in between finds it.
+impl Registered {
+    /// Registers a run before any of its processes starts, so that a signal meanwhile is delivered to it.
     ///
     /// # Errors
     /// This process is about to die.
-    pub(crate) fn join(waker: Waker, grace: Duration) -> Result<Forwarded, Fault> {
-        let mut runs = runs();
-        if let Some(signal) = runs.dying_of {
+    pub(crate) fn join(waker: Waker, grace: Duration) -> Result<Registered, Fault> {
+        let mut registry = registry();
+        if let Some(signal) = registry.dying_of {
             let what = format!("the run was not started: this process ends, by {}", signal_name(signal));
             return Err(Fault::new(ErrorKind::Interrupted, what));
         }
-        let id = runs.next;
-        runs.next += 1;
-        runs.live.push(Entry {
-            id,
-            waker,
-            grace,
-            told: Told::Nothing,
-            first: None,
-            processes: Vec::new(),
-            container: None,
-        });
-        Ok(Forwarded { id })
+        let id = registry.next_id;
+        registry.next_id += 1;
+        let delivered = Delivered::Nothing;
+        let entry = Entry { id, waker, grace, delivered, first: None, processes: Vec::new(), container: None };
+        registry.live.push(entry);
+        Ok(Registered { id })
     }
 
-    /// What it consists of.
+    /// Enters the processes of the run, which have started.
     pub(crate) fn started(&self, processes: &[Process], container: Option<&Arc<Container>>) {
-        if let Some(entry) = runs().live.iter_mut().find(|entry| entry.id == self.id) {
+        if let Some(entry) = registry().live.iter_mut().find(|entry| entry.id == self.id) {
             entry.processes = processes.to_vec();
             entry.container = container.cloned();
         }
     }
 }
 
-/// When the last run leaves and this process is about to die, whoever drove it waits for that: nothing happens after it.
-impl Drop for Forwarded {
+/// When the last run leaves while this process is about to die, the thread that drove the run waits for the death: no code of the caller
+/// runs after it.
+impl Drop for Registered {
     fn drop(&mut self) {
-        let mut runs = runs();
-        let left = runs.live.iter().position(|entry| entry.id == self.id);
-        let entry = left.map(|at| runs.live.swap_remove(at));
-        if let Some(bell) = &mut runs.bell {
-            // A full one rings already.
+        let mut registry = registry();
+        let at = registry.live.iter().position(|entry| entry.id == self.id);
+        let entry = at.map(|at| registry.live.swap_remove(at));
+        if let Some(bell) = &mut registry.bell {
+            // A full socket (EAGAIN) has unread bytes, which do the same.
             let _ = bell.write(b"!");
         }
-        let last = runs.live.is_empty();
-        if last {
-            drop(DEATH.wait_timeout_while(runs, END, |runs| runs.dying_of.is_some()));
+        if registry.live.is_empty() {
+            drop(DEATH.wait_timeout_while(registry, DEATH_WAIT, |registry| registry.dying_of.is_some()));
         } else {
-            drop(runs);
+            drop(registry);
         }
-        // A container's end takes its time.
+        // Without the lock: removing a cgroup may take a while.
         drop(entry);
     }
 }
 
-/// What became of a signal that ends.
+/// What became of a signal that ends runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passed {
-    /// There is no run.
-    ToNobody,
-    /// The longest that the plans of those take that are ended by it.
-    ToEnd(Duration),
-    /// They are being ended already.
-    Again,
+pub(crate) enum Delivery {
+    /// No run is registered.
+    NoRun,
+    /// Runs are being ended by it: the longest time that their shutdown plans take.
+    Begun(Duration),
+    /// All runs were being ended before.
+    Repeated,
 }
 
-/// Ends the runs, by this signal first, and has no other begin if this process is then to die of it; `kills`: those that are being ended
-/// are killed.
-pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed {
-    let mut runs = runs();
+/// Ends the runs, with this signal in place of their plan's first. `dies`: this process is then to die of the signal, and no further run
+/// begins. `kills`: the runs that an earlier signal is ending are killed.
+pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Delivery {
+    let mut registry = registry();
     if dies {
-        runs.dying_of.get_or_insert(interrupt.signal);
+        registry.dying_of.get_or_insert(interrupt.signal);
     }
-    let mut passed = if runs.live.is_empty() { Passed::ToNobody } else { Passed::Again };
-    for entry in &mut runs.live {
-        if entry.told == Told::Nothing {
-            entry.told = Told::ToEnd;
+    let mut delivery = if registry.live.is_empty() { Delivery::NoRun } else { Delivery::Repeated };
+    for entry in &mut registry.live {
+        if entry.delivered == Delivered::Nothing {
+            entry.delivered = Delivered::Shutdown;
             entry.first = Some((interrupt.signal, Instant::now()));
             entry.waker.order(Order::Interrupt(interrupt));
-            passed = match passed {
-                Passed::ToEnd(grace) => Passed::ToEnd(grace.max(entry.grace)),
-                Passed::ToNobody | Passed::Again => Passed::ToEnd(entry.grace),
+            delivery = match delivery {
+                Delivery::Begun(grace) => Delivery::Begun(grace.max(entry.grace)),
+                Delivery::NoRun | Delivery::Repeated => Delivery::Begun(entry.grace),
             };
-        } else if kills && !entry.is_told_twice(interrupt.signal) {
-            entry.told = Told::ToEndAtOnce;
+        } else if kills && !entry.is_repeat(interrupt.signal) {
+            entry.delivered = Delivered::Kill;
             entry.waker.order(Order::Kill(interrupt));
         }
     }
-    passed
+    delivery
 }
 
-/// Kills from here what is left of the runs that have been told so much.
-pub(crate) fn kill_from_here(told: Told) {
-    for (processes, container) in members(told) {
-        // What refuses has another user, and lives on.
+/// Kills the processes of the runs that at least this was delivered to, from the calling thread.
+pub(crate) fn kill_from_here(delivered: Delivered) {
+    for (processes, container) in members(delivered) {
+        // A process that refuses the signal (EPERM) has another user, and lives on.
         Termination::new(&processes, container.as_ref(), &Outside::default()).kill(&Pipes::new());
     }
 }
 
-/// Sends them a signal that ends nothing.
-pub(crate) fn tell(interrupt: Interrupt) {
-    for (processes, container) in members(Told::Nothing) {
+/// Sends every run a signal that does not end it.
+pub(crate) fn signal(interrupt: Interrupt) {
+    for (processes, container) in members(Delivered::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));
         contain::signal(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
     }
 }
 
-/// Whether all that were to end have.
+/// Whether every run that was to be ended has ended.
 pub(crate) fn have_ended() -> bool {
-    runs().live.iter().all(|entry| entry.told == Told::Nothing)
+    registry().live.iter().all(|entry| entry.delivered == Delivered::Nothing)
 }
 
-/// This process lives on after all.
+/// This process is not going to die of the signal after all.
 pub(crate) fn live_on() {
-    runs().dying_of = None;
+    registry().dying_of = None;
     DEATH.notify_all();
 }
 
-/// What to ring when a run leaves.
+/// Sets the socket that a run writes to when it leaves.
 pub(crate) fn set_bell(bell: Option<UnixStream>) {
-    runs().bell = bell;
+    registry().bell = bell;
 }
 
-/// Without the lock: finding processes takes its time.
-fn members(told: Told) -> Vec<(Vec<Process>, Option<Arc<Container>>)> {
-    let runs = runs();
-    let those = runs.live.iter().filter(|entry| entry.told >= told);
-    those.map(|entry| (entry.processes.clone(), entry.container.clone())).collect()
+/// Copies, because the search for processes must not hold the lock.
+fn members(delivered: Delivered) -> Vec<(Vec<Process>, Option<Arc<Container>>)> {
+    let registry = registry();
+    let entries = registry.live.iter().filter(|entry| entry.delivered >= delivered);
+    entries.map(|entry| (entry.processes.clone(), entry.container.clone())).collect()
 }
 
-fn runs() -> MutexGuard<'static, Runs> {
-    RUNS.lock().unwrap_or_else(PoisonError::into_inner)
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }

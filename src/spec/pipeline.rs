@@ -17,7 +17,7 @@ pub(crate) struct Pipeline {
     /// What feeds the next stage; one less than there are stages.
     pub(crate) links: Vec<Link>,
     pub(crate) settings: Settings,
-    /// Set if a part of the pipeline came with a setting of a whole run.
+    /// Set if a part of the pipeline came with a setting of a whole run, or if it had no stage for a stdin.
     pub(crate) misplaced: Option<Misplaced>,
 }
 
@@ -36,12 +36,13 @@ pub(crate) enum Link {
     Both,
 }
 
-/// A setting of a whole run on a part of one.
+/// A setting in a place where it has no meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Misplaced {
-    /// The first stage of that part.
-    pub(crate) stage: usize,
-    pub(crate) setting: &'static str,
+pub(crate) enum Misplaced {
+    /// A setting of a whole run on a part of one, whose first stage this is.
+    OnPart { stage: usize, setting: &'static str },
+    /// A stdin of a pipeline that had no stage.
+    StdinOfNothing,
 }
 
 impl Pipeline {
@@ -55,9 +56,11 @@ impl Pipeline {
         self.demote();
         next.demote();
         let first = self.stages.len();
-        if let Some(misplaced) = next.misplaced {
-            let moved = Misplaced { stage: misplaced.stage + first, ..misplaced };
-            self.misplaced.get_or_insert(moved);
+        if let Some(mut misplaced) = next.misplaced {
+            if let Misplaced::OnPart { stage, .. } = &mut misplaced {
+                *stage += first;
+            }
+            self.misplaced.get_or_insert(misplaced);
         }
         if !self.stages.is_empty() && !next.stages.is_empty() {
             self.links.push(link);
@@ -71,7 +74,7 @@ impl Pipeline {
     fn demote(&mut self) {
         let settings = std::mem::take(&mut self.settings);
         if let Some(&setting) = settings.names().first() {
-            self.misplaced.get_or_insert(Misplaced { stage: 0, setting });
+            self.misplaced.get_or_insert(Misplaced::OnPart { stage: 0, setting });
         }
     }
 

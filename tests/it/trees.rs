@@ -114,8 +114,8 @@ fn a_kill_reports_all_that_it_reached() {
         }
         let (job, all) = live(&tree(&ROLES), &ROLES);
         let report = job.kill().expect("a report");
-        let mut killed: Vec<i32> = report.killed.iter().map(|pid| i32::try_from(*pid).expect("a number")).collect();
-        assert_eq!((report.means, report.complete, report.killed[0]), (Means::Walk, false, job.pids()[0]));
+        let mut killed: Vec<i32> = report.signalled.iter().map(|pid| i32::try_from(*pid).expect("a number")).collect();
+        assert_eq!((report.means, report.proven, report.signalled[0]), (Means::Walk, false, job.pids()[0]));
         killed.sort_unstable();
         let mut expected = all.clone();
         expected.sort_unstable();

@@ -93,7 +93,7 @@ fn kill_and_drop_work_without_a_single_fd() {
         let bare = bare.expect("it starts");
         spare_fds(0, || {
             let report = killed.kill().expect("it can be told");
-            assert_eq!((report.killed.len(), report.survivors.len()), (5, 0));
+            assert_eq!((report.signalled.len(), report.survivors.len()), (5, 0));
             assert_eq!(killed.wait().expect("it ends").signal(), Some(libc::SIGKILL));
             within(limit, || drop(dropped));
             within(limit, || drop(bare));

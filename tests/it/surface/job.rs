@@ -1,5 +1,6 @@
 //! The live run: how threads wait for it, and what its methods promise.
 
+mod deadlock;
 mod detach;
 mod ends;
 mod streams;

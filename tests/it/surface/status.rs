@@ -1,7 +1,7 @@
 //! What a run's statuses come to, with real processes.
 
 use pipewright::StatusPolicy::{self, Last, Pipefail, Strict};
-use pipewright::{Cmd, Error, ErrorKind, Limit, Pipeline, Redirect};
+use pipewright::{Cmd, Error, ErrorKind, Limit, Pipeline, Redirect, cmd};
 
 use crate::harness::*;
 use crate::support::*;
@@ -191,6 +191,23 @@ fn every_checking_verb_gives_the_same_error() {
             assert_eq!((error.kind(), error.stage()), (ErrorKind::Status, Some(2)), "{name}: {error}");
             assert_eq!(error.status().and_then(|status| status.code()), Some(7), "{name}");
             assert_eq!(error.output().map(|output| &output.stderr[..]), Some(&b"oops\n"[..]), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_stdin_that_no_stage_would_read_is_refused() {
+    isolated(|| {
+        for (name, verb) in &crate::surface::verbs::VERBS {
+            for pipeline in [Pipeline::default(), Pipeline::default().pipe(Pipeline::default())] {
+                let fed = pipeline.stdin("abc");
+                for fed in [fed.clone(), fed.clone().pipe(cmd!("cat")), Pipeline::from(cmd!("cat")).pipe(fed)] {
+                    let result: Result<(), Error> = verb(&fed).result;
+                    let error = result.expect_err(name);
+                    assert_eq!(error.kind(), ErrorKind::Conflict, "{name}: {error}");
+                    assert!(error.to_string().contains("`stdin`"), "{name}: {error}");
+                }
+            }
         }
     });
 }

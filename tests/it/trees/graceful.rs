@@ -96,7 +96,7 @@ fn ended(cmd: Cmd, end: &str, grace: Duration) -> Option<i32> {
             code_of(&job.wait().expect_err("it was cancelled"))
         }
         _ => {
-            let _forwarding = forward::signals().expect("it is installed").survive(true);
+            let _forwarding = forward::signals().expect("it is installed").keep_running(true);
             let job = up(&cmd.forward_signals(true));
             kill(Pid::this(), Signal::SIGTERM).expect("this process is there");
             code_of(&job.wait().expect_err("it was interrupted"))

@@ -144,7 +144,7 @@ fn a_timeout_signals_and_names_no_process_by_a_number_of_another_namespace() {
 fn reports_and_searches_say_that_proc_is_of_another_namespace() {
     with_a_foreign_proc("trees::namespaces::reports_and_searches_say_that_proc_is_of_another_namespace", || {
         let report = role("hang").spawn().expect("it starts").kill().expect("a report");
-        assert_eq!((report.means, report.unseen, report.killed.len()), (Means::Children, Some(Unseen::Proc), 1));
+        assert_eq!((report.means, report.unseen, report.signalled.len()), (Means::Children, Some(Unseen::Proc), 1));
         let shut = role("hang").spawn().expect("it starts").shutdown(SLACK).expect("a report");
         assert_eq!((shut.means, shut.unseen), (Means::Children, Some(Unseen::Proc)));
 

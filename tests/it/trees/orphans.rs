@@ -58,7 +58,7 @@ fn the_hosts_own_child_in_the_runs_group_is_left_to_the_host() {
         let (job, all) = live(&tree(&["hang"]).contain(Containment::Group), &["hang"]);
         let own = std::process::Command::new(fixture()).arg("hang").process_group(all[0]).spawn();
         let mut own = own.expect("it starts");
-        assert!(job.kill().expect("a report").killed.contains(&own.id()));
+        assert!(job.kill().expect("a report").signalled.contains(&own.id()));
         drop(job);
         assert!(!own.wait().expect("its status is still there").success());
         assert_childless();

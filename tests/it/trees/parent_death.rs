@@ -135,12 +135,12 @@ fn the_watchdog_ends_with_the_run() {
             };
             let job = start(hang());
             let report = job.kill().expect("a report");
-            assert_eq!(report.killed, job.pids(), "who waits is not of the run");
+            assert_eq!(report.signalled, job.pids(), "who waits is not of the run");
             job.wait().expect("a status");
             assert_childless();
 
             let job = start(hang());
-            assert_eq!(job.shutdown(Duration::from_secs(60)).expect("a report").killed, job.pids());
+            assert_eq!(job.shutdown(Duration::from_secs(60)).expect("a report").signalled, job.pids());
             drop(job);
             assert_childless();
 

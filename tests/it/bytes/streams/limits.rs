@@ -40,6 +40,36 @@ fn each_limit_keeps_what_it_says_and_counts_the_rest() {
     });
 }
 
+/// Each character has two, three or four bytes, so that every limit below cuts one somewhere.
+#[test]
+fn text_under_a_limit_ends_between_characters() {
+    isolated(|| {
+        for text in ["éßöü", "€₤₦₩", "𝄞𝄟𝄠𝄡", "aé€𝄞"] {
+            let say = |limit| cmd!(fixture(), "say", "1", text).stdout_limit(limit);
+            for keep in 0..=text.len() {
+                let (head, tail) = (keep / 2, keep - keep / 2);
+                let limits = [(Limit::Head(keep), keep, 0), (Limit::Tail(keep), 0, keep)];
+                for (limit, head, tail) in limits.into_iter().chain([(Limit::HeadTail { head, tail }, head, tail)]) {
+                    let bytes = say(limit).read_bytes().expect("it runs");
+                    assert_eq!(bytes.len(), keep, "bytes are not cut further: {limit:?}");
+                    let first = (0..=head).rev().find(|at| text.is_char_boundary(*at)).expect("0 is one");
+                    let last =
+                        (text.len() - tail..=text.len()).find(|at| text.is_char_boundary(*at)).expect("the end is");
+                    let kept = if keep == text.len() { text.into() } else { [&text[..first], &text[last..]].concat() };
+                    assert_eq!(say(limit).read().expect("text"), kept, "{text} {limit:?}");
+                }
+            }
+        }
+        // What was no text before the cut is none behind it.
+        for bad in [r"\377abc", r"abc\377", r"a\303"] {
+            let error = cmd!("printf", bad).stdout_limit(Limit::Tail(8)).read().expect_err("not text");
+            assert_eq!(error.kind(), ErrorKind::NotUtf8, "{bad}");
+        }
+        let error = cmd!("printf", r"\377abcdef").stdout_limit(Limit::Head(4)).read().expect_err("not text");
+        assert_eq!(error.kind(), ErrorKind::NotUtf8);
+    });
+}
+
 #[test]
 fn the_tail_of_much_is_its_very_end() {
     isolated(|| {

@@ -64,7 +64,7 @@ fn an_empty_pipeline_is_a_job_that_succeeded() {
         assert!(job.wait().unwrap().success());
         assert!(job.wait_timeout(Duration::ZERO).unwrap().unwrap().success());
         job.terminate().unwrap();
-        assert_eq!(job.kill().unwrap().killed, [0; 0]);
+        assert_eq!(job.kill().unwrap().signalled, [0; 0]);
         job.shutdown(Duration::ZERO).unwrap();
         assert!(job.pids().is_empty() && job.processes().is_empty());
         assert!(job.take_stdin().is_none() && job.take_stdout().is_none());

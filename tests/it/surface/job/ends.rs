@@ -27,9 +27,9 @@ fn kill_reaches_every_process_and_says_what_it_came_to() {
             ready(role("ignore-term") | role("cat").stdout(Redirect::tee([Redirect::null()])) | role("ignore-term"));
         let report = job.kill().expect("nothing refuses");
         assert_eq!(report.means, if cfg!(target_os = "linux") { Means::Walk } else { Means::Children });
-        assert_eq!(report.killed, job.pids());
+        assert_eq!(report.signalled, job.pids());
         assert!(report.survivors.is_empty());
-        assert!(!report.complete, "a walk proves nothing");
+        assert!(!report.proven, "a walk proves nothing");
         assert_eq!(job.wait().expect("a status").signal(), Some(libc::SIGKILL));
         let error = job.output().expect_err("a death by signal");
         assert_eq!(error.kind(), ErrorKind::Status);
@@ -78,7 +78,7 @@ fn shutdown_is_back_when_they_are_gone() {
     isolated(|| {
         let (job, _stdout) = ready(role("hang") | role("term-exit").arg("5"));
         let report = within(SLACK, || job.shutdown(NO_GRACE_NEEDED)).expect("it ends");
-        assert_eq!(report.killed, job.pids());
+        assert_eq!(report.signalled, job.pids());
         assert_eq!(children(), [], "they were reaped");
         assert_eq!(job.wait().expect("a status").code(), Some(5));
         // Nothing to do, nothing to wait for.
@@ -134,7 +134,7 @@ fn signals_after_the_end_reach_no_process() {
             process.terminate().expect("no error");
         }
         let report = job.kill().expect("no error");
-        assert_eq!((report.killed, report.survivors.len()), (job.pids(), 0));
+        assert_eq!((report.signalled, report.survivors.len()), (job.pids(), 0));
         assert!(process.try_wait().expect("ours").is_some_and(|status| status.success()));
         assert_eq!(stranger.try_wait().expect("it hangs"), None);
     });

@@ -34,7 +34,7 @@ fn runs_in_one_directory_have_nothing_to_do_with_each_other() {
         for _ in 0..count(3, 100) {
             let (first, said) = live(&hang, 2);
             let (second, others) = live(&hang, 2);
-            assert!(first.shutdown_with([]).expect("a report").complete);
+            assert!(first.shutdown_with([]).expect("a report").proven);
             assert_gone(&of(&said, |_| true));
             first.wait().expect("a status");
             assert_eq!(second.try_wait().expect("no error"), None, "it was not meant");
@@ -79,8 +79,8 @@ fn cgroups_that_the_run_makes_inside_are_part_of_it() {
         let deep = in_cgroup(Cmd::sh(text).arg("sh").arg(cgroup.path()).arg(fixture()), &cgroup);
         let (job, said) = live(&deep, 2);
         let report = job.shutdown_with([]).expect("a report");
-        assert!(report.complete, "{report:?}");
-        assert_eq!(sorted(report.killed), of(&said, |_| true));
+        assert!(report.proven, "{report:?}");
+        assert_eq!(sorted(report.signalled), of(&said, |_| true));
         assert_gone(&of(&said, |_| true));
         job.wait().expect("a status");
         assert_removed(|| cgroup.inside().is_empty());
@@ -99,7 +99,7 @@ fn a_threaded_cgroup_inside_hides_no_process() {
             return skip("no threaded cgroup can be made here");
         }
         let report = job.shutdown_with([]).expect("a report");
-        assert!(report.complete && report.killed.len() == 2, "{report:?}");
+        assert!(report.proven && report.signalled.len() == 2, "{report:?}");
         job.wait().expect("a status");
         assert_removed(|| cgroup.inside().is_empty());
     });
@@ -119,7 +119,7 @@ fn the_cgroup_is_entered_whatever_else_is_open() {
             let job = in_cgroup(alone, &cgroup).spawn().expect("it starts");
             assert_eq!(cgroup.members(), sorted(job.pids()));
             let report = job.shutdown_with([]).expect("a report");
-            assert_eq!((report.complete, report.fell_back), (true, None));
+            assert_eq!((report.proven, report.fell_back), (true, None));
         }
         assert!(fcntl(&null, FcntlArg::F_GETFD).is_ok());
     });
@@ -131,8 +131,8 @@ fn assert_fell_back(directory: &std::path::Path, why: &str) {
     let contained = |name| role(name).contain(Containment::Cgroup(directory.into()));
     assert_eq!(contained("exit").arg("3").status().expect("it runs").code(), Some(3));
     let (job, said) = live(&contained("orphan").arg("with"), 2);
-    let KillReport { means, complete, fell_back, killed, .. } = job.shutdown_with([]).expect("a report");
-    assert_eq!((means, complete, sorted(killed)), (Means::Walk, false, of(&said, |what| what == "parent")));
+    let KillReport { means, proven, fell_back, signalled, .. } = job.shutdown_with([]).expect("a report");
+    assert_eq!((means, proven, sorted(signalled)), (Means::Walk, false, of(&said, |what| what == "parent")));
     assert!(fell_back.as_ref().is_some_and(|text| text.contains(why)), "{fell_back:?}");
     end_strangers(&of(&said, |what| what == "orphan"));
     let three = role("echo").arg("x") | role("cat") | role("cat");
@@ -171,13 +171,13 @@ fn a_cgroup_that_is_removed_counts_as_empty() {
     isolated(|| {
         let Some(cgroup) = Cgroup::new() else { return };
         let (job, _) = live(&in_cgroup(role("orphan").arg("with"), &cgroup), 2);
-        assert!(job.shutdown_with([]).expect("a report").complete);
+        assert!(job.shutdown_with([]).expect("a report").proven);
         job.processes()[0].wait().expect("a status");
         let [own] = &cgroup.inside()[..] else { panic!("one cgroup") };
         assert_removed(|| fs::remove_dir(own).is_ok());
         for _ in 0..2 {
             let report = job.shutdown_with([]).expect("a report");
-            assert!(report.complete && report.survivors.is_empty(), "{report:?}");
+            assert!(report.proven && report.survivors.is_empty(), "{report:?}");
             // After it, too.
             job.wait().expect("a status");
         }

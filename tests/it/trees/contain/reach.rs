@@ -14,7 +14,7 @@ fn fifty() -> Cmd {
 /// Killed, surviving and invisible are all there are.
 #[track_caller]
 fn assert_all_told(report: &KillReport, said: &Said, invisible: &[i32]) {
-    let mut told = sorted(report.killed.iter().copied().chain(report.survivors.iter().map(|left| left.pid)));
+    let mut told = sorted(report.signalled.iter().copied().chain(report.survivors.iter().map(|left| left.pid)));
     told.extend(invisible);
     told.sort_unstable();
     assert_eq!(told, of(said, |_| true), "{report:?}");
@@ -27,7 +27,7 @@ fn a_tree_of_fifty_is_killed_or_told_of() {
         for _ in 0..count(2, 500) {
             let (job, said) = live(&fifty(), 50);
             let report = job.kill().expect("a report");
-            assert_eq!((report.means, report.complete), (Means::Walk, false));
+            assert_eq!((report.means, report.proven), (Means::Walk, false));
             // They hold the pipe whose end was taken here, so the run does not find them by it.
             let orphans = of(&said, |what| what == "orphan");
             assert_eq!(orphans.len(), 5);
@@ -44,7 +44,7 @@ fn a_tree_of_fifty_is_killed_or_told_of() {
                     Containment::Session => Means::Session,
                     _ => Means::Cgroup,
                 };
-                assert_eq!((report.means, report.complete, &report.fell_back), (means, means == Means::Cgroup, &None));
+                assert_eq!((report.means, report.proven, &report.fell_back), (means, means == Means::Cgroup, &None));
                 assert_all_told(&report, &said, &[]);
                 assert_gone(&of(&said, |_| true));
             }
@@ -79,13 +79,13 @@ fn a_process_in_a_group_of_its_own_is_still_in_the_session() {
     isolated(|| {
         let apart = |containment| live(&role("orphan").arg("group").contain(containment), 2);
         let (job, said) = apart(Containment::Session);
-        assert_eq!(sorted(job.kill().expect("a report").killed), of(&said, |_| true));
+        assert_eq!(sorted(job.kill().expect("a report").signalled), of(&said, |_| true));
         assert_gone(&of(&said, |_| true));
         // It left the group and has no parent in the run: nothing shows it.
         let (job, said) = apart(Containment::Group);
         let report = job.kill().expect("a report");
-        assert_eq!(sorted(report.killed), of(&said, |what| what == "parent"));
-        assert!(!report.complete);
+        assert_eq!(sorted(report.signalled), of(&said, |what| what == "parent"));
+        assert!(!report.proven);
         end_strangers(&of(&said, |_| true));
     });
 }
@@ -100,7 +100,7 @@ fn a_group_is_ended_also_when_its_first_process_has_ended() {
                 let left = read_line(job.take_stdout().expect("piped")).parse().expect("its number");
                 assert!(job.processes()[0].wait().expect("a status").success());
                 match end {
-                    "kill" => assert!(sorted(job.kill().expect("a report").killed).contains(&left)),
+                    "kill" => assert!(sorted(job.kill().expect("a report").signalled).contains(&left)),
                     "shutdown" => drop(job.shutdown(Duration::from_secs(5)).expect("a report")),
                     _ => drop(job),
                 }

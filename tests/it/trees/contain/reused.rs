@@ -48,7 +48,7 @@ fn a_number_that_another_process_has_by_now_is_not_signalled_as_a_group() {
             let Some(mut stranger) = stranger(number) else { continue };
             forced += 1;
             match round % 4 {
-                0 => assert!(!job.kill().expect("a report").killed.is_empty()),
+                0 => assert!(!job.kill().expect("a report").signalled.is_empty()),
                 1 => drop(job.shutdown(Duration::ZERO).expect("a report")),
                 2 => drop(job.terminate()),
                 _ => {}

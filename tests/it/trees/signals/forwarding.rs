@@ -87,7 +87,7 @@ fn a_surviving_process_gets_the_error_and_everything_else() {
     isolated(|| {
         for contain in containers() {
             for signal in ENDING {
-                let forwarding = forward::signals().expect("it is installed").survive(true);
+                let forwarding = forward::signals().expect("it is installed").keep_running(true);
                 let hang = (role("hang") | role("hang")).stdout(Redirect::capture()).rlimit_core_0();
                 let hang = hang.forward_signals(true).grace(LONG);
                 let hang = contain.iter().fold(hang, |hang, contain| hang.contain(contain.clone()));
@@ -126,7 +126,7 @@ impl WithoutCore for pipewright::Pipeline {
 fn every_verb_ends_by_a_signal() {
     isolated(|| {
         use crate::surface::verbs::*;
-        let _forwarding = forward::signals().expect("it is installed").survive(true);
+        let _forwarding = forward::signals().expect("it is installed").keep_running(true);
         for (name, verb) in &VERBS {
             let (sign, seen) = std::sync::mpsc::channel();
             let each = move |_: &[u8]| {
@@ -144,7 +144,7 @@ fn every_verb_ends_by_a_signal() {
 #[test]
 fn the_signal_takes_the_place_of_the_plans_first_and_the_plan_goes_on() {
     isolated(|| {
-        let _forwarding = forward::signals().expect("it is installed").survive(true);
+        let _forwarding = forward::signals().expect("it is installed").keep_running(true);
         let plan = [(Signal::SIGKILL as i32, Duration::from_millis(50)), (Signal::SIGUSR1 as i32, LONG)];
         let job = role("ignore-term").stdout(Redirect::piped()).forward_signals(true).shutdown_plan(plan);
         let job = job.spawn().expect("it starts");
@@ -158,7 +158,7 @@ fn the_signal_takes_the_place_of_the_plans_first_and_the_plan_goes_on() {
 #[test]
 fn a_second_int_kills() {
     isolated(|| {
-        let _forwarding = forward::signals().expect("it is installed").survive(true);
+        let _forwarding = forward::signals().expect("it is installed").keep_running(true);
         let job = role("ignore-term").stdout(Redirect::piped()).forward_signals(true).grace(LONG);
         let job = job.spawn().expect("it starts");
         assert_eq!(read_line(job.take_stdout().expect("piped")), "ready");
@@ -186,7 +186,7 @@ fn an_int_that_comes_twice_within_a_second_is_one() {
     isolated(|| {
         let text = "trap 'sleep 0.1 || exit 9; exit 7' INT; echo up; while :; do sleep 0.02; done";
         for _ in 0..count(2, 200) {
-            let forwarding = forward::signals().expect("it is installed").survive(true);
+            let forwarding = forward::signals().expect("it is installed").keep_running(true);
             let job = pipewright::Cmd::sh(text).stdout(Redirect::piped()).forward_signals(true).grace(LONG);
             let job = job.spawn().expect("it starts");
             let mut stdout = job.take_stdout().expect("piped");
@@ -227,7 +227,7 @@ fn a_run_whose_thread_is_in_the_callers_code_does_not_keep_this_process_alive() 
 #[test]
 fn without_a_run_a_surviving_process_hears_of_the_signal_and_goes_on() {
     isolated(|| {
-        let forwarding = forward::signals().expect("it is installed").survive(true);
+        let forwarding = forward::signals().expect("it is installed").keep_running(true);
         let second = forward::signals().expect("they share");
         send_self(Signal::SIGINT);
         within(LONG / 4, || while forwarding.received() != Some(Signal::SIGINT as i32) {});
@@ -241,7 +241,7 @@ fn without_a_run_a_surviving_process_hears_of_the_signal_and_goes_on() {
 fn handlers_come_and_go_any_number_of_times() {
     isolated(|| {
         for _ in 0..count(20, 1000) {
-            let forwarding = forward::signals().expect("it is installed").survive(true);
+            let forwarding = forward::signals().expect("it is installed").keep_running(true);
             let job = role("hang").stdout(Redirect::null()).forward_signals(true).spawn().expect("it starts");
             send_self(Signal::SIGTERM);
             assert_eq!(job.wait().expect_err("it was ended").kind(), ErrorKind::Interrupted);

@@ -65,7 +65,7 @@ fn ctrl_c_and_a_hangup_reach_a_run_in_a_group_of_its_own() {
 fn ctrl_c_reaches_a_run_in_the_own_group_once() {
     isolated(|| {
         if part("run") {
-            let _forwarding = forward::signals().expect("it is installed").survive(true);
+            let _forwarding = forward::signals().expect("it is installed").keep_running(true);
             let plan = [(0, Duration::from_millis(300)), (Signal::SIGTERM as i32, LONG)];
             let counts = role("count-ints").stdin(Redirect::null()).forward_signals(true).shutdown_plan(plan);
             let ready = |line: &[u8]| println!("said {}", String::from_utf8_lossy(line));
