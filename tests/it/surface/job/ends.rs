@@ -170,7 +170,7 @@ fn a_stranger_with_the_same_number_is_never_signalled() {
             let Some(next) = NextPid::is(pid) else {
                 return skip("the numbers of processes cannot be chosen here");
             };
-            // Somebody else on this machine may be faster; then this is an ordinary run.
+            // Another process may get the number first; then this is an ordinary run.
             let (stranger, _stdout) = ready(role("hang"));
             drop(next);
             met += usize::from(stranger.pids()[0] == pid);
