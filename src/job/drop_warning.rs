@@ -1,4 +1,4 @@
-//! Jobs that are dropped by oversight.
+//! A warning for jobs that are dropped by mistake.
 
 use std::io::Write;
 use std::panic::Location;
@@ -9,13 +9,13 @@ use super::Job;
 static WARNS: AtomicBool = AtomicBool::new(false);
 
 impl Job {
-    /// Whether a [`spawn`](crate::Cmd::spawn)ed job that is dropped before its end was seen, and without [`detach`](Job::detach), says so on
-    /// stderr, with the place where it was started. Off unless set; for this whole process. In debug builds alone: elsewhere this does nothing.
+    /// Whether dropping a [`spawn`](crate::Cmd::spawn)ed job that is not known to have ended prints a warning to stderr, with the place where
+    /// it was started. [`detach`](Job::detach) prints none. Off by default; it holds for the whole process, and only in debug builds.
     ///
     /// ```
     /// use pipewright::{Job, cmd};
     /// Job::warn_when_dropped(true);
-    /// drop(cmd!("sleep", "60").spawn()?); // "… was dropped while nobody had waited for it: src/main.rs:5:29"
+    /// drop(cmd!("sleep", "60").spawn()?); // "… was dropped before a wait saw its end: src/main.rs:5:29"
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn warn_when_dropped(on: bool) {
@@ -29,10 +29,10 @@ impl Job {
             && !std::thread::panicking()
         {
             let what = self.plan.line();
-            // To a stderr that is gone there is nothing to say.
+            // A closed stderr (EBADF, EPIPE) is no reason to fail.
             let _ = writeln!(
                 std::io::stderr(),
-                "pipewright: `{what}` was dropped while nobody had waited for it, and was ended; started at {created}"
+                "pipewright: `{what}` was dropped before a wait saw its end, and was ended; started at {created}"
             );
         }
     }

@@ -12,11 +12,12 @@ use crate::run::conclude;
 use crate::run::shared::{DrivenBy, Shared};
 use crate::stream::Stream;
 
-/// What happens in a job, from its beginning: from [`Job::events`](crate::Job::events).
+/// The events of a job, from its beginning: from [`Job::events`](crate::Job::events).
 ///
-/// `next` blocks until something happens; after [`Finished`](crate::EventKind::Finished), and when the job was dropped or detached, there is
-/// no more. Where nobody else sees to the run (see [`Job`](crate::Job)), it does so meanwhile, as a wait would, but lets go of no
-/// piped stream: one that nobody reads may fill up. Events wait in memory until they are taken. Dropping it ends nothing.
+/// `next` blocks until the next event. The iterator ends after [`Finished`](crate::EventKind::Finished), or when the job was dropped or
+/// detached; in a callback of the job itself it ends after the events so far. If no other thread drives the run (see
+/// [`Job`](crate::Job)), `next` does, like a wait, but it discards no piped stream: one that is not read may fill up. Events are kept in
+/// memory until they are taken. Dropping the iterator ends nothing.
 ///
 /// ```
 /// use pipewright::{EventKind, cmd};
@@ -31,7 +32,7 @@ pub struct Events {
     shared: Arc<Shared>,
 }
 
-/// How often to look for events of a run that another thread drives without being told to look.
+/// How often to look whether the thread that drives the run has left: this delays the next event by 20 ms at most.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Events {
@@ -66,7 +67,7 @@ impl Iterator for Events {
     }
 }
 
-/// What was captured, as the lines that would have been told.
+/// The line events of what was captured.
 fn lines(plan: &Plan, output: &Output) -> Vec<EventKind> {
     let fds = output.fds.iter().map(|fd| (Some(fd.stage), Stream::Output(fd.number), &fd.bytes));
     let standard = [(Stream::Stdout, &output.stdout), (Stream::Stderr, &output.stderr)];
@@ -81,7 +82,7 @@ fn lines(plan: &Plan, output: &Output) -> Vec<EventKind> {
     lines
 }
 
-/// The stage that alone writes to a captured stream.
+/// The stage that writes to a captured stream, if it is the only one.
 fn writer_of(plan: &Plan, stream: Stream) -> Option<usize> {
     let is_it = |pipe: &PipePlan| matches!(pipe, PipePlan::Drain(drained, _) if *drained == stream);
     conclude::only_user(plan, plan.pipes.iter().position(is_it)?, false)

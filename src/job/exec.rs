@@ -1,4 +1,4 @@
-//! Replacing this process.
+//! Replaces this process by a command.
 
 use crate::cmd::Cmd;
 use crate::outcome::{Error, ErrorKind, Fault};
@@ -7,13 +7,12 @@ use crate::plan::{Verb, lower};
 use crate::run::launch;
 
 impl Cmd {
-    /// Becomes the program: this process's image is replaced (`execve(2)`), with the command's arguments, environment, directory,
-    /// redirections and attributes. Returns only when that failed.
+    /// Replaces this process by the program (execve(2)), with the command's arguments, environment, directory, redirections and
+    /// attributes. Returns only if that fails.
     ///
-    /// No destructor runs, no buffer is flushed, and other threads are gone. Redirections must be ones that need nobody here: inherited,
-    /// null, a file, a descriptor; anything else is a [`Conflict`](ErrorKind::Conflict), found before anything is
-    /// changed. After a failure further on, this process's streams, directory and signals may have been changed already, as with
-    /// std's `exec`.
+    /// No destructor runs, no buffer is flushed, and the other threads end. Allowed are redirections that need no thread of this process:
+    /// inherited, null, a file, a descriptor. Any other is a [`Conflict`](ErrorKind::Conflict), found before anything is changed. After a
+    /// later failure, this process's streams, directory and signals may have been changed, like after std's `exec`.
     ///
     /// ```
     /// use pipewright::{cmd, ErrorKind, Redirect};

@@ -1,4 +1,4 @@
-//! A run in progress, as a handle; and the verbs that start one.
+//! The handle of a live run, and the verbs that start one.
 
 mod drop_warning;
 mod events;
@@ -35,12 +35,12 @@ pub use scoped::Scoped;
 
 /// A live run: a command or a pipeline that was started by [`spawn`](crate::Cmd::spawn).
 ///
-/// **Dropping it ends what it started**: every process that still runs is killed (SIGKILL), with its descendants as far as a short walk
-/// finds them (see [`Means`]), and reaped, within 50 ms; what does not
-/// die in that time is left to a reaper thread. [`detach`](Job::detach) lets them live instead. `std::process::exit` runs no drop.
+/// **Dropping it ends the run**: the processes that still run are killed (SIGKILL) and reaped within 50 ms, with the descendants that a
+/// short walk finds (see [`Means`]). A reaper thread reaps those that do not end in that time. [`detach`](Job::detach) lets them live
+/// instead. `std::process::exit` runs no drop.
 ///
-/// All methods but [`output`](Job::output) and [`detach`](Job::detach) take `&self`, and any number of threads may call them. Where the run has bytes to move (a capture,
-/// a feed, a callback) or a time to keep, one thread of its own does that; otherwise there is no thread.
+/// All methods except [`output`](Job::output) and [`detach`](Job::detach) take `&self`, and any number of threads may call them. A run that
+/// has bytes to move (a capture, a feed, a callback) or a deadline has a thread of its own; any other is driven by the threads that wait.
 ///
 /// ```
 /// use pipewright::{cmd, Redirect};
@@ -63,7 +63,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Starts the plan; with a thread where somebody has to see to it. `reader`: the caller reads the verb's stdout.
+    /// Starts the plan, with a thread if the run has work while no thread waits. `reader`: the caller reads the verb's stdout.
     #[track_caller]
     pub(crate) fn start(plan: Arc<Plan>, reader: bool) -> Result<Job, Fault> {
         let driven = plan.needs_driver(reader);
@@ -83,12 +83,12 @@ impl Job {
         Ok(Job { shared, members, plan, created })
     }
 
-    /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took
-    /// is closed, and a piped output that nobody took is read and thrown away, so that no full pipe holds it up.
+    /// Blocks until the run is over, and returns its status, whatever that is. Ends nothing. It first closes a piped stdin that was not
+    /// taken, and reads and throws away piped outputs that were not taken, so that no full pipe blocks the run.
     ///
     /// # Errors
-    /// What no status can say: the timeout passed, a callback or a closure failed, a status was stolen. After a timeout or a cancel every
-    /// call gives the same error, with the output so far in it.
+    /// What is no status: the timeout passed, a callback or a closure failed, a status was stolen. After a timeout or a cancel every call
+    /// returns the same error, with the output so far in it. In a callback of the run itself it is [`ErrorKind::Deadlock`], at once.
     ///
     /// ```
     /// use pipewright::{ErrorKind, cmd};
@@ -107,10 +107,10 @@ impl Job {
         }
     }
 
-    /// How the run ended, if it has; `None` while it goes on. Does not block; an untaken stdin is left open.
+    /// The status of the run if it is over, or `None`. Does not block, and leaves a piped stdin open.
     ///
     /// # Errors
-    /// As [`wait`](Job::wait). That the run has ended is none; what the system refuses is [`ErrorKind::Io`].
+    /// Those of [`wait`](Job::wait), except [`ErrorKind::Deadlock`]. What the system refuses is [`ErrorKind::Io`].
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
@@ -124,11 +124,11 @@ impl Job {
         self.wait_with(Deadline::after(Duration::ZERO), Untaken::Keep)
     }
 
-    /// As [`wait`](Job::wait), for at most `timeout`; `None` when the run is not over by then. It goes on, and waiting may be
-    /// repeated. Not to be confused with the builder's `timeout`, which ends the run.
+    /// Blocks like [`wait`](Job::wait), for `timeout` at most. Returns `None` if the run is not over then: it goes on, unlike after the
+    /// builder's `timeout`, and may be waited for again.
     ///
     /// # Errors
-    /// As [`wait`](Job::wait).
+    /// Those of [`wait`](Job::wait).
     ///
     /// ```
     /// use pipewright::cmd;
@@ -141,10 +141,10 @@ impl Job {
         self.wait_until(Deadline::after(timeout))
     }
 
-    /// As [`wait_timeout`](Job::wait_timeout), until a moment.
+    /// Blocks like [`wait_timeout`](Job::wait_timeout), until `deadline`.
     ///
     /// # Errors
-    /// As [`wait`](Job::wait).
+    /// Those of [`wait`](Job::wait).
     ///
     /// ```
     /// use pipewright::cmd;
@@ -157,10 +157,10 @@ impl Job {
         self.wait_until(Deadline::at(deadline))
     }
 
-    /// Blocks until the run is over and gives what it left, checked as the builder's `output` is.
+    /// Blocks like [`wait`](Job::wait), and returns the output. A bad status is an error, like in the builder's `output`.
     ///
     /// # Errors
-    /// As [`wait`](Job::wait), and a status that is an error.
+    /// Those of [`wait`](Job::wait), and a bad status.
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
@@ -194,7 +194,7 @@ impl Job {
         self.shared.wait_until(deadline, untaken).transpose().map_err(|fault| fault.into_error(&self.plan))
     }
 
-    /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
+    /// The process ids, by stage, without the closures. The list stays the same after the processes have ended. Does not block.
     ///
     /// ```
     /// use pipewright::cmd;
@@ -206,7 +206,7 @@ impl Job {
         self.members.processes.iter().map(Process::pid).collect()
     }
 
-    /// The processes, by stage, without the closures.
+    /// The processes, by stage, without the closures. Does not block.
     ///
     /// ```
     /// let job = pipewright::cmd!("true").spawn()?;
@@ -217,9 +217,9 @@ impl Job {
         &self.members.processes
     }
 
-    /// Our end of a piped stdin, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
-    /// go of it. Does not block; a write to the end does while the pipe is full. Dropping the end is the end of the child's
-    /// input.
+    /// This process's end of a [`piped`](crate::Redirect::piped) stdin. `None` if stdin is not piped, or if the end was taken or discarded by a
+    /// wait before. Does not block; a write to the end blocks while the pipe is full. The child reads the end of its input when the end is
+    /// dropped.
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
@@ -234,8 +234,8 @@ impl Job {
         self.shared.take_end(Stream::Stdin).map(PipeWriter::from_fd)
     }
 
-    /// Our end of a piped stdout, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
-    /// go of it. Does not block; a read from the end does until there is something. Dropping the end breaks the child's pipe.
+    /// This process's end of a [`piped`](crate::Redirect::piped) stdout. `None` if stdout is not piped, or if the end was taken or discarded by
+    /// a wait before. Does not block; a read from the end blocks until there are bytes. After it is dropped, the child's writes fail (EPIPE).
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
@@ -249,8 +249,8 @@ impl Job {
         self.shared.take_end(Stream::Stdout).map(PipeReader::from_fd)
     }
 
-    /// Our end of a piped stderr, once; `None` when it is not [`piped`](crate::Redirect::piped), was taken already, or a wait let
-    /// go of it. Does not block; a read from the end does until there is something. Dropping the end breaks the child's pipe.
+    /// This process's end of a [`piped`](crate::Redirect::piped) stderr. `None` if stderr is not piped, or if the end was taken or discarded by
+    /// a wait before. Does not block; a read from the end blocks until there are bytes. After it is dropped, the child's writes fail (EPIPE).
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
@@ -264,8 +264,8 @@ impl Job {
         self.shared.take_end(Stream::Stderr).map(PipeReader::from_fd)
     }
 
-    /// Our end of a piped further input, of the first stage that has one by this number and was not asked yet; otherwise as
-    /// [`take_stdin`](Job::take_stdin).
+    /// This process's end of the piped input `number`, like [`take_stdin`](Job::take_stdin). If several stages have one, each call takes the
+    /// next stage's.
     ///
     /// ```
     /// use pipewright::Cmd;
@@ -279,8 +279,8 @@ impl Job {
         self.shared.take_end(Stream::Input(number)).map(PipeWriter::from_fd)
     }
 
-    /// Our end of a piped further output, of the first stage that has one by this number and was not asked yet; otherwise as
-    /// [`take_stdout`](Job::take_stdout).
+    /// This process's end of the piped output `number`, like [`take_stdout`](Job::take_stdout). If several stages have one, each call takes
+    /// the next stage's.
     ///
     /// ```
     /// use pipewright::Cmd;
@@ -293,11 +293,11 @@ impl Job {
         self.shared.take_end(Stream::Output(number)).map(PipeReader::from_fd)
     }
 
-    /// What happens in the run, from its beginning, as it happens: who started and ended, the lines of streams that this library reads
-    /// (a capture, a callback, a writer), what was stopped, killed or left. See [`Events`] and [`EventKind`](crate::EventKind). Does not
-    /// block. Any number may be asked for, each of which has all of it, but for lines that are not kept: those that a capture's
-    /// [`Limit`](crate::Limit) left out, and those that went to a callback or a writer, before one was there to hear them.
-    /// [`on_event`](crate::Cmd::on_event) is there from the beginning.
+    /// The events of the run, from its beginning: stages that started and ended, the lines of streams that this library reads (a capture, a
+    /// callback, a writer), processes that were stopped, killed or left. See [`Events`] and [`EventKind`](crate::EventKind). Does not block.
+    ///
+    /// Each of several iterators has all events, except lines from before this call that were not kept: those that a capture's
+    /// [`Limit`](crate::Limit) left out, and those that went to a callback or a writer. [`on_event`](crate::Cmd::on_event) misses none.
     ///
     /// ```
     /// use pipewright::{EventKind, cmd};
@@ -310,8 +310,8 @@ impl Job {
         Events::new(Arc::clone(&self.shared), &self.plan)
     }
 
-    /// Lets the run live on without this handle. Its processes are reaped when they end, so they leave no zombie. What its thread does
-    /// (feeding, capturing, keeping the timeout) goes on; a piped stream that nobody took is closed. Does not block.
+    /// Lets the run live without this handle. Its processes are reaped when they end, so they leave no zombies. The run's thread goes on: it
+    /// feeds, captures and keeps the timeout. Piped streams that were not taken are closed. Does not block.
     ///
     /// ```
     /// pipewright::cmd!("true").spawn()?.detach();

@@ -1,4 +1,4 @@
-//! A run's stdout, read while it is written.
+//! A run's stdout, read while the run writes it.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,14 +14,13 @@ use crate::sys::{fds, stream};
 
 /// A run's stdout as a reader, from [`Cmd::reader`](crate::Cmd::reader).
 ///
-/// Reads block until there is something. At the end of the stream the run is waited for and checked: a bad status, a passed
-/// timeout or a failed feed is an `io::Error` with this library's [`Error`] inside, once; after it, and after a good end,
-/// reads give 0.
+/// A read blocks until there are bytes. At the end of the stream it waits for the run: a bad status, a passed timeout or a failed feed is an
+/// `io::Error` with this library's [`Error`] inside. It comes once; later reads, and reads after a good end, return 0.
 ///
-/// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
-/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
+/// The run has a thread of its own if it has a deadline, a cancel handle, a feed of stdin, an `eof_grace`, or another stream that passes
+/// through this process, like a captured stderr.
 ///
-/// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms.
+/// Dropping it ends the run like dropping a [`Job`]: the processes are killed and reaped, within 50 ms.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -33,11 +32,11 @@ use crate::sys::{fds, stream};
 /// ```
 #[derive(Debug)]
 pub struct Reader {
-    /// `None` once the end was reported.
+    /// `None` after the end was reported.
     job: Option<Job>,
     stdout: Option<OwnedFd>,
     guard: Option<ReaderGuard>,
-    /// The run was cut: so many bytes were in the pipe then and are still to be read. Whoever goes on writing writes to nobody.
+    /// Set when the run was cut: the number of bytes of the pipe at that time that are not read yet. What is written later is not read.
     rest: Option<usize>,
     plan: Arc<Plan>,
 }
@@ -56,7 +55,7 @@ impl Reader {
         Ok(Reader { job: Some(job), stdout, guard, rest: None, plan })
     }
 
-    /// The job behind it, until the end was reported: to signal it, or to know its processes.
+    /// The job, to signal it or to see its processes. `None` after the end was reported.
     ///
     /// ```
     /// let reader = pipewright::cmd!("sleep", "60").reader()?;
@@ -67,7 +66,7 @@ impl Reader {
         self.job.as_ref()
     }
 
-    /// The next bytes; 0 at the end, after the run was waited for and found good.
+    /// Reads the next bytes. 0: the stream has ended, and the run was waited for and is good.
     fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if buffer.is_empty() {
             return Ok(0);
@@ -102,7 +101,7 @@ impl Reader {
         stream::read(stdout.as_fd(), buffer)
     }
 
-    /// The stream is over: lets go of it, waits, checks. Only once.
+    /// Closes the stream, waits for the run and checks it, once.
     fn end(&mut self) -> Result<(), Error> {
         self.stdout = None;
         self.guard = None;
@@ -121,7 +120,7 @@ impl Read for Reader {
 
 /// A run's stdout line by line, as bytes, from [`Cmd::lines_bytes`](crate::Cmd::lines_bytes).
 ///
-/// As [`Lines`], without a claim to be text; only `\n` is cut. Blocks, drives and drops as [`Lines`] does.
+/// Like [`Lines`] in all but this: the lines need not be UTF-8, and only `\n` is removed.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -140,7 +139,7 @@ pub struct LinesBytes {
     over: bool,
 }
 
-/// So many bytes are read at once.
+/// The size of one read in bytes: a quarter of a pipe, so that the child goes on writing meanwhile.
 const CHUNK: usize = 16 * 1024;
 
 impl LinesBytes {
@@ -156,7 +155,7 @@ impl LinesBytes {
 }
 
 impl LinesBytes {
-    /// The job behind it, until the end was reported; see [`Lines::job`].
+    /// The job, see [`Lines::job`].
     ///
     /// ```
     /// use pipewright::cmd;
@@ -178,7 +177,7 @@ impl Iterator for LinesBytes {
                 return Some(Ok(line));
             }
             if self.over {
-                // After the last line, whether it had a newline or not, the error, if there is one.
+                // The error comes after the last line, with or without a newline.
                 return self.reader.end().err().map(Err);
             }
             let ready = &mut self.ready;
@@ -207,15 +206,13 @@ impl Iterator for LinesBytes {
 
 /// A run's stdout line by line, as text, from [`Cmd::lines`](crate::Cmd::lines).
 ///
-/// Blocks until the next line is there: each comes when the child has written it, without its `\n` or `\r\n`. The iterator ends once: after the last line, with the run's
-/// error as its last item if there is one, then `None` for ever. A line that is not UTF-8 is a
-/// [`NotUtf8`](ErrorKind::NotUtf8) item; the next ones still come.
+/// `next` blocks until the child has written the next line, which comes without its `\n` or `\r\n`. A line that is not UTF-8 is a
+/// [`NotUtf8`](ErrorKind::NotUtf8) item, and the next lines still come. After the last line an error of the run is the last item; then the
+/// iterator returns `None`.
 ///
-/// A thread of the library's drives the rest of the run exactly when there is something for it to do: a deadline or a cancel
-/// handle, a feed of stdin, an `eof_grace`, or another stream that passes through this process, as a captured stderr does.
+/// The run has a thread of its own in the same cases as that of a [`Reader`].
 ///
-/// Dropping it ends the run, as dropping a [`Job`] does: the processes are killed and reaped, within 50 ms. That the child then
-/// dies is nobody's failure.
+/// Dropping it ends the run like dropping a [`Job`]: the processes are killed and reaped, within 50 ms. The end that this causes is no error.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -228,7 +225,7 @@ impl Iterator for LinesBytes {
 pub struct Lines(pub(super) LinesBytes);
 
 impl Lines {
-    /// The job behind it, until the end was reported: to know its processes, or to signal one of them from another thread.
+    /// The job, to see its processes or to signal one of them from another thread. `None` after the end was reported.
     ///
     /// ```
     /// use pipewright::cmd;

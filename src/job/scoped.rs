@@ -1,4 +1,4 @@
-//! Runs whose closures borrow: their threads are joined before the verb returns.
+//! Runs whose closures borrow: the verb joins their threads before it returns.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -21,12 +21,11 @@ use crate::status::Status;
 
 /// A pipeline whose closures may borrow, from [`Pipeline::scoped`].
 ///
-/// Its verbs are those that end with the run, and each returns only when every closure has: they cannot be left behind, as what they borrow
-/// may be gone then. So a [`timeout`](Pipeline::timeout) ends the processes and has every read and write of the closures
-/// fail, in time; but a closure that does something else meanwhile keeps the verb until it returns. The same holds for a cancel.
+/// A verb returns only when the run is over and every closure has returned, because what a closure borrows must not be dropped before. A
+/// [`timeout`](Pipeline::timeout) or a cancel ends the processes in time, and the reads and writes of the closures then fail; a closure that
+/// does something else keeps the verb blocked until it returns.
 ///
-/// Settings of the whole run (`timeout`, `grace`, …) are those of the pipeline that `scoped` was called on. Dropped without a verb, it
-/// does nothing.
+/// Settings of the whole run (`timeout`, `grace`, …) are those of the pipeline that `scoped` was called on. Dropping it does nothing.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -50,7 +49,7 @@ use crate::status::Status;
 #[must_use = "a pipeline does nothing until it is run"]
 pub struct Scoped<'env> {
     pipeline: Pipeline,
-    /// Kept apart, since a pipeline that grows loses them.
+    /// Not in the pipeline, which loses its settings when a stage is added.
     settings: Settings,
     lent: Vec<Option<Box<BorrowedBody<'env>>>>,
 }
@@ -58,7 +57,7 @@ pub struct Scoped<'env> {
 macro_rules! scoped_methods {
     ($builder:ident) => {
         impl $builder {
-            /// Goes on with closures that borrow: lends a [`Scoped`] to `build`, which adds stages and calls a verb.
+            /// Adds closures that borrow: gives a [`Scoped`] to `build`, which adds stages and calls a verb.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -82,7 +81,7 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline, settings, lent: Vec::new() }
     }
 
-    /// As [`Pipeline::pipe`].
+    /// Like [`Pipeline::pipe`].
     ///
     /// ```
     /// let upper = pipewright::cmd!("echo", "a").scoped(|s| s.pipe(pipewright::cmd!("tr", "a", "A")).read())?;
@@ -93,7 +92,7 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline: self.pipeline.pipe(next), ..self }
     }
 
-    /// As [`Pipeline::pipe_fn`], of a closure that may borrow and is called once. It may stand first, in an empty pipeline.
+    /// Like [`Pipeline::pipe_fn`], with a closure that may borrow and is called once. In an empty pipeline it is the first stage.
     ///
     /// ```
     /// use pipewright::{Pipeline, cmd};
@@ -112,7 +111,7 @@ impl<'env> Scoped<'env> {
         self.lend(Box::new(work), UNNAMED)
     }
 
-    /// As [`Pipeline::tap`], of a callback that may borrow.
+    /// Like [`Pipeline::tap`], with a callback that may borrow.
     ///
     /// ```
     /// let mut bytes = 0;
@@ -124,7 +123,7 @@ impl<'env> Scoped<'env> {
         self.lend(Box::new(|input, output| lines::tap(input, output, callback)), "tap")
     }
 
-    /// As [`Pipeline::map_lines`], of a callback that may borrow.
+    /// Like [`Pipeline::map_lines`], with a callback that may borrow.
     ///
     /// ```
     /// let mut count = 0;
@@ -138,7 +137,7 @@ impl<'env> Scoped<'env> {
         self.lend(Box::new(|input, output| lines::map(input, output, callback)), "map_lines")
     }
 
-    /// As [`Pipeline::filter_lines`], of a callback that may borrow.
+    /// Like [`Pipeline::filter_lines`], with a callback that may borrow.
     ///
     /// ```
     /// let wanted = String::from("b");
@@ -150,7 +149,7 @@ impl<'env> Scoped<'env> {
         self.lend(Box::new(|input, output| lines::filter(input, output, callback)), "filter_lines")
     }
 
-    /// As [`Pipeline::tee_to`], of a writer that may borrow.
+    /// Like [`Pipeline::tee_to`], with a writer that may borrow.
     ///
     /// ```
     /// let mut copy = Vec::new();
@@ -162,7 +161,7 @@ impl<'env> Scoped<'env> {
         self.lend(Box::new(|input, output| lines::tee(input, output, writer)), "tee_to")
     }
 
-    /// A name for the stage that was added last, in errors and results.
+    /// Like [`Pipeline::label`].
     ///
     /// ```
     /// use pipewright::cmd;
@@ -173,7 +172,7 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline: self.pipeline.label(name), ..self }
     }
 
-    /// As [`Pipeline::stdin`].
+    /// Like [`Pipeline::stdin`].
     ///
     /// ```
     /// use pipewright::{Pipeline, Redirect};
@@ -186,7 +185,7 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline: self.pipeline.stdin(from), ..self }
     }
 
-    /// As [`Pipeline::stdout`].
+    /// Like [`Pipeline::stdout`].
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -199,13 +198,13 @@ impl<'env> Scoped<'env> {
         Scoped { pipeline: self.pipeline.stdout(to), ..self }
     }
 
-    fn lend(mut self, work: Box<BorrowedBody<'env>>, label: &str) -> Self {
+    fn lend(mut self, body: Box<BorrowedBody<'env>>, label: &str) -> Self {
         let slot = self.lent.len();
-        self.lent.push(Some(work));
+        self.lent.push(Some(body));
         self.pipe(Stage::of(ClosureBody::Borrowed(slot), label))
     }
 
-    /// Runs a verb with threads that are joined behind it.
+    /// Runs a verb, and joins the threads of the closures.
     fn execute<R>(self, verb: Verb, run: impl FnOnce(&Arc<Plan>, Wants<'_>) -> Result<R, Error>) -> Result<R, Error> {
         let Scoped { mut pipeline, settings, mut lent } = self;
         pipeline.spec.settings = settings;
@@ -218,10 +217,10 @@ impl<'env> Scoped<'env> {
         })
     }
 
-    /// As [`Pipeline::run`], and joins the closures.
+    /// Like [`Pipeline::run`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::run`].
+    /// Those of [`Pipeline::run`].
     ///
     /// ```
     /// let mut bytes = 0;
@@ -233,10 +232,10 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Run, |plan, wants| verbs::checked(plan, wants, None))
     }
 
-    /// As [`Pipeline::status`], and joins the closures.
+    /// Like [`Pipeline::status`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::status`].
+    /// Those of [`Pipeline::status`].
     ///
     /// ```
     /// let mut bytes = 0;
@@ -248,10 +247,10 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Run, verbs::status)
     }
 
-    /// As [`Pipeline::output`], and joins the closures.
+    /// Like [`Pipeline::output`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::output`].
+    /// Those of [`Pipeline::output`].
     ///
     /// ```
     /// let mut bytes = 0;
@@ -263,10 +262,10 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Output, |plan, wants| verbs::checked(plan, wants, None))
     }
 
-    /// As [`Pipeline::output_into`], and joins the closures.
+    /// Like [`Pipeline::output_into`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::output_into`].
+    /// Those of [`Pipeline::output_into`].
     ///
     /// ```
     /// let (mut bytes, mut buffer) = (0, Vec::new());
@@ -278,10 +277,10 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Output, |plan, wants| verbs::output_into(plan, buffer, wants.scope))
     }
 
-    /// As [`Pipeline::read`], and joins the closures.
+    /// Like [`Pipeline::read`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::read`].
+    /// Those of [`Pipeline::read`].
     ///
     /// ```
     /// let mut bytes = 0;
@@ -292,10 +291,10 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Read, verbs::read)
     }
 
-    /// As [`Pipeline::read_bytes`], and joins the closures.
+    /// Like [`Pipeline::read_bytes`], and joins the closures.
     ///
     /// # Errors
-    /// As [`Pipeline::read_bytes`].
+    /// Those of [`Pipeline::read_bytes`].
     ///
     /// ```
     /// let mut bytes = 0;
@@ -307,13 +306,13 @@ impl<'env> Scoped<'env> {
         self.execute(Verb::Read, |plan, wants| verbs::checked(plan, wants, None)).map(|output| output.stdout.into_vec())
     }
 
-    /// As [`Pipeline::for_each_line`], and joins the closures. The callback runs on this thread.
+    /// Like [`Pipeline::for_each_line`], and joins the closures. The callback runs on this thread.
     ///
     /// # Errors
-    /// As [`Pipeline::for_each_line`].
+    /// Those of [`Pipeline::for_each_line`].
     ///
     /// # Panics
-    /// As the callback does, after the run was ended and the closures have returned.
+    /// Resumes a panic of the callback, after the run was ended and the closures have returned.
     ///
     /// ```
     /// let (mut bytes, mut lines) = (0, 0);
@@ -326,7 +325,7 @@ impl<'env> Scoped<'env> {
     }
 }
 
-/// Not in `execute`, which is compiled once for each verb.
+/// Not a part of `execute`, which is compiled once for each verb.
 fn start_lent<'scope, 'env: 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     body: Option<Box<BorrowedBody<'env>>>,

@@ -1,4 +1,4 @@
-//! The verbs: what a built command or pipeline can be told to do. Written once, for both.
+//! The verbs of a command and of a pipeline, written once for both.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::run::launch::run_to_end;
 use crate::run::options::{Scope, Wants};
 use crate::status::Status;
 
-/// A plan, or an error that says of which command.
+/// The plan, or an error with the names and secrets of the pipeline.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
     lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.into_error_of(pipeline.to_string()))
 }
@@ -34,7 +34,7 @@ pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback
 }
 
 pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<Scope<'_>>) -> Result<Output, Error> {
-    // For the time of the run only, as the buffer.
+    // Shortens the lifetime to that of the buffer.
     let scope = scope.map(|scope| scope as Scope<'_>);
     match checked(plan, Wants { buffer: Some(&mut *buffer), scope, ..Wants::default() }, None) {
         Ok(mut output) => {
@@ -85,10 +85,10 @@ macro_rules! verbs {
                 plan(&Pipeline::from(self.clone()), verb)
             }
 
-            /// Runs to the end, streams where they were sent; a bad exit is an error. Blocks.
+            /// Runs to the end. Unset streams are inherited. Blocks.
             ///
             /// # Errors
-            /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            /// A bad status, and every other kind of [`ErrorKind`]. The error holds what was captured.
             ///
             /// ```
             /// use pipewright::{ErrorKind, cmd};
@@ -100,11 +100,10 @@ macro_rules! verbs {
                 checked(&self.plan(Verb::Run)?, Wants::default(), None)
             }
 
-            /// Runs to the end, streams where they were sent, and says how it ended, whatever that is. Blocks.
+            /// Runs to the end, and returns the status, whatever it is. Unset streams are inherited. Blocks.
             ///
             /// # Errors
-            /// What no status can say: it could not be started, the timeout passed, a callback or a closure failed, the status was
-            /// stolen.
+            /// What is no status: it could not be started, the timeout passed, a callback or a closure failed, the status was stolen.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -115,12 +114,11 @@ macro_rules! verbs {
                 status(&self.plan(Verb::Run)?, Wants::default())
             }
 
-            /// Runs to the end and captures stdout and stderr, as far as they are not sent elsewhere; a bad exit is an
-            /// error. Blocks until both streams have ended, as `$(…)` does: a process that was left behind and holds one keeps
-            /// it waiting, up to `timeout` or `eof_grace`.
+            /// Runs to the end, and captures stdout and stderr unless they are set. Blocks until both streams have ended, like
+            /// `$(…)` in a shell: a process that is left behind and holds one keeps it blocked, up to `timeout` or `eof_grace`.
             ///
             /// # Errors
-            /// Anything: see [`ErrorKind`]. The error holds what was captured.
+            /// A bad status, and every other kind of [`ErrorKind`]. The error holds what was captured.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -133,11 +131,11 @@ macro_rules! verbs {
                 checked(&self.plan(Verb::Output)?, Wants::default(), None)
             }
 
-            /// As [`output`](Self::output), with the captured stdout appended to `buffer`, whose capacity is used: for
-            /// many runs one after the other. [`Output::stdout`] is then not set.
+            /// Runs and blocks like [`output`](Self::output), and appends stdout to `buffer`, so that many runs can share one
+            /// allocation. [`Output::stdout`] is then not captured.
             ///
             /// # Errors
-            /// As [`output`](Self::output); what was captured by then is in `buffer`.
+            /// Those of [`output`](Self::output). What was captured before the error is in `buffer`.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -152,11 +150,11 @@ macro_rules! verbs {
                 output_into(&self.plan(Verb::Output)?, buffer, None)
             }
 
-            /// Runs to the end and gives stdout as text, without its last newline; a bad exit is an error. Blocks, as
-            /// [`output`](Self::output). stderr is inherited, unless set.
+            /// Runs to the end, and returns stdout as text, without its last newline. Blocks like [`output`](Self::output). An unset
+            /// stderr is inherited. A character that a [`Limit`](crate::Limit) cuts is left out.
             ///
             /// # Errors
-            /// Anything: see [`ErrorKind`]. [`NotUtf8`](ErrorKind::NotUtf8) holds the bytes.
+            /// A bad status, and every other kind of [`ErrorKind`]. A [`NotUtf8`](ErrorKind::NotUtf8) error holds the bytes.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -167,10 +165,10 @@ macro_rules! verbs {
                 read(&self.plan(Verb::Read)?, Wants::default())
             }
 
-            /// As [`read`](Self::read), as bytes, exactly as they came.
+            /// Like [`read`](Self::read), but returns the bytes unchanged.
             ///
             /// # Errors
-            /// Anything: see [`ErrorKind`].
+            /// Those of [`read`](Self::read), except [`NotUtf8`](ErrorKind::NotUtf8).
             ///
             /// ```
             /// use pipewright::cmd;
@@ -181,11 +179,11 @@ macro_rules! verbs {
                 checked(&self.plan(Verb::Read)?, Wants::default(), None).map(|output| output.stdout.into_vec())
             }
 
-            /// Starts it and gives stdout line by line, as it is written; see [`Lines`]. Blocks until every process runs its
-            /// program, as [`spawn`](Self::spawn) does; the iterator blocks for each line. Dropping it ends the run.
+            /// Starts it, and returns an iterator over the lines of stdout; see [`Lines`]. Blocks until every process has executed
+            /// its program, like [`spawn`](Self::spawn); the iterator blocks for each line. Dropping it ends the run.
             ///
             /// # Errors
-            /// What keeps it from starting; the rest comes as the iterator's last item.
+            /// Those of the start. A later error is the last item of the iterator.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -198,10 +196,10 @@ macro_rules! verbs {
                 self.lines_bytes().map(Lines)
             }
 
-            /// As [`lines`](Self::lines), as bytes.
+            /// Like [`lines`](Self::lines), but the lines are bytes.
             ///
             /// # Errors
-            /// As [`lines`](Self::lines).
+            /// Those of [`lines`](Self::lines).
             ///
             /// ```
             /// use pipewright::cmd;
@@ -214,15 +212,15 @@ macro_rules! verbs {
                 LinesBytes::start(Arc::clone(&plan)).map_err(|fault| fault.into_error(&plan))
             }
 
-            /// Runs to the end on this thread and lends each line of stdout to `callback`, without its newline and without a
-            /// copy: the fastest way through many lines. It may borrow. It returns nothing, or a `Result` whose error closes the
-            /// stream and becomes the run's. Blocks; while the callback runs, no deadline is looked at.
+            /// Runs to the end, and calls `callback` on this thread with each line of stdout, without its newline. Lines are not
+            /// copied, so this is the fastest way to read many. The callback may borrow. It returns nothing, or a `Result`: an error
+            /// closes the stream and becomes the run's. Blocks; no deadline is kept while the callback runs.
             ///
             /// # Errors
-            /// Anything: see [`ErrorKind`].
+            /// A bad status, and every other kind of [`ErrorKind`].
             ///
             /// # Panics
-            /// As the callback does, after the run was ended.
+            /// Resumes a panic of the callback, after the run was ended.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -235,11 +233,11 @@ macro_rules! verbs {
                 for_each_line(&self.plan(Verb::Stream)?, Wants::default(), callback)
             }
 
-            /// Starts it and gives stdout as a reader; see [`Reader`]. Blocks until every process runs its program, as
-            /// [`spawn`](Self::spawn) does; each read blocks until there is something. Dropping it ends the run.
+            /// Starts it, and returns a reader of stdout; see [`Reader`]. Blocks until every process has executed its program, like
+            /// [`spawn`](Self::spawn); a read blocks until there are bytes. Dropping the reader ends the run.
             ///
             /// # Errors
-            /// What keeps it from starting; the rest comes as the reader's.
+            /// Those of the start. A later error is one of the reader.
             ///
             /// ```
             /// use pipewright::cmd;
@@ -252,16 +250,16 @@ macro_rules! verbs {
                 Reader::start(Arc::clone(&plan)).map_err(|fault| fault.into_error(&plan))
             }
 
-            /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program. Dropping the job ends the
-            /// run.
+            /// Starts it, and returns its handle; see [`Job`]. Blocks until every process has executed its program. Dropping the job
+            /// ends the run.
             ///
             /// # Errors
-            /// What keeps it from starting. Stages that were started before the one that failed are killed and reaped.
+            /// Those of the start. Stages that were started before the one that fails are killed and reaped.
             ///
             /// ```
             /// use pipewright::cmd;
             /// let job = cmd!("true").spawn()?;
-            /// // … something else in the meantime …
+            /// // … other work …
             /// assert!(job.wait()?.success());
             /// # Ok::<(), pipewright::Error>(())
             /// ```
@@ -271,12 +269,12 @@ macro_rules! verbs {
                 Job::start(Arc::clone(&plan), false).map_err(|fault| fault.into_error(&plan))
             }
 
-            /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches
-            /// nothing, and does not block. Streams that are unset are shown as `run` would wire them; for `output`, `read` and
-            /// `lines` they differ by the table on the [front page](crate).
+            /// What [`run`](Self::run) would do, as data and as text: processes, pipes, and the owner of each end. Changes nothing,
+            /// and does not block. Unset streams are shown like `run` connects them; the table on the [front page](crate) has those
+            /// of the other verbs.
             ///
             /// # Errors
-            /// The conflicts that a run would find before it starts.
+            /// The conflicts that a run finds before it starts.
             ///
             /// ```
             /// use pipewright::{Redirect, cmd};

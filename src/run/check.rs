@@ -1,4 +1,4 @@
-//! What can be found wrong before anything is opened, taken or started.
+//! Finds what is wrong with a plan before anything is opened, taken or started.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,13 +13,13 @@ use crate::spec::{ClosureBody, Input, Stage};
 use crate::stream::Stream;
 use crate::sys::fds;
 
-/// The first thing that is wrong.
+/// The first fault of the plan, if it has one.
 pub(crate) fn check(plan: &Plan) -> Result<(), Fault> {
     unused(plan)?;
     descriptors(plan)
 }
 
-/// Looks at the descriptors that the caller gave, and at the numbers they are to have.
+/// Checks the descriptors that the caller gave, and their numbers in the child.
 fn descriptors(plan: &Plan) -> Result<(), Fault> {
     for (index, stage) in plan.stages.iter().enumerate() {
         for binding in &stage.bindings {
@@ -60,8 +60,8 @@ fn fault_of(place: &Endpoint, stream: Stream) -> Option<(String, io::Error)> {
     }
 }
 
-/// What keeps a descriptor from being a stream of a child. It may have been closed behind its owner's back; and a directory can be handed
-/// to a child, but not be a standard stream.
+/// Why a descriptor cannot be a stream of a child: it is not open, because other code has closed its number, or a directory is to be a
+/// standard stream.
 fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
     let number = fd.as_raw_fd();
     let standard = stream.number() <= 2;
@@ -77,7 +77,7 @@ fn fault(fd: &OwnedFd, stream: Stream) -> Option<(String, io::Error)> {
     }
 }
 
-/// Looks at every one-shot before any is taken, so that a conflict leaves the others usable.
+/// Checks every one-shot before any is taken, so that a conflict leaves the others usable.
 fn unused(plan: &Plan) -> Result<(), Fault> {
     let mut closures: Vec<&TakeOnce<Box<OnceBody>>> = Vec::new();
     for (index, stage) in plan.stages.iter().enumerate() {
@@ -127,7 +127,7 @@ fn is_used(sink: &SinkPlan) -> bool {
     }
 }
 
-/// Whether the sink's writer is one of those already seen; a descriptor may be shared, a writer may not.
+/// Whether the sink's writer was seen before: streams may share a descriptor, but not a writer.
 fn is_another<'a>(sink: &'a SinkPlan, seen: &mut Vec<&'a TakeOnce<Box<dyn std::io::Write + Send>>>) -> bool {
     let SinkPlan::Writer(slot) = sink else { return false };
     let found = seen.iter().any(|other| other.same(slot));
@@ -153,7 +153,7 @@ pub(crate) fn used_closure() -> Fault {
     )
 }
 
-/// The same of a descriptor, which has another word for what can be used again under the numbers beyond the standard ones.
+/// Like [`used`], for a descriptor: beyond the standard streams, other methods make one that can be used again.
 fn used_fd(stream: Stream) -> Fault {
     if stream.number() <= 2 {
         return used(stream);

@@ -1,4 +1,4 @@
-//! What a plan opens before its first child: files, `/dev/null`, and the one-shot redirects it takes.
+//! Opens what a plan needs before its first child starts: files, `/dev/null`, and descriptors that are given once.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
@@ -18,13 +18,12 @@ use crate::setup_step::Step;
 use crate::stream::Stream;
 use crate::sys::fds::{self, Stdio};
 
-/// Everything open that children share with this process for a moment.
+/// The open files that children get copies of.
 ///
-/// One path opened for output in the same way twice is opened once: two streams into one file then share an offset and
-/// do not overwrite each other.
+/// A path that two streams open in the same way is opened once: they then share an offset, and do not overwrite each other.
 #[derive(Default)]
 pub(crate) struct Files {
-    /// This process's own streams, each looked at once a run.
+    /// The states of this process's own streams, each queried once a run.
     own: [Option<Stdio>; 3],
     null: Option<OwnedFd>,
     files: Vec<(PathBuf, OpenMode, Arc<OwnedFd>)>,
@@ -37,7 +36,7 @@ impl Files {
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
             for binding in &stage.bindings {
-                // Where a closure leads to /dev/null, nothing has to be opened.
+                // A closure discards bytes without opening /dev/null.
                 if matches!((stage.stage.command(), &binding.place), (None, Endpoint::Null | Endpoint::Inherit(_))) {
                     continue;
                 }
@@ -58,7 +57,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Enters a place in a child's table, under the child's number. It is right as long as `streams` lives.
+    /// Enters a place in a child's table, under the child's number. The entry is valid while `streams` lives.
     pub(crate) fn enter(
         &self,
         place: &Endpoint,
@@ -85,7 +84,7 @@ impl Files {
         table.insert(source.ok_or(Refused)?, number)
     }
 
-    /// As it was when the places were opened.
+    /// The state of one of this process's own streams when the places were opened.
     fn own(&self, number: RawFd) -> Stdio {
         let known = usize::try_from(number).ok().and_then(|number| *self.own.get(number)?);
         known.unwrap_or_else(|| fds::stdio_state(number))
@@ -160,7 +159,7 @@ impl Files {
     }
 }
 
-/// A file without a name that holds the bytes, at its start.
+/// An unnamed file with these bytes, its offset at the start.
 fn document(bytes: &[u8]) -> std::io::Result<OwnedFd> {
     let mut file = fds::memory_file(bytes.len())?;
     file.write_all(bytes)?;
@@ -187,7 +186,7 @@ fn cannot_open(path: &Path, mode: OpenMode, stream: Stream, error: std::io::Erro
     Fault::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
 }
 
-/// This process's own stream, for the calling thread.
+/// This process's own stream, or `None` if it is closed.
 pub(crate) fn own_stream(number: i32) -> Option<Fd> {
     if let Some(real) = real_stdio::streams().real(number) {
         return Some(Fd::Shared(Arc::clone(real)));

@@ -1,5 +1,4 @@
-//! One thread, many runs: a third way to drive them, beside the blocking verb and the job's own thread. Nothing but the pump's own
-//! questions and answers is used, so a pool or a reactor can do the same.
+//! One thread drives many runs, with the engine's own methods only: a pool or a reactor can do the same.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ fn run(pipeline: impl Into<Pipeline>) -> Run {
     start(Arc::new(plan), Drive::ByJob, Wants::default()).unwrap()
 }
 
-/// Drives all of them to their ends on this thread; what each left, in order.
+/// Drives all runs to their ends on this thread, and returns their results in order.
 fn drive_all(mut runs: Vec<Run>) -> Vec<RunResult> {
     let mut set = PollSet::default();
     while runs.iter().any(|run| !run.pump.done()) {
@@ -51,8 +50,8 @@ fn drive_all(mut runs: Vec<Run>) -> Vec<RunResult> {
 
 #[test]
 fn a_hundred_runs_are_driven_by_one_thread() {
-    // More than a pipe takes, so that feeding and draining take turns, and each its own; less than makes a pipe a busy one, and
-    // no pipe grown at birth: other tests of this process have the budget for themselves.
+    // More than a pipe holds, so that feeding and draining alternate, and a text of its own for each run; too little to make a pipe grow,
+    // because other tests of this process use the budget.
     let text = |index: usize| format!("{index:03} ").repeat(25_000);
     let cat = |index: usize| Cmd::new("/bin/cat").stdin(Redirect::bytes(text(index)));
     let both = |index: usize| (cat(index) | Cmd::new("/bin/cat")).pipe_capacity(64 * 1024);
@@ -70,7 +69,7 @@ fn a_hundred_runs_are_driven_by_one_thread() {
 
 #[test]
 fn each_run_keeps_its_own_time() {
-    // These read from a pipe that nobody writes to, until they are ended.
+    // These read from a pipe without a writer's bytes, until they are ended.
     let (reader, writer) = os_pipe::pipe().unwrap();
     let reader = Arc::new(std::os::fd::OwnedFd::from(reader));
     let hang = || Cmd::new("/bin/cat").stdin(Redirect::shared_fd(Arc::clone(&reader)));
@@ -91,18 +90,18 @@ fn each_run_keeps_its_own_time() {
 }
 
 #[test]
-fn runs_that_are_let_go_of_halfway_are_ended() {
+fn runs_that_are_dropped_halfway_are_ended() {
     let mut runs: Vec<Run> =
         (0..20).map(|_| run(Cmd::new("/bin/cat").stdin(Redirect::bytes(vec![b'x'; 100_000])))).collect();
     for run in &mut runs {
         let mut tokens = Vec::new();
         run.pump.interests(|_, _, token| tokens.push(token));
-        // Readiness that is not there does no harm.
+        // A readiness that is reported in error does no harm.
         tokens.into_iter().for_each(|token| run.pump.ready(token, &mut None));
     }
     let processes: Vec<_> = runs.iter().flat_map(|run| run.members.processes.clone()).collect();
     drop(runs);
-    // On a busy machine one may outlive its drop by a moment, and is the reaper's then.
+    // On a busy machine a process may outlive the drop by a moment: then the reaper reaps it.
     let began = Instant::now();
     for process in processes {
         while process.try_wait().unwrap().is_none() {

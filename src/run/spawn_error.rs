@@ -1,4 +1,4 @@
-//! From a failed start to the error a person reads.
+//! From a failed start to its error.
 
 use std::io;
 
@@ -6,17 +6,16 @@ use crate::outcome::{ErrorKind, Fault, Words};
 use crate::setup_step::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 
-/// Input that no process can be given.
 pub(crate) fn bad_input(bad: &BadInput) -> Fault {
     Fault::new(ErrorKind::InvalidInput, bad.to_string())
 }
 
-/// A step on this side failed.
+/// A step of this process failed.
 pub(crate) fn setup_error(step: Step, error: io::Error) -> Fault {
     Fault::new(ErrorKind::Spawn, hint(&error)).step_failed(step).because(error)
 }
 
-/// Of something that the run needs as a whole.
+/// A step failed that concerns no single stage.
 pub(crate) fn run_setup_error(step: Step, error: io::Error) -> Fault {
     let parts = [format!("cannot start the run: {step}"), hint(&error).to_owned()];
     let what = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
@@ -31,7 +30,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// A step of the child's, or the making of it, failed.
+/// The clone of a child, or a step of the child, failed.
 pub(crate) fn spawn_error(failure: &Failure, image: &Image) -> Fault {
     let cause = explain(failure, image);
     let kind = match &cause {

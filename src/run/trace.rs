@@ -8,10 +8,10 @@ use tracing::{Level, Span, dispatcher};
 use crate::engine::events::{EventKind, Hub, Watcher};
 use crate::plan::Plan;
 
-/// What all of it is filtered by.
+/// The target of all spans and events.
 const TARGET: &str = "pipewright";
 
-/// Tells the subscriber of the thread that starts the run, whichever thread sees to it later; nothing where nobody listens.
+/// Emits to the subscriber of the thread that starts the run, whichever thread drives it later. Does nothing without a subscriber.
 pub(crate) fn trace(plan: &Plan, hub: impl FnOnce() -> Arc<Hub>) {
     if tracing::enabled!(target: TARGET, Level::INFO) {
         hub().watch_calmly(watcher(plan));
@@ -27,19 +27,19 @@ fn watcher(plan: &Plan) -> Watcher {
     let dispatch = dispatcher::get_default(Clone::clone);
     Arc::new(move |event| {
         let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
-        dispatcher::with_default(&dispatch, || tell(&run, &mut stages, &event.kind));
+        dispatcher::with_default(&dispatch, || emit(&run, &mut stages, &event.kind));
         true
     })
 }
 
-fn tell(run: &Span, stages: &mut [Span], what: &EventKind) {
+fn emit(run: &Span, stages: &mut [Span], what: &EventKind) {
     match what {
         EventKind::Started { stage, label, pid } => {
             stages[*stage] =
                 tracing::info_span!(target: TARGET, parent: run, "stage", stage, %label, pid, status = Empty);
         }
         EventKind::Exited { stage, status } => {
-            // Closed by being let go of.
+            // Dropping the span closes it.
             std::mem::replace(&mut stages[*stage], Span::none()).record("status", display(status));
         }
         EventKind::Killed { signal } => tracing::warn!(target: TARGET, parent: run, signal, "is being ended"),

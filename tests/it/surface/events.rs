@@ -350,7 +350,7 @@ fn a_dropped_job_is_told_of_on_stderr_where_that_is_asked_for() {
         assert_eq!(stderr_of(|| drop(start())), "", "off unless set");
         Job::warn_when_dropped(true);
         let said = stderr_of(|| drop(start()));
-        let expected = format!("was dropped while nobody had waited for it, and was ended; started at {}:", file!());
+        let expected = format!("was dropped before a wait saw its end, and was ended; started at {}:", file!());
         assert_eq!(said.contains(&expected) && said.contains(" hang"), cfg!(debug_assertions), "{said}");
         let seen_to = stderr_of(|| {
             let job = start();

@@ -1,4 +1,4 @@
-//! The ends that a job gives out, and what becomes of those that are not taken.
+//! The ends that a job hands out, and what becomes of those that are not taken.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
