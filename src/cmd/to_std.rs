@@ -12,8 +12,8 @@ use crate::outcome::{Error, ErrorKind, Fault};
 use crate::spawn::{EnvChange, EnvDelta};
 use crate::spec::{self, Common, Input, Target};
 
-/// For APIs that take std's type. The conversion carries over the program, arguments, `arg0`, environment, working directory, process group,
-/// uid and gid, and streams that are inherited, null, piped, or a file. It opens the files.
+/// For APIs that take std's type. The conversion carries over the program, arguments, `arg0`, environment, working directory, process
+/// group, uid and gid, and streams that are inherited, null, piped, or a file. It opens the files.
 ///
 /// From there on std's rules hold: the child gets every descriptor that is not close-on-exec and this process's signal mask, and a bad
 /// status is not an error.

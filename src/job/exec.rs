@@ -6,6 +6,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::run::launch;
 
+/// # Replacing this process
 impl Cmd {
     /// Becomes the program: this process's image is replaced (`execve(2)`), with the command's arguments, environment, directory,
     /// redirections and attributes. Returns only when that failed.

@@ -80,6 +80,7 @@ pub(super) fn for_each_line<R: LineResult>(
 
 macro_rules! verbs {
     ($builder:ident) => {
+        /// # Verbs
         impl $builder {
             fn plan(&self, verb: Verb) -> Result<Arc<Plan>, Error> {
                 plan(&Pipeline::from(self.clone()), verb)
@@ -96,6 +97,8 @@ macro_rules! verbs {
             /// assert_eq!(cmd!("false").run().unwrap_err().kind(), ErrorKind::Status);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "check_call")]
+            #[doc(alias = "execute")]
             pub fn run(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Run)?, Wants::default(), None)
             }
@@ -111,6 +114,7 @@ macro_rules! verbs {
             /// assert_eq!((cmd!("echo", "text") | cmd!("grep", "-q", "no")).status()?.code(), Some(1));
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "call")]
             pub fn status(&self) -> Result<Status, Error> {
                 status(&self.plan(Verb::Run)?, Wants::default())
             }
@@ -129,6 +133,8 @@ macro_rules! verbs {
             /// assert_eq!(out.stderr, "note\n");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "communicate")]
+            #[doc(alias = "capture")]
             pub fn output(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Output)?, Wants::default(), None)
             }
@@ -163,6 +169,8 @@ macro_rules! verbs {
             /// assert_eq!((cmd!("echo", "a b") | cmd!("tr", " ", "-")).read()?, "a-b");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "check_output")]
+            #[doc(alias = "$()")]
             pub fn read(&self) -> Result<String, Error> {
                 read(&self.plan(Verb::Read)?, Wants::default())
             }
@@ -265,6 +273,10 @@ macro_rules! verbs {
             /// assert!(job.wait()?.success());
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "popen")]
+            #[doc(alias = "start")]
+            #[doc(alias = "background")]
+            #[doc(alias = "parallel")]
             #[track_caller]
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;
