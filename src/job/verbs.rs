@@ -111,7 +111,8 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// assert_eq!((cmd!("echo", "text") | cmd!("grep", "-q", "no")).status()?.code(), Some(1));
+            /// let found = cmd!("echo", "text") | cmd!("grep", "-q", "no");
+            /// assert_eq!(found.status()?.code(), Some(1));
             /// # Ok::<(), pipewright::Error>(())
             /// ```
             #[doc(alias = "call")]
@@ -213,7 +214,8 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// let lines = cmd!("printf", r"a\n\377").lines_bytes()?.collect::<Result<Vec<_>, _>>()?;
+            /// let lines = cmd!("printf", r"a\n\377").lines_bytes()?;
+            /// let lines = lines.collect::<Result<Vec<_>, _>>()?;
             /// assert_eq!(lines, [b"a", b"\xff"]);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
@@ -235,7 +237,8 @@ macro_rules! verbs {
             /// ```
             /// use pipewright::cmd;
             /// let mut longest = 0;
-            /// cmd!("printf", "a\nbcd\nef").for_each_line(|line| longest = longest.max(line.len()))?;
+            /// let print = cmd!("printf", "a\nbcd\nef");
+            /// print.for_each_line(|line| longest = longest.max(line.len()))?;
             /// assert_eq!(longest, 3);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
@@ -251,7 +254,8 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// let text = std::io::read_to_string((cmd!("echo", "ab") | cmd!("tr", "ab", "ba")).reader()?)?;
+            /// let swapped = cmd!("echo", "ab") | cmd!("tr", "ab", "ba");
+            /// let text = std::io::read_to_string(swapped.reader()?)?;
             /// assert_eq!(text, "ba\n");
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["fd", "pipe"],
     &["spawn", "process"],
     &["pump"],
-    &["outcome", "spec", "cmd", "options", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
+    &["outcome", "spec", "cmd", "redirect", "stage", "pipeline", "plan", "job", "output", "error"],
     &["forward", "testing", "guide"],
 ];
 
