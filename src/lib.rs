@@ -181,8 +181,14 @@
 //!
 //! # Tests
 //!
-//! The module [`testing`] captures what code prints, by itself, from C or by its children, under plain `cargo test`. It also runs a test in a
-//! process of its own and names what a test leaks. [`assert`](Cmd::assert) makes assertions about a run.
+// A link to an item that a missing feature leaves out would be broken.
+#![cfg_attr(feature = "testing", doc = "The module [`testing`]")]
+#![cfg_attr(not(feature = "testing"), doc = "The module `testing` (a feature)")]
+//! captures what code prints, by itself, from C or by its children, under plain `cargo test`. It also runs a test in a process of its own
+//! and names what a test leaks.
+#![cfg_attr(feature = "assert_cmd", doc = "[`assert`](Cmd::assert)")]
+#![cfg_attr(not(feature = "assert_cmd"), doc = "`assert` (the feature `assert_cmd`)")]
+//! makes assertions about a run.
 //!
 //! ```
 //! use pipewright::{Cmd, testing};
@@ -233,10 +239,7 @@ compile_error!(
     "pipewright is for Unix: Linux, and untested macOS and BSD. On other systems `duct` or `subprocess` may do."
 );
 
-#[cfg(feature = "assert_cmd")]
-mod assert;
 mod clock;
-mod cmd;
 mod contain;
 mod engine;
 pub mod fd;
@@ -244,12 +247,10 @@ pub mod fd;
 pub mod forward;
 pub mod guide;
 mod io;
-mod job;
 mod lock;
 mod once;
 mod outcome;
 pub mod pipe;
-mod pipeline;
 mod plan;
 mod process;
 mod procfs;
@@ -267,17 +268,28 @@ pub mod testing;
 mod text;
 mod tree;
 
+// rustdoc shows the blocks of `Cmd` and `Pipeline` in the order of these lines. rustfmt keeps it because of the blank lines.
+mod cmd;
+
+mod job;
+
+mod pipeline;
+
+mod options;
+
+#[cfg(feature = "assert_cmd")]
+mod assert;
+
+pub use cmd::Cmd;
 pub use cmd::which::which;
-pub use cmd::{Cmd, Resource};
 pub use contain::Containment;
 pub use engine::events::{Event, EventKind};
 pub use engine::leak::{LeakedProcess, OnLeak};
 pub use io::capture::Limit;
 pub use io::captured::Captured;
 pub use job::{Events, Job, KillReport, Lines, LinesBytes, Means, Reader, Scoped, Survivor};
-pub use outcome::StatusPolicy;
-
-pub use outcome::{Error, ErrorKind, FdOutput, Leak, Output, StageReport};
+pub use options::Resource;
+pub use outcome::{Error, ErrorKind, FdOutput, Leak, Output, StageReport, StatusPolicy};
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use process::{Process, StatusStolen, Usage};

@@ -1,15 +1,53 @@
-//! The command's words.
+//! A command and its words.
 
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 use super::Cmd;
-use crate::spec::Arg;
+use crate::spec::{Arg, ArgSource, Command, Settings};
 
+/// # Program and arguments
 impl Cmd {
-    /// One more argument, exactly as it is: no shell sees it, spaces and quotes are part of it.
+    /// A command that runs `program`. A program with a slash is a path, relative to the *child's* working directory. Any other is looked up
+    /// in the child's PATH, or in `/bin:/usr/bin` if it has none. An empty or relative element of PATH is refused unless
+    /// [`allow_relative_path`](Cmd::allow_relative_path) allows it. A file without a `#!` line is an error: no shell is started for it.
     ///
-    /// Errors count arguments from 1, as the program's `$1`, and stages from 0. An argument with a NUL byte in it is an
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) error at the start, one over the system's limit (`execve(2)`)
+    /// Nothing is looked up or checked here: a program that does not exist is a
+    /// [`ProgramNotFound`](crate::ErrorKind::ProgramNotFound) error of the verb.
+    ///
+    /// ```
+    /// use pipewright::{Cmd, ErrorKind};
+    /// assert_eq!(Cmd::new("echo").arg("hi").read()?, "hi");
+    /// let error = Cmd::new("no-such-program-here").run().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ProgramNotFound);
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    pub fn new(program: impl AsRef<OsStr>) -> Cmd {
+        Cmd { command: Arc::new(Command::new(program.as_ref())), settings: Settings::default() }
+    }
+
+    /// `/bin/sh -c text`, the only function here that starts a shell. Pass values as arguments instead of pasting them into the text:
+    /// `Cmd::sh("grep -- \"$1\" log | wc -l").args(["sh", pattern])`.
+    ///
+    /// The first argument after the text is the shell's `$0`.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// assert_eq!(Cmd::sh("echo $((6 * 7))").read()?, "42");
+    /// let quoted = Cmd::sh("echo \"$1\"").args(["sh", "two words"]);
+    /// assert_eq!(quoted.read()?, "two words");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    #[doc(alias = "shell")]
+    #[doc(alias = "system")]
+    pub fn sh(text: impl AsRef<OsStr>) -> Cmd {
+        Cmd::new("/bin/sh").arg("-c").arg(text)
+    }
+
+    /// Adds an argument, exactly as it is: no shell sees it, so spaces and quotes are part of it.
+    ///
+    /// Errors count arguments from 1, like the shell's `$1`, and stages from 0. An argument that contains a NUL byte is an
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) error of the verb, and one over the system's limit (`execve(2)`) is
     /// [`TooLong`](crate::ErrorKind::TooLong).
     ///
     /// ```
@@ -22,13 +60,12 @@ impl Cmd {
         self
     }
 
-    /// More arguments.
-    ///
-    /// Each is one argument, as with [`arg`](Cmd::arg); they come after those of earlier calls.
+    /// Adds several arguments, each like [`arg`](Cmd::arg), behind those of earlier calls.
     ///
     /// ```
     /// use pipewright::cmd;
-    /// assert_eq!(cmd!("echo").args(["a b", "c"]).args(Some("d")).read()?, "a b c d");
+    /// let echo = cmd!("echo").args(["a b", "c"]).args(Some("d"));
+    /// assert_eq!(echo.read()?, "a b c d");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Cmd {
@@ -36,32 +73,52 @@ impl Cmd {
         self
     }
 
-    /// An argument that nothing rendered ever shows: no error, no `Display`, no plan. (Every process on the machine can still
-    /// read it in `ps`; a variable or stdin is the better place for a secret.)
+    /// Names this command in errors and results, instead of its program. The program does not see the name.
+    ///
+    /// ```
+    /// use pipewright::cmd;
+    /// let error = cmd!("false").label("check").run().unwrap_err();
+    /// assert_eq!(error.label(), Some("check"));
+    /// ```
+    #[doc(alias = "name")]
+    pub fn label(mut self, name: impl Into<String>) -> Cmd {
+        self.command_mut().label = Some(name.into());
+        self
+    }
+
+    /// Sets what the program sees as its own name, `argv[0]`. The default is the program as given.
+    ///
+    /// It changes neither the file that is run (`execve(2)`) nor the name in errors, which is [`label`](Cmd::label). A NUL byte in it is
+    /// an [`InvalidInput`](crate::ErrorKind::InvalidInput) error of the verb.
+    ///
+    /// ```
+    /// use pipewright::Cmd;
+    /// let sh = Cmd::new("/bin/sh").arg0("myself").args(["-c", "echo $0"]);
+    /// assert_eq!(sh.read()?, "myself");
+    /// # Ok::<(), pipewright::Error>(())
+    /// ```
+    #[doc(alias = "argv0")]
+    pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Cmd {
+        self.command_mut().program.arg0 = Some(name.as_ref().to_owned());
+        self
+    }
+
+    /// Adds an argument that no error, `Display` or plan shows. Every process on the machine can still read it in `ps`, so a
+    /// [variable](Cmd::secret_env) or stdin is a better place for a secret.
     ///
     /// ```
     /// use pipewright::cmd;
     /// let cmd = cmd!("login", "--password").secret_arg("hunter2");
     /// assert_eq!(cmd.to_string(), "login --password \"${SECRET:?}\"");
     /// ```
+    #[doc(alias = "password")]
     pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Cmd {
         self.command_mut().args.push(Arg { secret: true, ..Arg::plain(arg) });
         self
     }
 
-    /// What the program sees as its own name, `argv[0]`; unset, it is the program as given.
-    ///
-    /// Which file is run does not follow from it (`execve(2)`), nor does the name in errors: that is
-    /// [`label`](Cmd::label). A NUL byte in it is an [`InvalidInput`](crate::ErrorKind::InvalidInput) error at the
-    /// start.
-    ///
-    /// ```
-    /// use pipewright::Cmd;
-    /// assert_eq!(Cmd::new("/bin/sh").arg0("myself").args(["-c", "echo $0"]).read()?, "myself");
-    /// # Ok::<(), pipewright::Error>(())
-    /// ```
-    pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Cmd {
-        self.command_mut().program.arg0 = Some(name.as_ref().to_owned());
+    pub(crate) fn arg_that_opens(mut self, source: ArgSource) -> Cmd {
+        self.command_mut().args.push(Arg { source: Some(source), ..Arg::plain("/dev/fd/…") });
         self
     }
 }

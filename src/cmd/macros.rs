@@ -5,14 +5,14 @@ use std::ops::RangeFrom;
 
 use super::Cmd;
 
-/// A [`Cmd`] from its words: `cmd!("git", "log", path, flags..)`.
+/// Makes a [`Cmd`] of a program and its arguments: `cmd!("git", "log", path, flags..)`.
 ///
-/// Every word is an expression of anything that is `AsRef<OsStr>`: a literal, a `String`, a `Path`, an `OsStr`, borrowed or owned. A
-/// string with spaces is one argument; nothing is ever split. `x..` spreads: an array, a `Vec`, an iterator, an `Option`.
+/// Each item is any expression that is `AsRef<OsStr>`: a literal, a `String`, a `Path` or an `OsStr`, borrowed or owned. It becomes exactly
+/// one argument, whatever characters it contains; nothing is ever split. `items..` adds every element of an array, a `Vec`, an iterator or
+/// an `Option`. Write `n.to_string()` for a number.
 ///
-/// The words are evaluated once, in their order. Nothing is run or looked up; the first word is what [`Cmd::new`]
-/// takes, the others are what [`Cmd::arg`] and, spread, [`Cmd::args`] take. Errors count arguments from 1, after
-/// spreading.
+/// The items are evaluated once, in their order. Nothing is run or looked up. The first item goes to [`Cmd::new`], the others to
+/// [`Cmd::arg`] or, with `..`, to [`Cmd::args`]. Errors count arguments from 1, after `..` is expanded.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -25,7 +25,7 @@ use super::Cmd;
 #[macro_export]
 macro_rules! cmd {
     ($program:expr $(, $arg:expr)* $(,)?) => {{
-        #[allow(unused_imports, reason = "unused without words, or when all are spread")]
+        #[allow(unused_imports, reason = "unused without arguments, or if all are lists")]
         use $crate::__private::ArgSingle as _;
         let cmd = $crate::Cmd::new($program);
         $(let cmd = $crate::__private::Arg($arg).add_to(cmd);)*
@@ -33,8 +33,8 @@ macro_rules! cmd {
     }};
 }
 
-/// One word of `cmd!`. `x..` is a `RangeFrom`, whose inherent method comes before the trait's: that is how a spread is told from a
-/// single word without a macro that walks its tokens.
+/// One item of `cmd!`. `items..` is a `RangeFrom`, whose inherent method is preferred to the trait's. This tells a list from a single item
+/// without a macro that walks the tokens.
 #[doc(hidden)]
 pub struct Arg<T>(pub T);
 

@@ -1,51 +1,55 @@
 //! From a [`Cmd`] to `std::process::Command`.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Cmd;
 use crate::fd::GivenFd;
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::spawn::{EnvChange, EnvDelta};
 use crate::spec::{self, Common, Input, Target};
 
-/// For APIs that take std's type. Carried over: program, arguments, `arg0`, environment, working directory, process group, uid and gid,
-/// and streams that are inherited, null, piped, or a file.
+/// For APIs that take std's type. The conversion carries over the program, arguments, `arg0`, environment, working directory, process
+/// group, uid and gid, and streams that are inherited, null, piped, or a file. It opens the files.
 ///
-/// What std has no word for (a callback, bytes, a merge, a timeout, a limit, a `secret_arg`, …) is not dropped in silence: the resulting
-/// command then fails at spawn with `InvalidInput`, and its program's name says what could not be carried. A file that cannot
-/// be opened does the same. From there on std's rules hold: its children get every descriptor that is not close-on-exec, and this
-/// process's signal mask, and nobody checks the status.
+/// From there on std's rules hold: the child gets every descriptor that is not close-on-exec and this process's signal mask, and a bad
+/// status is not an error.
+///
+/// # Errors
+/// [`Conflict`](ErrorKind::Conflict) names what std cannot hold: a callback, bytes, a merge, a timeout, a limit, a `secret_arg` and the
+/// like. [`Redirect`](ErrorKind::Redirect) is a file that cannot be opened, and [`AlreadyUsed`](ErrorKind::AlreadyUsed) a one-shot
+/// descriptor that an earlier start took.
 ///
 /// ```
-/// use pipewright::cmd;
+/// use pipewright::{ErrorKind, cmd};
 /// use std::process::Command;
-/// let out = Command::from(cmd!("echo", "hi").env("A", "1")).output()?;
+/// let out = Command::try_from(cmd!("echo", "hi").env("A", "1"))?.output()?;
 /// assert_eq!(out.stdout, b"hi\n");
-/// let merged = Command::from(cmd!("echo", "hi").stderr_to_stdout()).output();
-/// assert_eq!(merged.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
-/// # Ok::<(), std::io::Error>(())
+/// let merged = Command::try_from(cmd!("echo", "hi").stderr_to_stdout());
+/// assert_eq!(merged.unwrap_err().kind(), ErrorKind::Conflict);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-impl From<Cmd> for Command {
-    fn from(cmd: Cmd) -> Command {
-        let spec = &cmd.command;
+impl TryFrom<Cmd> for Command {
+    type Error = Error;
+
+    fn try_from(cmd: Cmd) -> Result<Command, Error> {
         let lost = match cmd.settings.names().first() {
             Some(setting) => Some((*setting).to_owned()),
-            None => lost(spec),
+            None => lost(&cmd.command),
         };
         match lost {
-            None => convert(spec).unwrap_or_else(|what| refuse(&what)),
-            Some(what) => refuse(&what),
+            None => convert(&cmd.command),
+            Some(what) => Err(unfit(&what)),
         }
+        .map_err(|fault| fault.into_error_of(cmd.to_string()))
     }
 }
 
-/// A command that cannot start: a NUL in an argument is an error in every `spawn`. One in the program's name would take the
-/// name's place.
-fn refuse(what: &str) -> Command {
-    let mut command = Command::new(format!("pipewright: std::process::Command cannot hold {what}"));
-    command.arg("\0");
-    command
+fn unfit(what: &str) -> Fault {
+    Fault::new(ErrorKind::Conflict, format!("`std::process::Command` cannot hold {what}"))
 }
 
 /// The first thing that std cannot hold.
@@ -72,7 +76,7 @@ fn lost(spec: &spec::Command) -> Option<String> {
     named.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned())
 }
 
-fn convert(spec: &spec::Command) -> Result<Command, String> {
+fn convert(spec: &spec::Command) -> Result<Command, Fault> {
     let mut command = Command::new(&spec.program.name);
     command.args(spec.args.iter().map(|arg| &arg.text));
     if let Some(name) = &spec.program.arg0 {
@@ -105,7 +109,7 @@ fn convert(spec: &spec::Command) -> Result<Command, String> {
         Some(Input::Common(common)) => {
             command.stdin(stdio(common, |path| File::open(path))?);
         }
-        Some(other) => return Err(format!("a stdin from {other:?}")),
+        Some(other) => return Err(unfit(&format!("a stdin from {other:?}"))),
     }
     if let Some(stdout) = &spec.streams.stdout {
         command.stdout(output(stdout)?);
@@ -116,29 +120,33 @@ fn convert(spec: &spec::Command) -> Result<Command, String> {
     Ok(command)
 }
 
-fn output(target: &Target) -> Result<Stdio, String> {
+fn output(target: &Target) -> Result<Stdio, Fault> {
     match target {
         Target::Common(common) => stdio(common, |path| File::create(path)),
         Target::Capture => Ok(Stdio::piped()),
-        Target::Append(path) => {
-            let file = OpenOptions::new().append(true).create(true).open(path);
-            file.map(Stdio::from).map_err(|error| format!("{}: {error}", path.display()))
-        }
-        other => Err(format!("an output to {other:?}")),
+        Target::Append(path) => opened(path, OpenOptions::new().append(true).create(true).open(path)),
+        other => Err(unfit(&format!("an output to {other:?}"))),
     }
 }
 
-fn stdio(common: &Common, open: impl Fn(&std::path::Path) -> std::io::Result<File>) -> Result<Stdio, String> {
+fn stdio(common: &Common, open: impl Fn(&Path) -> io::Result<File>) -> Result<Stdio, Fault> {
     match common {
         Common::Inherit => Ok(Stdio::inherit()),
         Common::Null => Ok(Stdio::null()),
         Common::Piped => Ok(Stdio::piped()),
-        Common::File(path) => open(path).map(Stdio::from).map_err(|error| format!("{}: {error}", path.display())),
-        Common::Fd(GivenFd::Once(slot)) => {
-            slot.take().map(Stdio::from).ok_or_else(|| "a descriptor that was used already".into())
-        }
-        Common::Fd(GivenFd::Shared(fd)) => {
-            fd.try_clone().map(Stdio::from).map_err(|error| format!("a descriptor: {error}"))
-        }
+        Common::File(path) => opened(path, open(path)),
+        Common::Fd(GivenFd::Once(slot)) => slot
+            .take()
+            .map(Stdio::from)
+            .ok_or_else(|| Fault::new(ErrorKind::AlreadyUsed, "a descriptor was taken by an earlier start")),
+        Common::Fd(GivenFd::Shared(fd)) => fd
+            .try_clone()
+            .map(Stdio::from)
+            .map_err(|error| Fault::new(ErrorKind::Redirect, "a descriptor cannot be duplicated").because(error)),
     }
+}
+
+fn opened(path: &Path, file: io::Result<File>) -> Result<Stdio, Fault> {
+    file.map(Stdio::from)
+        .map_err(|error| Fault::new(ErrorKind::Redirect, format!("cannot open {}", path.display())).because(error))
 }

@@ -1,4 +1,4 @@
-//! Looking a program up, as a start would.
+//! Looks a program up like a start does.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,16 +8,14 @@ use crate::outcome::{Error, ErrorKind, Fault};
 use crate::spawn::is_executable;
 use crate::spawn::path::candidates;
 
-/// The file that a [`Cmd`](crate::Cmd) with this program would run, by this process's PATH and working directory, as `command -v` finds
-/// it. Does not follow links. Asks the file system, so the answer is as old as the call.
+/// Finds the file that a [`Cmd`](crate::Cmd) with this program would run, by this process's PATH and working directory, like `command -v`.
+/// It does not follow links. It asks the file system, so the answer may be out of date when it returns.
 ///
-/// It is this process's PATH that counts, not one that a `Cmd` sets for its child by [`env`](crate::Cmd::env), nor its
-/// [`current_dir`](crate::Cmd::current_dir).
-///
-/// Blocks as the file system does, and starts nothing.
+/// A PATH that a `Cmd` sets for its child by [`env`](crate::Cmd::env) does not count, nor does its
+/// [`current_dir`](crate::Cmd::current_dir). Blocks like the file system does, and starts nothing.
 ///
 /// # Errors
-/// [`ProgramNotFound`](ErrorKind::ProgramNotFound); [`RelativePath`](ErrorKind::RelativePath) when it is only found through an empty or
+/// [`ProgramNotFound`](ErrorKind::ProgramNotFound), or [`RelativePath`](ErrorKind::RelativePath) if it is only found through an empty or
 /// relative element of PATH.
 ///
 /// ```
@@ -27,6 +25,8 @@ use crate::spawn::path::candidates;
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 #[doc(alias = "command -v")]
+#[doc(alias = "PATH")]
+#[doc(alias = "find_program")]
 pub fn which(program: impl AsRef<OsStr>) -> Result<PathBuf, Error> {
     let program = program.as_ref();
     let path = std::env::var_os("PATH");

@@ -6,6 +6,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::run::launch;
 
+/// # Replacing this process
 impl Cmd {
     /// Replaces this process by the program (execve(2)), with the command's arguments, environment, directory, redirections and
     /// attributes. Returns only if that fails.

@@ -1,12 +1,14 @@
 //! The handle of a live run, and the verbs that start one.
 
+// rustdoc shows the blocks of `Cmd` and `Pipeline` in the order of these lines: the verbs come first.
+mod verbs;
+
 mod drop_warning;
 mod events;
 mod exec;
 mod kill;
 mod reader;
 mod scoped;
-mod verbs;
 
 use std::fmt;
 use std::panic::{Location, resume_unwind};
@@ -317,6 +319,8 @@ impl Job {
     /// pipewright::cmd!("true").spawn()?.detach();
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = "kill_on_drop")]
+    #[doc(alias = "disown")]
     pub fn detach(self) {
         self.members.container.iter().for_each(|container| container.let_live());
         self.shared.detach();

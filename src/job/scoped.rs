@@ -7,6 +7,7 @@ use std::{fmt, mem, thread};
 use super::verbs;
 use crate::cmd::Cmd;
 use crate::io::callback::BoxError;
+use crate::options::methods;
 use crate::outcome::{Error, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb};
@@ -56,18 +57,24 @@ pub struct Scoped<'env> {
 
 macro_rules! scoped_methods {
     ($builder:ident) => {
-        impl $builder {
-            /// Adds closures that borrow: gives a [`Scoped`] to `build`, which adds stages and calls a verb.
-            ///
-            /// ```
-            /// use pipewright::cmd;
-            /// let mut bytes = 0;
-            /// let text = cmd!("echo", "abc").scoped(|s| s.tap(|chunk| bytes += chunk.len()).read())?;
-            /// assert_eq!((text.as_str(), bytes), ("abc", 4));
-            /// # Ok::<(), pipewright::Error>(())
-            /// ```
-            pub fn scoped<'env, R>(self, build: impl FnOnce(Scoped<'env>) -> R) -> R {
-                build(Scoped::new(self.into()))
+        methods! {
+            $builder;
+            /// # Closures that borrow
+            impl {
+                /// Lends a [`Scoped`] to `build`, which adds stages, whose closures may borrow, and calls a verb.
+                ///
+                /// ```
+                /// use pipewright::cmd;
+                /// let mut bytes = 0;
+                /// let text = cmd!("echo", "abc").scoped(|scope| {
+                ///     scope.tap(|chunk| bytes += chunk.len()).read()
+                /// })?;
+                /// assert_eq!((text.as_str(), bytes), ("abc", 4));
+                /// # Ok::<(), pipewright::Error>(())
+                /// ```
+                pub fn scoped<'env, R>(self, build: impl FnOnce(Scoped<'env>) -> R) -> R {
+                    build(Scoped::new(self.into()))
+                }
             }
         }
     };

@@ -80,6 +80,7 @@ pub(super) fn for_each_line<R: LineResult>(
 
 macro_rules! verbs {
     ($builder:ident) => {
+        /// # Verbs
         impl $builder {
             fn plan(&self, verb: Verb) -> Result<Arc<Plan>, Error> {
                 plan(&Pipeline::from(self.clone()), verb)
@@ -96,6 +97,8 @@ macro_rules! verbs {
             /// assert_eq!(cmd!("false").run().unwrap_err().kind(), ErrorKind::Status);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "check_call")]
+            #[doc(alias = "execute")]
             pub fn run(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Run)?, Wants::default(), None)
             }
@@ -107,9 +110,11 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// assert_eq!((cmd!("echo", "text") | cmd!("grep", "-q", "no")).status()?.code(), Some(1));
+            /// let found = cmd!("echo", "text") | cmd!("grep", "-q", "no");
+            /// assert_eq!(found.status()?.code(), Some(1));
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "call")]
             pub fn status(&self) -> Result<Status, Error> {
                 status(&self.plan(Verb::Run)?, Wants::default())
             }
@@ -127,6 +132,8 @@ macro_rules! verbs {
             /// assert_eq!(out.stderr, "note\n");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "communicate")]
+            #[doc(alias = "capture")]
             pub fn output(&self) -> Result<Output, Error> {
                 checked(&self.plan(Verb::Output)?, Wants::default(), None)
             }
@@ -161,6 +168,8 @@ macro_rules! verbs {
             /// assert_eq!((cmd!("echo", "a b") | cmd!("tr", " ", "-")).read()?, "a-b");
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "check_output")]
+            #[doc(alias = "$()")]
             pub fn read(&self) -> Result<String, Error> {
                 read(&self.plan(Verb::Read)?, Wants::default())
             }
@@ -203,7 +212,8 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// let lines = cmd!("printf", r"a\n\377").lines_bytes()?.collect::<Result<Vec<_>, _>>()?;
+            /// let lines = cmd!("printf", r"a\n\377").lines_bytes()?;
+            /// let lines = lines.collect::<Result<Vec<_>, _>>()?;
             /// assert_eq!(lines, [b"a", b"\xff"]);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
@@ -225,7 +235,8 @@ macro_rules! verbs {
             /// ```
             /// use pipewright::cmd;
             /// let mut longest = 0;
-            /// cmd!("printf", "a\nbcd\nef").for_each_line(|line| longest = longest.max(line.len()))?;
+            /// let print = cmd!("printf", "a\nbcd\nef");
+            /// print.for_each_line(|line| longest = longest.max(line.len()))?;
             /// assert_eq!(longest, 3);
             /// # Ok::<(), pipewright::Error>(())
             /// ```
@@ -241,7 +252,8 @@ macro_rules! verbs {
             ///
             /// ```
             /// use pipewright::cmd;
-            /// let text = std::io::read_to_string((cmd!("echo", "ab") | cmd!("tr", "ab", "ba")).reader()?)?;
+            /// let swapped = cmd!("echo", "ab") | cmd!("tr", "ab", "ba");
+            /// let text = std::io::read_to_string(swapped.reader()?)?;
             /// assert_eq!(text, "ba\n");
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
@@ -263,6 +275,10 @@ macro_rules! verbs {
             /// assert!(job.wait()?.success());
             /// # Ok::<(), pipewright::Error>(())
             /// ```
+            #[doc(alias = "popen")]
+            #[doc(alias = "start")]
+            #[doc(alias = "background")]
+            #[doc(alias = "parallel")]
             #[track_caller]
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;

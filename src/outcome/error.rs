@@ -19,7 +19,7 @@ impl StageName {
 }
 
 impl Error {
-    /// Takes the captured stdout out, for a caller who brought the buffer; `None` when it was not captured.
+    /// Takes the captured stdout out, for a caller that passed the buffer; `None` if it was not captured.
     pub(crate) fn take_stdout(&mut self) -> Option<Vec<u8>> {
         let output = Arc::make_mut(&mut Arc::make_mut(&mut self.0).facts)
             .output
@@ -72,7 +72,8 @@ impl Error {
     /// The step that failed, when a process could not be started.
     ///
     /// ```
-    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// let lost = pipewright::cmd!("true").current_dir("/no/such/dir");
+    /// let error = lost.run().unwrap_err();
     /// assert_eq!(error.step(), Some(pipewright::Step::Chdir));
     /// ```
     pub fn step(&self) -> Option<Step> {
@@ -92,7 +93,8 @@ impl Error {
     /// What the run had left by then: captured bytes up to the end or the cut, and each stage's status. `None` when nothing ran.
     ///
     /// ```
-    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// let sh = pipewright::Cmd::sh("echo half; echo oops >&2; exit 3");
+    /// let error = sh.output().unwrap_err();
     /// assert_eq!(error.output().unwrap().stdout, "half\n");
     /// ```
     pub fn output(&self) -> Option<&Output> {
@@ -104,7 +106,8 @@ impl Error {
     /// [`output`](Error::output).
     ///
     /// ```
-    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// let sh = pipewright::Cmd::sh("echo half; echo oops >&2; exit 3");
+    /// let error = sh.output().unwrap_err();
     /// assert_eq!(error.stderr_tail().as_deref(), Some("oops"));
     /// ```
     pub fn stderr_tail(&self) -> Option<String> {
@@ -112,33 +115,37 @@ impl Error {
         Some(render::stderr_tail(stderr).0)
     }
 
-    /// As [`output`](Error::output), by value: a copy where clones of the error live.
+    /// The [`output`](Error::output) by value, which is a copy if clones of the error live.
     ///
     /// ```
-    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// let sh = pipewright::Cmd::sh("echo half; echo oops >&2; exit 3");
+    /// let error = sh.output().unwrap_err();
     /// assert_eq!(error.into_output().unwrap().stdout.into_vec(), b"half\n");
     /// ```
     pub fn into_output(self) -> Option<Output> {
         Arc::unwrap_or_clone(Arc::unwrap_or_clone(self.0).facts).output
     }
 
-    /// What the caller's code or the system gave as the reason, as it was given. Its own texts may show a secret, where
-    /// [`source`](StdError::source) gives a stand-in: this one is for a program to downcast, not to print.
+    /// The error that your code or the system gave as the reason. Its texts may show a secret, for which [`source`](StdError::source) gives
+    /// a stand-in: downcast this one, and do not print it.
     ///
     /// ```
     /// use pipewright::{Redirect, cmd};
-    /// let bad = Redirect::each_line(|line: &[u8]| String::from_utf8(line.to_vec()).map(drop));
-    /// let error = cmd!("printf", r"a\377").stdout(bad).run().unwrap_err();
-    /// assert!(error.raw_source().unwrap().is::<std::string::FromUtf8Error>());
+    /// use std::string::FromUtf8Error;
+    /// let text = |line: &[u8]| String::from_utf8(line.to_vec()).map(drop);
+    /// let bad = cmd!("printf", r"a\377").stdout(Redirect::each_line(text));
+    /// let error = bad.run().unwrap_err();
+    /// assert!(error.raw_source().unwrap().is::<FromUtf8Error>());
     /// ```
     pub fn raw_source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.facts.source.as_deref()
     }
 
-    /// What the system said, if it came to that; also an `io::Error` of the caller's own reader or writer, unless it shows a secret.
+    /// The system's error, if there was one; also an `io::Error` of your own reader or writer, unless it shows a secret.
     ///
     /// ```
-    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// let lost = pipewright::cmd!("true").current_dir("/no/such/dir");
+    /// let error = lost.run().unwrap_err();
     /// assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
     /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
@@ -148,7 +155,8 @@ impl Error {
     /// The errno of errno(3), if the system gave one.
     ///
     /// ```
-    /// let error = pipewright::cmd!("true").current_dir("/no/such/dir").run().unwrap_err();
+    /// let lost = pipewright::cmd!("true").current_dir("/no/such/dir");
+    /// let error = lost.run().unwrap_err();
     /// assert_eq!(error.raw_os_error(), Some(2)); // ENOENT
     /// ```
     pub fn raw_os_error(&self) -> Option<i32> {
@@ -158,7 +166,8 @@ impl Error {
     /// The long text: the short one, then the command, each stage's end and the last lines of the captured stderr.
     ///
     /// ```
-    /// let error = pipewright::cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").output().unwrap_err();
+    /// let sh = pipewright::Cmd::sh("echo half; echo oops >&2; exit 3");
+    /// let error = sh.output().unwrap_err();
     /// assert!(error.full().to_string().ends_with("stderr:\n    oops"));
     /// assert_eq!(error.full().to_string(), format!("{error:#}"));
     /// ```
@@ -189,7 +198,7 @@ impl StdError for Error {
     }
 }
 
-/// For callers that live in `io::Result`: the system's own kind where there is one, this error as the inner one.
+/// For functions that return `io::Result`. It has the system's own kind if there is one, and this error as the inner one.
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         let source = error.raw_source().and_then(|source| source.downcast_ref::<io::Error>());

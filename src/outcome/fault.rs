@@ -1,4 +1,4 @@
-//! What went wrong, as the library hands it on inside: without the secrets that its texts must not show.
+//! An error inside the library, before it knows the secrets that its texts must not show.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,8 +10,8 @@ use crate::setup_step::Step;
 use crate::status::Status;
 use crate::text::redact::Secrets;
 
-/// An error that cannot be shown yet. It has no text: only [`told_by`](Fault::told_by) and its siblings make an [`Error`] of it, and
-/// they make every one that there is. Clones share what is in it.
+/// An error that cannot be shown yet. It has no text: only [`into_error_with`](Fault::into_error_with) makes an [`Error`] of it, and it
+/// makes every one. Clones share what is in it.
 #[derive(Clone)]
 pub(crate) struct Fault(Arc<Facts>);
 
@@ -43,7 +43,7 @@ impl Fault {
         self.because_of(Arc::from(source.into()))
     }
 
-    /// As `because`, of a source that others have, too.
+    /// Like `because`, with a source that is shared.
     pub(crate) fn because_of(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
         self.facts().source = Some(source);
         self
@@ -72,12 +72,12 @@ impl Fault {
         Arc::unwrap_or_clone(self.0).output
     }
 
-    /// To be added to while it is being made.
+    /// For the methods that add a fact while it is being made.
     fn facts(&mut self) -> &mut Facts {
         Arc::make_mut(&mut self.0)
     }
 
-    /// The error of a call that has to do with no command.
+    /// The error of a call that concerns no command.
     pub(crate) fn into_bare_error(self) -> Error {
         self.into_error_with(None, Secrets::default(), Vec::new())
     }
@@ -88,7 +88,7 @@ impl Fault {
     }
 }
 
-/// For tests that unwrap: no text that anyone gave it.
+/// For tests that unwrap. It shows no text that a caller gave.
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fault({:?})", self.0.kind)

@@ -17,7 +17,7 @@ impl Leak {
         self.processes.iter().map(name).collect()
     }
 
-    /// "still held by `sleep` (pid 77)", as far as it is known by whom.
+    /// "still held by `sleep` (pid 77)", with the processes that are known.
     pub(crate) fn held_by(&self, nobody_known: &str) -> String {
         let names = self.names();
         let by = if names.is_empty() { nobody_known.to_owned() } else { names.join(", ") };
@@ -34,7 +34,7 @@ impl Output {
     /// What was captured from descriptor `number`, of the first stage that has one; `None` when none was.
     ///
     /// ```
-    /// use pipewright::Cmd;
+    /// use pipewright::{Cmd, Redirect};
     /// let out = Cmd::sh("echo 100% >&3").fd_out(3, Redirect::piped()).run()?;
     /// assert_eq!(*out.fd(3).unwrap(), "100%\n");
     /// assert!(out.fd(4).is_none());
@@ -95,7 +95,7 @@ impl Output {
     }
 }
 
-/// For outputs that were made by std's commands: without stages, since it knows of none.
+/// For outputs of std's commands. It has no stages, because std knows none.
 ///
 /// ```
 /// use pipewright::Output;
@@ -117,7 +117,7 @@ impl From<std::process::Output> for Output {
     }
 }
 
-/// For what takes std's type, as `assert_cmd`: the status and the two streams, empty where they were not captured. An unknown
+/// For APIs that take std's type, like `assert_cmd`: the status and the two streams, which are empty if they were not captured. An unknown
 /// status is an error.
 ///
 /// ```

@@ -4,7 +4,7 @@ use crate::status::Status;
 
 /// Which stages' statuses count.
 ///
-/// An [`unchecked`](crate::Cmd::unchecked) stage and an allowed code are no failure under any of them.
+/// An [`unchecked`](crate::Cmd::unchecked) stage and an allowed code are not a failure under any policy.
 ///
 /// ```
 /// use pipewright::{Cmd, StatusPolicy, cmd};
@@ -16,7 +16,7 @@ use crate::status::Status;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum StatusPolicy {
-    /// Any stage that failed, the rightmost first; a stage that died of SIGPIPE because the next one had enough did not fail.
+    /// Any stage that failed, the rightmost first. A stage that SIGPIPE killed because the next one stopped reading did not fail.
     #[default]
     Pipefail,
     /// The last stage alone.
@@ -33,13 +33,13 @@ pub(crate) struct StageResult<'a> {
     pub(crate) unchecked: bool,
     /// Whether code 141 counts as a death of SIGPIPE.
     pub(crate) sigpipe_codes: bool,
-    /// Whether it is a closure that returned an error or panicked. That is an error whatever is said about statuses.
+    /// Whether it is a closure that returned an error or panicked. That is an error under every policy.
     pub(crate) closure_failed: bool,
     /// Whether it failed with the error that the stage before gave it.
     pub(crate) echo: bool,
 }
 
-/// What a run's statuses come to.
+/// The run's status, and the stage whose result is an error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) status: Status,

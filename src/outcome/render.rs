@@ -10,7 +10,7 @@ use crate::io::captured::Captured;
 use crate::setup_step::Step;
 use crate::text::escape_text;
 
-/// One line: who, what.
+/// One line: the stage, and what happened to it.
 pub(super) struct Short<'a>(pub(super) &'a Inner);
 
 /// All that is known.
@@ -127,7 +127,7 @@ impl fmt::Display for Full<'_> {
     }
 }
 
-/// At most so many bytes of a text, cut between characters.
+/// The first `most` bytes of a text at most, cut between characters.
 fn head_of(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]
@@ -151,7 +151,7 @@ pub(super) fn stderr_tail(stderr: &Captured) -> (String, bool) {
     let by_lines = memchr::memrchr_iter(b'\n', body).nth(TAIL_LINES - 1).map_or(0, |newline| newline + 1);
     let start = by_lines.max(body.len().saturating_sub(TAIL_BYTES));
     let shown = stderr.redacted(start..body.len());
-    // A tab harms nobody.
+    // A tab is harmless.
     let columns: Vec<String> = shown.split(|&byte| byte == b'\t').map(escape_text).collect();
     (columns.join("\t"), start == 0)
 }

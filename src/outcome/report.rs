@@ -41,8 +41,7 @@ pub struct Output {
     pub stages: Vec<StageReport>,
     /// What was captured from further descriptors, by stage, then by number; [`fd`](Output::fd) finds one by its number.
     pub fds: Vec<FdOutput>,
-    /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because some process that is not of this run still
-    /// held them.
+    /// The streams that were given up after [`eof_grace`](crate::Cmd::eof_grace), because a process outside of this run still held them.
     pub leaked: Option<Leak>,
     /// How many bytes of a `bytes` or reader stdin went into the pipe; `None` when stdin was something else. Less than there
     /// were when the child stopped reading.
@@ -63,10 +62,10 @@ pub struct Output {
 pub struct StageReport {
     /// The label that was set, or the program's name; `closure` for a closure.
     pub label: String,
-    /// How its process ended. A closure that failed has exit code 1, one that panicked 101, one that gave up because its output
-    /// was broken SIGPIPE.
+    /// How its process ended. A closure that failed has exit code 1, one that panicked has 101, and one that returned the `BrokenPipe` of
+    /// its output has SIGPIPE.
     pub status: Status,
-    /// What its process used; `None` when its status was not ours to read, and for a closure.
+    /// What its process used; `None` if other code reaped it, and for a closure.
     pub usage: Option<Usage>,
     /// From its start until its end was seen.
     pub wall: Duration,
@@ -77,7 +76,7 @@ pub struct StageReport {
 /// What a stage wrote to a descriptor beyond the standard ones, as far as it was captured.
 ///
 /// ```
-/// use pipewright::Cmd;
+/// use pipewright::{Cmd, Redirect};
 /// let out = Cmd::sh("echo 100% >&3").fd_out(3, Redirect::piped()).run()?;
 /// assert_eq!((out.fds[0].stage, out.fds[0].number), (0, 3));
 /// # Ok::<(), pipewright::Error>(())
@@ -93,12 +92,13 @@ pub struct FdOutput {
     pub bytes: Captured,
 }
 
-/// Streams that somebody else still held when the run was over, and who that was.
+/// Streams that other processes still held when the run was over, and these processes.
 ///
 /// ```
 /// use pipewright::{Stream, cmd};
 /// use std::time::Duration;
-/// let out = cmd!("sh", "-c", "sleep 1 & echo started").eof_grace(Duration::from_millis(20)).output()?;
+/// let leaky = cmd!("sh", "-c", "sleep 1 & echo started");
+/// let out = leaky.eof_grace(Duration::from_millis(20)).output()?;
 /// let leak = out.leaked.unwrap();
 /// assert!(leak.streams.contains(&Stream::Stdout));
 /// # if !cfg!(target_os = "linux") { return Ok(()); }
@@ -110,20 +110,20 @@ pub struct FdOutput {
 pub struct Leak {
     /// Which streams were cut.
     pub streams: Vec<Stream>,
-    /// Who held them, or a pipe between two stages when the time was up: as far as a short look through `/proc` could see, see
-    /// [`fd::holders`](crate::fd::holders). Empty where that is not to be had.
+    /// The processes that held them, or a pipe between two stages when the time was up, as far as a short look through `/proc` could see;
+    /// see [`fd::holders`](crate::fd::holders). Empty on systems that cannot tell.
     pub holders: Vec<Holder>,
-    /// The holders, each once, and who was left in the run's [container](crate::Containment): there looked for in a cgroup, and in a group or a
-    /// session where [`on_leak`](crate::Cmd::on_leak) says that it matters.
+    /// The holders, each once, and the processes that were left in the run's [container](crate::Containment). A cgroup is always searched,
+    /// a group or a session only if [`on_leak`](crate::Cmd::on_leak) is set.
     pub processes: Vec<LeakedProcess>,
-    /// Why there may be more: what could not be looked at.
+    /// Why there may be more: what could not be searched.
     pub unseen: Option<Unseen>,
 }
 
-/// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
+/// Why a run failed: what happened, to which stage, at which step, with what the system said and what was captured.
 ///
-/// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last of the captured stderr, and so does `{:?}`,
-/// because that is what a `main` that returns it prints. The fields are for programs.
+/// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last lines of the captured stderr. `{:?}`
+/// does the same, because a `main` that returns the error prints that. The methods are for programs.
 ///
 /// No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value of the environment that the builder set, nor a piece of one that a
 /// limit, a deadline or a kill has cut. That includes the chain of sources: where an error of the caller's own code shows a secret,
@@ -131,7 +131,8 @@ pub struct Leak {
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind};
-/// let error = cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").read().unwrap_err();
+/// let half = cmd!("sh", "-c", "echo half; exit 3");
+/// let error = half.read().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Status);
 /// assert_eq!(error.status().unwrap().code(), Some(3));
 /// assert_eq!(error.output().unwrap().stdout, "half\n");

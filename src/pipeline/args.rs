@@ -1,20 +1,24 @@
-//! Arguments of a command that lead to a pipeline.
+//! Arguments of a command by which it reads from or writes to a pipeline.
 
 use super::Pipeline;
 use crate::cmd::Cmd;
 use crate::spec::ArgSource;
 
+/// # Pipelines as arguments
 impl Cmd {
-    /// One more argument: a path by which the program reads what the pipeline writes, as `<(…)` of some shells. The number is chosen
-    /// for the child (`/dev/fd/63`, and down), and the pipeline's stages are part of the run: its status, its timeout, its kill.
-    /// They come behind the run's own stages in errors and results. Their stdin is `/dev/null`, unless set. What a pipeline around the
-    /// command sets for its stages (`env`, `stderr`, …) does not reach them: they are a pipeline of their own.
+    /// Adds an argument: a path by which the program reads what the pipeline writes, like `<(…)` of some shells. It is `/dev/fd/63`, or a
+    /// lower number for the next one.
+    ///
+    /// The pipeline's stages are part of the run: of its status, its timeout and its kill. In errors and results they follow the run's own
+    /// stages. Their stdin is `/dev/null` by default. What a pipeline around the command sets for its stages (`env`, `stderr` and the like)
+    /// does not reach them.
     ///
     /// ```
-    /// use pipewright::{Cmd, cmd};
-    /// let sorted = |text: &str| Cmd::sh("echo \"$1\"").args(["sh", text]) | cmd!("sort");
-    /// let same = cmd!("comm", "-12").arg_reader(sorted("b\na")).arg_reader(sorted("c\nb"));
-    /// assert_eq!(same.read()?, "b");
+    /// use pipewright::cmd;
+    /// let sorted = |words: &str| cmd!("printf", words) | cmd!("sort");
+    /// let (left, right) = (sorted(r"b\na\n"), sorted(r"c\nb\n"));
+    /// let common = cmd!("comm", "-12").arg_reader(left).arg_reader(right);
+    /// assert_eq!(common.read()?, "b");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     #[doc(alias = "process substitution")]
@@ -22,14 +26,14 @@ impl Cmd {
         self.arg_that_opens(ArgSource::Reader(pipeline.into().spec))
     }
 
-    /// One more argument: a path by which the program writes what the pipeline reads, as `>(…)` of some shells; see
-    /// [`arg_reader`](Cmd::arg_reader). The run is over when these stages are, too. Their output goes where
-    /// the verb has an unset stdout of the run go, whatever the run's is set to.
+    /// Adds an argument: a path by which the program writes what the pipeline reads, like `>(…)` of some shells; see
+    /// [`arg_reader`](Cmd::arg_reader). The run is over when these stages have ended, too. Their output goes where the verb sends an unset
+    /// stdout, even if the run's own stdout is set.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// let counted = cmd!("tee").arg_writer(cmd!("wc", "-c")).stdin(Redirect::bytes("abc")).stdout(Redirect::null());
-    /// assert_eq!(counted.read()?.trim(), "3");
+    /// let counted = cmd!("tee").arg_writer(cmd!("wc", "-c")).stdin("abc");
+    /// assert_eq!(counted.stdout(Redirect::null()).read()?.trim(), "3");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     #[doc(alias = "process substitution")]

@@ -1,36 +1,38 @@
-//! Commands in a row.
+//! Stages that feed each other.
+
+// rustdoc shows the blocks of `Cmd` and `Pipeline` in this order.
+mod join;
 
 mod args;
-mod join;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cmd::settings::settings_methods;
-use crate::cmd::{Cmd, env_methods};
+use crate::cmd::Cmd;
+use crate::options::{env_methods, settings_methods};
 use crate::redirect::{In, Out, Redirect};
 use crate::spec::{self, EnvPart, Link, Settings, shell_line};
 use crate::stage::Stage;
 
-/// Commands whose outputs feed the next one, as a value.
+/// Commands and closures whose outputs feed the next one, as a value.
 ///
-/// Written with `|` or [`pipe`](Cmd::pipe), or collected from an iterator. Pipelines nest, which flattens them; a pipeline of one is that
-/// command; an empty one succeeds without doing anything. Every method of [`Cmd`] that concerns a run as a whole is here too, and the
-/// verbs are the same. `stdin` means the first stage, `stdout` the last; `stderr`, `env*` and `current_dir` every present stage
-/// that did not set its own.
+/// It is written with `|` or [`pipe`](Cmd::pipe), or collected from an iterator. A pipeline inside a pipeline is flattened. A pipeline of
+/// one command is that command; an empty one succeeds without doing anything. The verbs are those of [`Cmd`], and so are the methods that
+/// concern a run as a whole. `stdin` concerns the first stage and `stdout` the last one; `stderr`, `env` and its siblings, and
+/// `current_dir` concern every present stage that did not set its own.
 ///
-/// A method call binds tighter than `|`: `a | b.timeout(d)` would give the timeout to `b` alone. A stage that carries a setting of the whole
-/// run is therefore a [`Conflict`](crate::ErrorKind::Conflict) that says so; `(a | b).timeout(d)` is meant.
+/// A method call binds tighter than `|`: `a | b.timeout(d)` gives the timeout to `b` alone. A stage with a setting of the whole run is
+/// therefore a [`Conflict`](crate::ErrorKind::Conflict), whose text suggests `(a | b).timeout(d)`.
 ///
-/// Errors and [`Output::stages`](crate::Output::stages) count stages from 0.
-///
-/// Only verbs block, and only they fail. Dropping a pipeline drops what its redirects hold, and no process.
+/// Errors and [`Output::stages`](crate::Output::stages) count stages from 0. Only verbs block, and only they fail. Dropping a pipeline
+/// drops what its redirects hold, and ends no process.
 ///
 /// ```
 /// use pipewright::cmd;
 /// use std::time::Duration;
-/// let words = (cmd!("echo", "b a c a") | cmd!("tr", " ", "\n") | cmd!("sort", "-u")).timeout(Duration::from_secs(10));
-/// assert_eq!(words.read()?, "a\nb\nc");
+/// let words = cmd!("echo", "b a c") | cmd!("tr", " ", "\n") | cmd!("sort");
+/// let sorted = words.timeout(Duration::from_secs(10)).read()?;
+/// assert_eq!(sorted, "a\nb\nc");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 #[derive(Clone, Default)]
@@ -39,17 +41,16 @@ pub struct Pipeline {
     pub(crate) spec: spec::Pipeline,
 }
 
+/// # Streams, statuses and names
 impl Pipeline {
-    fn join(self, link: Link, next: Pipeline) -> Pipeline {
-        Pipeline { spec: self.spec.join(link, next.spec) }
-    }
-
-    /// A name for the stage that was added last, in errors and results. Nothing on an empty pipeline.
+    /// Names the stage that was added last, in errors and results. Does nothing on an empty pipeline.
     ///
     /// ```
     /// use pipewright::cmd;
-    /// let error = cmd!("true").pipe_fn(|_, _| Err("no idea")?).label("think").run().unwrap_err();
-    /// assert_eq!(error.to_string(), "`think` (closure, stage 1 of 2) failed: no idea");
+    /// let think = cmd!("true").pipe_fn(|_, _| Err("no idea")?).label("think");
+    /// let error = think.run().unwrap_err();
+    /// let text = "`think` (closure, stage 1 of 2) failed: no idea";
+    /// assert_eq!(error.to_string(), text);
     /// ```
     pub fn label(mut self, name: impl Into<String>) -> Pipeline {
         if let Some(last) = self.spec.stages.last_mut() {
@@ -58,14 +59,13 @@ impl Pipeline {
         self
     }
 
-    /// Where the first stage's stdin comes from.
-    ///
-    /// Replaces what that stage set itself. On an empty pipeline it is a [`Conflict`](crate::ErrorKind::Conflict) of the verb.
+    /// Sets where the first stage's stdin comes from; it replaces what that stage set. On an empty pipeline, the verb fails with a
+    /// [`Conflict`](crate::ErrorKind::Conflict).
     ///
     /// ```
-    /// use pipewright::{cmd, Redirect};
-    /// let sorted = (cmd!("sort") | cmd!("head", "-n", "1")).stdin(Redirect::bytes("b\na\n"));
-    /// assert_eq!(sorted.read()?, "a");
+    /// use pipewright::cmd;
+    /// let first = cmd!("sort") | cmd!("head", "-n", "1");
+    /// assert_eq!(first.stdin("b\na\n").read()?, "a");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stdin(mut self, from: impl Into<Redirect<In>>) -> Pipeline {
@@ -76,9 +76,8 @@ impl Pipeline {
         self
     }
 
-    /// Where the last stage's stdout goes.
-    ///
-    /// Replaces what that stage set itself. Verbs like `read` then give empty text. Nothing on an empty pipeline.
+    /// Sets where the last stage's stdout goes; it replaces what that stage set. Verbs like `read` then give empty text. Does nothing on an
+    /// empty pipeline.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -93,12 +92,13 @@ impl Pipeline {
         self
     }
 
-    /// Where stderr goes, for every present stage that did not set its own: one place for all of them.
+    /// Sets one place where the stderr of every present stage goes, except of stages that set their own.
     ///
     /// ```
     /// use pipewright::{Cmd, Redirect};
-    /// let noisy = (Cmd::sh("echo a >&2") | Cmd::sh("cat; echo b >&2")).stderr(Redirect::capture());
-    /// assert_eq!(noisy.run()?.stderr, "a\nb\n");
+    /// let noisy = Cmd::sh("echo a >&2") | Cmd::sh("cat; echo b >&2");
+    /// let out = noisy.stderr(Redirect::capture()).run()?;
+    /// assert_eq!(out.stderr, "a\nb\n");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stderr(mut self, to: impl Into<Redirect<Out>>) -> Pipeline {
@@ -107,12 +107,12 @@ impl Pipeline {
         self
     }
 
-    /// Every present stage's stderr goes where its stdout goes: into the next stage, and from the last one to the output.
+    /// Sends every present stage's stderr where its stdout goes: into the next stage, and from the last one to the output.
     ///
     /// ```
     /// use pipewright::{cmd, Cmd};
-    /// let both = (Cmd::sh("echo a >&2; echo b") | cmd!("cat")).stderr_to_stdout();
-    /// assert_eq!(both.read()?, "a\nb");
+    /// let both = Cmd::sh("echo a >&2; echo b") | cmd!("cat");
+    /// assert_eq!(both.stderr_to_stdout().read()?, "a\nb");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn stderr_to_stdout(mut self) -> Pipeline {
@@ -120,9 +120,7 @@ impl Pipeline {
         self
     }
 
-    /// No stage's bad status is an error, as [`Cmd::unchecked`].
-    ///
-    /// Concerns the present stages, not ones that are added later.
+    /// [`Cmd::unchecked`] for every present stage.
     ///
     /// ```
     /// use pipewright::{cmd, Cmd};
@@ -139,13 +137,17 @@ impl Pipeline {
     ///
     /// ```
     /// use pipewright::{cmd, Cmd};
-    /// let first = (Cmd::sh("yes; exit $?") | cmd!("head", "-n", "1")).sigpipe_codes(true);
-    /// assert_eq!(first.read()?, "y");
+    /// let first = Cmd::sh("yes; exit $?") | cmd!("head", "-n", "1");
+    /// assert_eq!(first.sigpipe_codes(true).read()?, "y");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn sigpipe_codes(mut self, on: bool) -> Pipeline {
         self.spec.each_command(|command| command.tolerance.sigpipe_codes = on);
         self
+    }
+
+    fn join(self, link: Link, next: Pipeline) -> Pipeline {
+        Pipeline { spec: self.spec.join(link, next.spec) }
     }
 
     fn each_env(&mut self, change: impl Fn(&mut EnvPart)) {
@@ -161,11 +163,11 @@ impl Pipeline {
     }
 }
 
-env_methods!(Pipeline, "every present stage; a stage's own changes come after it", each_env);
+env_methods!(Pipeline);
 settings_methods!(Pipeline);
 
 impl From<Cmd> for Pipeline {
-    /// A pipeline of one is the command: its settings are the run's.
+    /// A pipeline of one command, whose settings are the run's.
     fn from(cmd: Cmd) -> Pipeline {
         Pipeline::from(Stage::from(cmd))
     }
@@ -191,7 +193,7 @@ impl<P: Into<Pipeline>> FromIterator<P> for Pipeline {
     }
 }
 
-/// The pipeline as a line for a shell; see [`Cmd`]'s.
+/// The pipeline as a line for a shell, like [`Cmd`]'s.
 impl fmt::Display for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shell_line(self.spec.stages.iter(), &self.spec.links))

@@ -99,7 +99,7 @@ impl Flattened {
         Ok(())
     }
 
-    /// The pipe between two stages: in memory, if both are closures and nobody else gets a copy.
+    /// The pipe between two stages: in memory, if both are closures and nothing else gets a copy.
     fn link(&mut self, from: &Stage, to: &Stage) -> usize {
         let closures = from.command().is_none() && to.command().is_none();
         self.pipes.push(if closures && from.stdout().is_none() { PipePlan::Memory } else { PipePlan::Link });
@@ -138,7 +138,7 @@ fn numbered(stage: &Stage) -> (Stage, Vec<(i32, ArgSource)>) {
     let mut all = Vec::new();
     for arg in &mut spec.args {
         let Some(opens) = &arg.source else { continue };
-        // No table has as many numbers as there are.
+        // An `i32` has more numbers than a table of descriptors.
         let number = free.next().unwrap_or(i32::MAX);
         arg.text = OsString::from(format!("/dev/fd/{number}"));
         all.push((number, opens.clone()));

@@ -79,7 +79,7 @@ struct Lowering<'a> {
     documents: usize,
     /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
     captured_stderr: Option<usize>,
-    /// What a pipeline said of every stage's stderr is one place for all of them.
+    /// The pipeline's stderr is one place for all of its stages.
     shared_stderr: Vec<(Arc<Target>, Endpoint)>,
 }
 
@@ -347,7 +347,7 @@ impl Lowering<'_> {
                 let made = self.pipes.iter().position(same);
                 Endpoint::Pipe(made.unwrap_or_else(|| self.add(PipePlan::Take(stream))))
             }
-            // Nobody can take it: it is read and thrown away.
+            // It cannot be taken, so it is read and thrown away.
             Some(Target::Common(Common::Piped)) => {
                 Endpoint::Pipe(self.add(PipePlan::Drain(stream, vec![SinkPlan::Endpoint(Endpoint::Null)])))
             }

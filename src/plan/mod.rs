@@ -1,6 +1,6 @@
-//! What a run will do, as data: which processes, which pipes, who owns each end.
+//! What a run will do, as data: its processes, its pipes, and the owner of each end.
 //!
-//! Made without touching the system, and executed by `job`. Printing it is the dry run.
+//! It is made without a system call, and `run` executes it. Printing it is the dry run.
 
 mod flatten;
 mod lower;
@@ -19,9 +19,9 @@ use crate::text::redact::Secrets;
 
 pub(crate) use lower::lower;
 
-/// What a run will do: its processes, their streams, the pipes between them and who owns each end.
+/// What a run will do: its processes, their streams, the pipes between them and the owner of each end.
 ///
-/// From [`Cmd::dry_run`](crate::Cmd::dry_run); its `Display` is for people.
+/// [`Cmd::dry_run`](crate::Cmd::dry_run) makes it; its `Display` is for people.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -90,7 +90,7 @@ pub(crate) enum OpenMode {
     Append,
 }
 
-/// One pipe: who is at the end that is not a stage's own descriptor.
+/// One pipe: what is at the end that is not a stage's own descriptor.
 #[derive(Debug, Clone)]
 pub(crate) enum PipePlan {
     /// From stages to a stage, past this process where both are processes.
@@ -132,8 +132,8 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
-    /// `reader`: the verb's own stdout is read by the caller.
+    /// Whether the run needs a thread while no caller waits for it: to move bytes, to keep a time, or to hear a request. `reader`: the
+    /// caller reads the verb's own stdout.
     pub(crate) fn needs_driver(&self, reader: bool) -> bool {
         let moves = |pipe: &PipePlan| match pipe {
             PipePlan::Feed(..) => true,
@@ -141,7 +141,7 @@ impl Plan {
             PipePlan::Link | PipePlan::Memory | PipePlan::Relay | PipePlan::Take(_) => false,
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
-        // What a reader waits for may be held open by a stranger: somebody has to see the processes end.
+        // Another process may hold open what a reader waits for, so a thread has to see the processes end.
         let bounded = reader && self.settings.eof_grace().is_some();
         let told =
             self.settings.cancel.get().is_some() || self.settings.signals.forward || self.settings.signals.foreground;
@@ -179,7 +179,7 @@ impl Plan {
 impl Endpoint {
     pub(crate) fn of(common: &Common, number: i32, mode: OpenMode) -> Endpoint {
         match common {
-            // A pipe is made before it comes to this.
+            // A pipe is made before this is asked.
             Common::Inherit | Common::Piped => Endpoint::Inherit(number),
             Common::Null => Endpoint::Null,
             Common::File(path) => Endpoint::File(path.clone(), mode),

@@ -53,7 +53,7 @@ impl fmt::Display for Verb {
 }
 
 impl Plan {
-    /// Who owns the end that is written to.
+    /// The owner of the end that is written to.
     fn writers(&self, number: usize, pipe: &PipePlan) -> String {
         match pipe {
             PipePlan::Feed(_, source) => format!("this process ({source:?})"),
@@ -63,7 +63,7 @@ impl Plan {
         }
     }
 
-    /// Who owns the end that is read from.
+    /// The owner of the end that is read from.
     fn readers(&self, number: usize, pipe: &PipePlan) -> String {
         match pipe {
             PipePlan::Drain(stream, sinks) => {
@@ -134,7 +134,7 @@ impl Fault {
         self.into_error_with(Some(plan.line()), plan.secrets(), notes)
     }
 
-    /// The error of what cannot be made a plan of. Nothing ran that could have said a secret.
+    /// The error of a command that has no plan. Nothing ran that could have printed a secret.
     pub(crate) fn into_error_of(self, line: String) -> Error {
         self.into_error_with(Some(line), Secrets::default(), Vec::new())
     }

@@ -16,20 +16,20 @@ use crate::spec::{Common, Input, Target};
 
 /// Where a child's stream comes from or goes to.
 ///
-/// `Redirect<In>` is for stdin, `Redirect<Out>` for stdout and stderr; the direction follows from where the value is
-/// used, and a pairing that makes no sense (a `bytes` stdout) does not compile.
+/// `Redirect<In>` is for stdin, `Redirect<Out>` for stdout and stderr. The direction follows from the use, and a pair that makes no sense
+/// (a `bytes` stdout) does not compile.
 ///
-/// *One-shot* redirects ([`fd`](Redirect::fd), [`from_reader`](Redirect::from_reader), [`to_writer`](Redirect::to_writer))
-/// hold something that can be used once. All clones share it, and the first start takes it: a later start is
-/// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed), and a builder that lives on holds nothing open. All others can be used any
-/// number of times.
+/// *One-shot* redirects ([`fd`](Redirect::fd), [`from_reader`](Redirect::from_reader), [`to_writer`](Redirect::to_writer)) hold something
+/// that can be used once. All clones share it, and the first start takes it: a later start is
+/// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed), and a builder that lives on holds nothing open. All others can be used any number of
+/// times.
 ///
-/// Making one neither blocks nor opens anything, and cannot fail: errors come at the start.
+/// Making one does not block, opens nothing and cannot fail: errors come at the start.
 ///
 /// ```
 /// use pipewright::{cmd, Redirect};
-/// let shout = cmd!("tr", "a-z", "A-Z").stdin(Redirect::bytes("quiet")).read()?;
-/// assert_eq!(shout, "QUIET");
+/// let shout = cmd!("tr", "a-z", "A-Z").stdin(Redirect::bytes("quiet"));
+/// assert_eq!(shout.read()?, "QUIET");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 ///
@@ -37,6 +37,8 @@ use crate::spec::{Common, Input, Target};
 /// use pipewright::{cmd, Redirect};
 /// let nonsense = cmd!("true").stdout(Redirect::bytes("text"));
 /// ```
+#[doc(alias = "Stdio")]
+#[doc(alias = "Redirection")]
 pub struct Redirect<D: Direction = Out> {
     kind: D::Kind,
     direction: PhantomData<D>,
@@ -105,6 +107,7 @@ impl sealed::Sealed for Out {
     }
 }
 
+/// # For both directions
 impl<D: Direction> Redirect<D> {
     fn of(kind: D::Kind) -> Self {
         Redirect { kind, direction: PhantomData }
@@ -114,19 +117,19 @@ impl<D: Direction> Redirect<D> {
         self.kind
     }
 
-    /// This process's own stream. One that is closed here is `/dev/null` for the child.
+    /// This process's own stream. If that is closed, the child gets `/dev/null`.
     ///
     /// ```
     /// use pipewright::{Cmd, Redirect};
-    /// let out = Cmd::sh("echo captured").stderr(Redirect::inherit()).output()?;
-    /// assert!(!out.stderr.is_captured());
+    /// let echo = Cmd::sh("echo captured").stderr(Redirect::inherit());
+    /// assert!(!echo.output()?.stderr.is_captured());
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn inherit() -> Self {
         Redirect::of(D::common(Common::Inherit))
     }
 
-    /// `/dev/null`: nothing to read, and what is written is lost.
+    /// `/dev/null`: an input that is empty, or an output that is thrown away.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -134,53 +137,57 @@ impl<D: Direction> Redirect<D> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     #[doc(alias = "/dev/null")]
+    #[doc(alias = "DEVNULL")]
+    #[doc(alias = "quiet")]
+    #[doc(alias = "silent")]
     pub fn null() -> Self {
         Redirect::of(D::common(Common::Null))
     }
 
-    /// A pipe whose other end is taken from the [`Job`](crate::Job): `take_stdin`, `take_stdout`, `take_stderr`. An end that nobody
-    /// takes does no harm: before waiting, an untaken stdin is closed and an untaken output read and thrown away. Verbs that
-    /// capture a stream capture it also when it is `piped`.
+    /// A pipe whose other end you take from the [`Job`](crate::Job) by `take_stdin`, `take_stdout` or `take_stderr`. An end that is not
+    /// taken does no harm: before a wait, stdin is closed, and an output is read and thrown away. Verbs that capture a stream also capture
+    /// it when it is `piped`.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// use std::io::Read;
     /// let job = cmd!("echo", "hi").stdout(Redirect::piped()).spawn()?;
-    /// let mut text = String::new();
-    /// job.take_stdout().unwrap().read_to_string(&mut text).unwrap();
+    /// let text = std::io::read_to_string(job.take_stdout().unwrap())?;
     /// assert_eq!((text.as_str(), job.wait()?.success()), ("hi\n", true));
-    /// # Ok::<(), pipewright::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "PIPE")]
     pub fn piped() -> Self {
         Redirect::of(D::common(Common::Piped))
     }
 
-    /// A file, by path. For stdin it is opened for reading; for an output it is created, or emptied when it exists. It is
-    /// opened at each start, before any process runs, relative to *this* process's working directory.
+    /// A file, by path. As stdin it is opened for reading. As an output it is created, or emptied if it exists. Each start opens it before
+    /// any process runs, relative to *this* process's working directory.
     ///
-    /// It is created with mode 0666 less this process's umask (`open(2)`). No error comes from this call; one that
-    /// cannot be opened fails the start with [`ErrorKind::Redirect`](crate::ErrorKind::Redirect). Opening a FIFO blocks
-    /// until it has another end, and no deadline interrupts it.
+    /// It is created with mode 0666 less this process's umask (`open(2)`). A file that cannot be opened fails the start with
+    /// [`ErrorKind::Redirect`](crate::ErrorKind::Redirect). Opening a FIFO blocks until it has another end, and no deadline interrupts
+    /// that.
     ///
     /// ```
     /// use pipewright::{cmd, ErrorKind, Redirect};
-    /// let path = std::env::temp_dir().join(format!("pipewright-file-{}", std::process::id()));
+    /// let path = std::env::temp_dir().join("pipewright-file");
+    /// # let path = path.with_extension(std::process::id().to_string());
     /// cmd!("echo", "kept").stdout(Redirect::file(&path)).run()?;
     /// assert_eq!(cmd!("cat").stdin(Redirect::file(&path)).read()?, "kept");
     /// # std::fs::remove_file(&path).unwrap();
-    /// let error = cmd!("cat").stdin(Redirect::file("/no/such/file")).run().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Redirect);
+    /// let missing = cmd!("cat").stdin(Redirect::file("/no/such/file"));
+    /// assert_eq!(missing.run().unwrap_err().kind(), ErrorKind::Redirect);
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = ">")]
+    #[doc(alias = "<")]
     pub fn file(path: impl AsRef<Path>) -> Self {
         Redirect::of(D::common(Common::File(path.as_ref().to_owned())))
     }
 
-    /// Any open descriptor: a [`File`](std::fs::File), an end of a [`pipe::kernel`](crate::pipe::kernel), a socket. One-shot: the
-    /// first start takes it, and this process's copy is closed before that start returns.
+    /// An open descriptor: a [`File`](std::fs::File), an end of a [`pipe::kernel`](crate::pipe::kernel), a socket. One-shot: the first
+    /// start takes it and closes this process's copy before it returns.
     ///
-    /// The child shares its offset, as after `dup(2)`. Dropped unused, it is closed
-    /// with the last clone.
+    /// The child shares its offset, like after `dup(2)`. If no start takes it, it is closed with the last clone.
     ///
     /// ```
     /// use pipewright::{cmd, ErrorKind, Redirect};
@@ -194,10 +201,8 @@ impl<D: Direction> Redirect<D> {
         Redirect::of(D::common(Common::Fd(GivenFd::Once(TakeOnce::new(fd.into())))))
     }
 
-    /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, a
+    /// An open descriptor for any number of starts, which share its offset. It stays open as long as the builder, a clone of it, a
     /// [`Job`](crate::Job) it started, or the `Arc` lives: a reader at the other end of a pipe sees no end until then.
-    ///
-    /// All starts share its offset.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -207,14 +212,16 @@ impl<D: Direction> Redirect<D> {
     /// assert_eq!((cat.read()?, cat.read()?), (String::new(), String::new()));
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = "try_clone")]
     pub fn shared_fd(fd: Arc<OwnedFd>) -> Self {
         Redirect::of(D::common(Common::Fd(GivenFd::Shared(fd))))
     }
 }
 
+/// # For inputs
 impl Redirect<In> {
-    /// These bytes, then the end. They are fed while the outputs are read, so no pipe fills up. A child that stops reading
-    /// early is no error; [`Output::stdin_taken`](crate::Output::stdin_taken) tells how much it took.
+    /// These bytes, then the end. They are fed while the outputs are read, so the pipes cannot block each other. A child that stops reading
+    /// early is not an error; [`Output::stdin_taken`](crate::Output::stdin_taken) says how much went into the pipe.
     ///
     /// Clones share the bytes.
     ///
@@ -224,15 +231,17 @@ impl Redirect<In> {
     /// assert_eq!(first.read()?, "a");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = "input")]
+    #[doc(alias = "<<<")]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Redirect::of(Input::Bytes(Arc::new(bytes.into())))
     }
 
-    /// These bytes as a file in memory, for children that need to seek or to map it: a shell's here-document. All of it is there before
-    /// the child starts; nothing is fed, and [`Output::stdin_taken`](crate::Output::stdin_taken) is not set.
+    /// These bytes as a file in memory, like a shell's here-document, for children that need to seek or to map it. All of it exists before
+    /// the child starts. Nothing is fed, so [`Output::stdin_taken`](crate::Output::stdin_taken) is not set.
     ///
-    /// Each start makes one anew, by `memfd_create(2)`; where that is not to be had, as a file without a name among the temporary ones. An
-    /// error of that is one of the start, of kind [`Redirect`](crate::ErrorKind::Redirect).
+    /// Each start makes a new file with `memfd_create(2)`, or without that system call a temporary file without a name. If neither works,
+    /// the start fails with [`ErrorKind::Redirect`](crate::ErrorKind::Redirect).
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -242,34 +251,34 @@ impl Redirect<In> {
     /// ```
     #[doc(alias = "memfd_create")]
     #[doc(alias = "<<")]
+    #[doc(alias = "heredoc")]
     pub fn here_document(bytes: impl Into<Vec<u8>>) -> Self {
         Redirect::of(Input::Document(Arc::new(bytes.into())))
     }
 
-    /// What a reader gives, then the end. One-shot. A helper thread does the reading, so that a slow reader delays neither a
-    /// deadline nor the outputs; it cannot be interrupted in its `read`, and ends with the next one after the child.
+    /// Everything that a reader gives, then the end. One-shot. A helper thread reads, so that a slow reader delays neither a deadline nor
+    /// the outputs. A `read` in progress cannot be interrupted; the thread ends after it when the child has ended.
     ///
-    /// An error of the reader is the run's, with kind [`Io`](crate::ErrorKind::Io); a panic is
-    /// [`Panic`](crate::ErrorKind::Panic).
+    /// An error of the reader is the run's, with kind [`Io`](crate::ErrorKind::Io); a panic is [`Panic`](crate::ErrorKind::Panic).
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
     /// use std::io::Read;
     /// let reader = std::io::repeat(b'x').take(3);
-    /// assert_eq!(cmd!("cat").stdin(Redirect::from_reader(reader)).read()?, "xxx");
+    /// let cat = cmd!("cat").stdin(Redirect::from_reader(reader));
+    /// assert_eq!(cat.read()?, "xxx");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
         Redirect::of(Input::Reader(TakeOnce::new(Box::new(reader))))
     }
 
-    /// As [`from_reader`](Self::from_reader), with a new reader for each start.
-    ///
-    /// Not one-shot: `make` is called at each start.
+    /// A reader like in [`from_reader`](Self::from_reader) that is not one-shot: each start calls `make` for a new one.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// let cat = cmd!("cat").stdin(Redirect::reader_with(|| &b"again"[..]));
+    /// let again = Redirect::reader_with(|| &b"again"[..]);
+    /// let cat = cmd!("cat").stdin(again);
     /// assert_eq!((cat.read()?, cat.read()?), ("again".into(), "again".into()));
     /// # Ok::<(), pipewright::Error>(())
     /// ```
@@ -278,8 +287,9 @@ impl Redirect<In> {
     }
 }
 
+/// # For outputs
 impl Redirect<Out> {
-    /// Captured in the [`Output`](crate::Output), within the limit that the builder's `stdout_limit` or `stderr_limit` sets.
+    /// A capture in the [`Output`](crate::Output), within the limit that the builder's `stdout_limit` or `stderr_limit` sets.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
@@ -291,14 +301,12 @@ impl Redirect<Out> {
         Redirect::of(Target::Capture)
     }
 
-    /// A file, written at its end (`O_APPEND`); created when missing. Opened as [`file`](Self::file).
-    ///
-    /// Mode and errors are those of `file` too: 0666 less the umask, and
-    /// [`ErrorKind::Redirect`](crate::ErrorKind::Redirect) at the start.
+    /// A file that is written at its end (`O_APPEND`), and created if it does not exist; otherwise like [`file`](Self::file).
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// let path = std::env::temp_dir().join(format!("pipewright-append-{}", std::process::id()));
+    /// let path = std::env::temp_dir().join("pipewright-append");
+    /// # let path = path.with_extension(std::process::id().to_string());
     /// let log = cmd!("echo", "line").stdout(Redirect::append(&path));
     /// log.run()?;
     /// log.run()?;
@@ -306,22 +314,25 @@ impl Redirect<Out> {
     /// # std::fs::remove_file(&path).unwrap();
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = ">>")]
+    #[doc(alias = "O_APPEND")]
     pub fn append(path: impl AsRef<Path>) -> Self {
         Redirect::of(Target::Append(path.as_ref().to_owned()))
     }
 
-    /// Into a writer. One-shot. A helper thread does the writing and flushes at the end; the run is over when it has written
-    /// everything. Where another thread holds the lock of [`std::io::stdout`], as in a [capture](crate::testing#what-it-cannot-do) of a
-    /// test, that of `io::stdout()` waits for it: [`inherit`](Redirect::inherit) does not.
+    /// A writer. One-shot. A helper thread writes and flushes at the end; the run is over when it has written everything. With
+    /// `io::stdout()` it waits for [a lock](std::io::stdout) that another thread may hold, like a [capture](crate#tests) of a test does;
+    /// [`inherit`](Redirect::inherit) does not.
     ///
-    /// An error of the writer is the run's, with kind [`Io`](crate::ErrorKind::Io); a panic is
-    /// [`Panic`](crate::ErrorKind::Panic).
+    /// An error of the writer is the run's, with kind [`Io`](crate::ErrorKind::Io); a panic is [`Panic`](crate::ErrorKind::Panic).
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// let path = std::env::temp_dir().join(format!("pipewright-writer-{}", std::process::id()));
-    /// let writer = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
-    /// cmd!("echo", "hi").stdout(Redirect::to_writer(writer)).run()?;
+    /// let path = std::env::temp_dir().join("pipewright-writer");
+    /// # let path = path.with_extension(std::process::id().to_string());
+    /// let file = std::fs::File::create(&path).unwrap();
+    /// let to = Redirect::to_writer(std::io::BufWriter::new(file));
+    /// cmd!("echo", "hi").stdout(to).run()?;
     /// assert_eq!(std::fs::read(&path).unwrap(), b"hi\n");
     /// # std::fs::remove_file(&path).unwrap();
     /// # Ok::<(), pipewright::Error>(())
@@ -330,38 +341,38 @@ impl Redirect<Out> {
         Redirect::of(Target::Writer(TakeOnce::new(Box::new(writer))))
     }
 
-    /// Each line to a callback, without its newline; a last line without one comes at the end. It returns nothing, or a
-    /// `Result` whose error closes the stream and becomes the run's, with its source kept.
+    /// A callback for each line, without its newline; a last line without a newline comes at the end. The callback returns nothing, or a
+    /// `Result`. Its error closes the stream and becomes the run's source, with kind [`Callback`](crate::ErrorKind::Callback). A panic is
+    /// [`Panic`](crate::ErrorKind::Panic).
     ///
-    /// It runs on the thread that drives the run: the caller's in the blocking verbs, where a deadline has to wait for it to
-    /// return; a thread of its own behind [`spawn`](crate::Cmd::spawn).
-    ///
-    /// A panic of the callback becomes [`ErrorKind::Panic`](crate::ErrorKind::Panic), an error it returns
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback).
+    /// The thread that drives the run calls it. In the blocking verbs that is the caller's thread, and a deadline has to wait until the
+    /// callback returns. After [`spawn`](crate::Cmd::spawn) it is a thread of its own.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// use std::sync::{Arc, Mutex};
-    /// let seen = Arc::new(Mutex::new(Vec::new()));
-    /// let lines = Arc::clone(&seen);
-    /// let each = move |line: &[u8]| lines.lock().unwrap().push(line.len());
-    /// cmd!("printf", "a\nbcd\n").stdout(Redirect::each_line(each)).run()?;
-    /// assert_eq!(*seen.lock().unwrap(), [1, 3]);
+    /// use std::sync::mpsc;
+    /// let (sender, lengths) = mpsc::channel();
+    /// let each = move |line: &[u8]| sender.send(line.len());
+    /// let print = cmd!("printf", r"a\nbcd\n");
+    /// print.stdout(Redirect::each_line(each)).run()?;
+    /// assert_eq!(lengths.iter().collect::<Vec<_>>(), [1, 3]);
     /// # Ok::<(), pipewright::Error>(())
     /// ```
+    #[doc(alias = "callback")]
     pub fn each_line<R: LineResult>(mut callback: impl FnMut(&[u8]) -> R + Send + 'static) -> Self {
         Redirect::of(Target::EachLine(Arc::new(Mutex::new(move |line: &[u8]| callback(line).into_result()))))
     }
 
-    /// To all of these at once: to the terminal and a capture, to a file and a callback. Order and bytes are the same for
-    /// all; the slowest sets the pace. In a pipeline, a stage's stdout may be a `tee`: the next stage gets it too.
-    /// When that has enough, the others still get the rest, as with `tee -p`: an endless program then goes on until a timeout.
+    /// All of these at the same time, for example the terminal and a capture, or a file and a callback. All get the same bytes in the same
+    /// order; the slowest sets the pace. A stage's stdout in a pipeline may be a `tee`: the next stage gets it too. When the next stage
+    /// stops reading, the others still get the rest, like with `tee -p`, so an endless program goes on until a timeout.
     ///
     /// A tee of nothing throws the output away.
     ///
     /// ```
     /// use pipewright::{cmd, Redirect};
-    /// let log = std::env::temp_dir().join(format!("pipewright-tee-{}", std::process::id()));
+    /// let log = std::env::temp_dir().join("pipewright-tee");
+    /// # let log = log.with_extension(std::process::id().to_string());
     /// let both = Redirect::tee([Redirect::capture(), Redirect::file(&log)]);
     /// let out = cmd!("echo", "twice").stdout(both).run()?;
     /// assert_eq!(out.stdout, std::fs::read(&log).unwrap());
@@ -391,8 +402,8 @@ impl<D: Direction> fmt::Debug for Redirect<D> {
 /// ```
 /// use pipewright::{ErrorKind, Redirect, cmd};
 /// let refuse = |_: &[u8]| Err::<(), _>("no lines wanted");
-/// let error = cmd!("echo", "line").stdout(Redirect::each_line(refuse)).run().unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Callback);
+/// let echo = cmd!("echo", "line").stdout(Redirect::each_line(refuse));
+/// assert_eq!(echo.run().unwrap_err().kind(), ErrorKind::Callback);
 /// ```
 pub trait LineResult: sealed::LineResult {}
 

@@ -1,15 +1,15 @@
-//! Ending a builder's runs from another thread.
+//! Ends a builder's runs from another thread.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::control::{Order, Waker};
 
-/// Ends runs from another thread: those in progress of the builder it was taken from, and any later one before it starts.
+/// Ends a builder's runs from another thread: those in progress, and any later one before it starts.
 ///
-/// Taken by [`Cmd::cancel_handle`](crate::Cmd::cancel_handle). The processes are asked to end (TERM), and killed after the
-/// builder's `grace`; the verb returns [`Cancelled`](crate::ErrorKind::Cancelled) with what was captured.
+/// [`Cmd::cancel_handle`](crate::Cmd::cancel_handle) gives it. The processes get SIGTERM, and are killed after the builder's `grace`; the
+/// verb returns [`Cancelled`](crate::ErrorKind::Cancelled) with what was captured.
 ///
-/// A cancel is for good: to run the same thing again, build it anew. Dropping a handle does nothing.
+/// A cancel cannot be taken back: to run the same thing again, build it anew. Dropping a handle does nothing.
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind};
@@ -29,7 +29,7 @@ struct Cancel {
 }
 
 impl CancelHandle {
-    /// Ends the runs. Does not wait for them. For good: a later run of the builder fails at once.
+    /// Ends the runs, and does not wait for them. A later run of the builder fails at once.
     ///
     /// A second call does nothing.
     ///
@@ -60,7 +60,7 @@ impl CancelHandle {
         self.lock().cancelled
     }
 
-    /// Has `waker` woken by a cancel, as long as what is returned lives. One that came before wakes at once.
+    /// Registers `waker`, which a cancel wakes as long as the returned value lives. An earlier cancel wakes it at once.
     pub(crate) fn register(&self, waker: Waker) -> Registration {
         let mut cancel = self.lock();
         if cancel.cancelled {

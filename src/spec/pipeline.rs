@@ -1,4 +1,4 @@
-//! Commands and closures in a row. An argument of a command may lead to a pipeline, hence one file for both.
+//! Commands, closures and pipelines of them. They are in one file because an argument of a command may lead to a pipeline.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -187,7 +187,7 @@ impl Arg {
     }
 }
 
-/// What an argument that names a descriptor leads to.
+/// Where the descriptor that an argument names leads.
 #[derive(Clone)]
 pub(crate) enum ArgSource {
     Fd(Common),

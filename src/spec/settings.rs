@@ -47,11 +47,11 @@ pub(crate) struct Sizes {
     pub(crate) pipe_capacity: Option<usize>,
 }
 
-/// What is told about the run while it runs.
+/// What reports the run while it runs.
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
     pub(crate) watchers: Vec<Watcher>,
-    /// Whether a subscriber of `tracing` is told the command line.
+    /// Whether the span for `tracing` holds the command line.
     #[cfg(feature = "tracing")]
     pub(crate) trace_command: bool,
 }
@@ -73,11 +73,11 @@ pub(crate) struct Signals {
 /// From TERM to KILL, unless the builder says otherwise.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// From the last process's end to giving up on who still holds a stream, where something is to be done about that.
+/// From the last process's end until streams that other processes hold are given up, if `on_leak` is set.
 const EOF_GRACE: Duration = Duration::from_millis(100);
 
 impl Settings {
-    /// The names of what is set: what a stage inside a pipeline must not carry.
+    /// The names of the settings that are set, which a stage inside a pipeline must not have.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
         let mut name = |set: bool, name| {
@@ -110,7 +110,7 @@ impl Settings {
         self.contain.as_ref().or(self.signals.foreground.then_some(&Containment::Group))
     }
 
-    /// How long streams are waited for that strangers hold.
+    /// How long to wait for streams that processes outside of the run hold.
     pub(crate) fn eof_grace(&self) -> Option<Duration> {
         let given_up = !matches!(self.on_leak, None | Some(OnLeak::Allow));
         self.times.eof_grace.or(given_up.then_some(EOF_GRACE))

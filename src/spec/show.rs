@@ -17,8 +17,8 @@ pub(crate) fn command_line(command: &Command) -> String {
     linked_line(command, "")
 }
 
-/// The line of a stage whose outputs are linked to the next one: a shell does that first of all, so the words for it, which change
-/// what 1 and 2 are, stand before the stage's own redirections.
+/// The line of a stage whose outputs are linked to the next one. A shell resolves that link first, so the redirections for it, which change
+/// what 1 and 2 are, stand before the stage's own.
 fn linked_line(command: &Command, link: &str) -> String {
     let mut line = String::new();
     if let Some(dir) = command.current_dir() {
@@ -73,7 +73,7 @@ fn stage_line(command: &Command, link: Option<&Link>, alone: bool) -> String {
     if command.current_dir().is_some() && !alone { format!("({line})") } else { line }
 }
 
-/// No shell can run it: a paste fails, and says why.
+/// A word that makes a paste fail with a reason, because no shell can run a closure.
 fn closure_line(label: &str) -> String {
     let why = format!("{label} is Rust code");
     format!("${{closure:?{}}}", quote(why.as_bytes()))

@@ -1,4 +1,4 @@
-//! What the ready-made stages do with the bytes that pass.
+//! The work of the ready-made stages.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use crate::io::lines::LineSplitter;
 use crate::redirect::LineResult;
 use crate::spec::closure::{StageReader, StageWriter};
 
-/// So much is put together before it is written.
+/// In bytes: lines are written in pieces of this size, the capacity of a kernel pipe.
 const BUFFER: usize = 64 * 1024;
-/// After so long in callbacks, the lines that are made go on: a slow callback holds back those before it by one call, not by a chunk.
+/// After this time in callbacks, finished lines are passed on, so that a slow callback delays them by one call and not by a whole chunk.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 pub(crate) fn tap<R: LineResult>(
@@ -34,7 +34,7 @@ pub(crate) fn tee(input: &mut StageReader, output: &mut StageWriter, mut writer:
         match output.write_all(chunk) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 had_enough = true;
-                // From here on, a broken pipe is the writer's.
+                // A later broken pipe is the writer's.
                 output.forget_broken();
             }
             result => result?,
@@ -81,7 +81,7 @@ fn each_chunk(input: &mut StageReader, mut each: impl FnMut(&[u8]) -> Result<(),
     }
 }
 
-/// Each line and what ended it, with where to write. What was written goes on before more input is waited for.
+/// Calls `each` with each line, its newline and the output. What was written is passed on before the stage waits for more input.
 fn each_line(
     input: &mut StageReader,
     output: &mut StageWriter,

@@ -13,27 +13,27 @@ use crate::redirect::LineResult;
 use crate::spec::closure::{StageReader, StageWriter, UNNAMED};
 use crate::spec::{self, Closure, ClosureBody, Settings, shell_line};
 
-/// One element of a pipeline, as a value: a command, or a closure that reads what the stage before writes and writes what the next one
+/// One element of a pipeline, as a value: a command, or a closure that reads what the stage before it writes and writes what the next one
 /// reads.
 ///
-/// Closures stand where processes stand, first and last, too, and each runs on a thread of its own. Between two of them the pipe is in
-/// memory; towards a process it is one of the kernel's. A closure that
+/// A closure can stand wherever a process can, also first and last. Each runs on a thread of its own. Between two closures the pipe is in
+/// memory; between a closure and a process it is one of the kernel's. A closure that
 ///
-/// - returns, or stops reading, ends the stage before it as a process would: by a broken pipe;
-/// - returns an error fails the run with [`Closure`](crate::ErrorKind::Closure), its error as the source; the next stage gets the
-///   end of its input, or that error where it is a closure, too. As a status it is exit code 1;
+/// - returns or stops reading ends the stage before it like a process would, by a broken pipe;
+/// - returns an error fails the run with [`Closure`](crate::ErrorKind::Closure), and its error is the source. The next stage gets the end of
+///   its input, or that error if it is a closure too. As a status it is exit code 1;
 /// - panics fails the run with [`Panic`](crate::ErrorKind::Panic) and the panic's text. As a status it is exit code 101;
-/// - returns the `BrokenPipe` that its output gave ended as a process that dies of SIGPIPE: no failure, where the next stage had enough;
-/// - does not return when the time is up has the [`grace`](Pipeline::grace) that processes have; then, or at once where there are only
-///   closures, its reads and writes fail. One that still does not return is left behind on its thread, and the error names it.
-///   [`scoped`](Pipeline::scoped) closures are waited for.
+/// - returns the `BrokenPipe` error of its output counts as killed by SIGPIPE, which is not a failure if the next stage stopped reading;
+/// - does not return when the time is up gets the same [`grace`](crate::Pipeline::grace) as processes. Then, or at once if there are only closures,
+///   its reads and writes fail. If it still does not return, its thread is left behind and the error names it. The run waits for
+///   [`scoped`](crate::Pipeline::scoped) closures.
 ///
 /// `?` turns any error into the closure's.
 ///
 /// ```
 /// use pipewright::{Stage, cmd};
 /// use std::io::{Read, Write};
-/// let source = Stage::from_fn(|_, output| Ok(output.write_all(b"b\na\n")?));
+/// let source = Stage::from_fn(|_, out| Ok(out.write_all(b"b\na\n")?));
 /// let shout = Stage::map_lines(|line| line.to_uppercase());
 /// assert_eq!((source | cmd!("sort") | shout).read()?, "A\nB");
 /// # Ok::<(), pipewright::Error>(())
@@ -42,23 +42,25 @@ use crate::spec::{self, Closure, ClosureBody, Settings, shell_line};
 #[must_use = "a stage does nothing until its pipeline is run"]
 pub struct Stage {
     stage: spec::Stage,
-    /// Those of a command; a run of this stage alone has them.
+    /// The settings of a command, which count when this stage runs alone.
     settings: Settings,
 }
 
+/// # Closures and ready-made stages
 impl Stage {
-    /// A closure, for any number of runs. It may run several times at once.
+    /// A closure for any number of runs. It may run in several at the same time.
     ///
     /// ```
     /// use pipewright::{Stage, cmd};
     /// use std::io::{BufRead, Write};
-    /// let reversed = Stage::from_fn(|input, output| {
+    /// let reverse = Stage::from_fn(|input, output| {
     ///     for line in input.lines() {
-    ///         writeln!(output, "{}", line?.chars().rev().collect::<String>())?;
+    ///         let reversed: String = line?.chars().rev().collect();
+    ///         writeln!(output, "{reversed}")?;
     ///     }
     ///     Ok(())
     /// });
-    /// assert_eq!((cmd!("echo", "abc") | reversed.label("reverse")).read()?, "cba");
+    /// assert_eq!((cmd!("echo", "abc") | reverse).read()?, "cba");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn from_fn(
@@ -67,7 +69,7 @@ impl Stage {
         Stage::of(ClosureBody::Reusable(Arc::new(work)), UNNAMED)
     }
 
-    /// A closure for one run: it may consume what it holds. All clones share it, and a second run is
+    /// A closure for one run, which may consume what it holds. All clones share it, and a second run is
     /// [`AlreadyUsed`](crate::ErrorKind::AlreadyUsed).
     ///
     /// ```
@@ -90,17 +92,19 @@ impl Stage {
         Stage::of(ClosureBody::Once(TakeOnce::new(Box::new(work))), UNNAMED)
     }
 
-    /// Shows the bytes that pass to a callback, as they come, in pieces of any size: to count them, or to hash them. It returns nothing,
-    /// or a `Result` whose error is the stage's.
+    /// Shows the bytes that pass to a callback, in pieces of any size, for example to count or hash them. The callback returns nothing, or
+    /// a `Result` whose error is the stage's. A callback that borrows goes to [`Scoped::tap`](crate::Scoped::tap): with `move`, it would
+    /// change a copy.
     ///
     /// ```
     /// use pipewright::{Stage, cmd};
-    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
-    /// let count = Arc::new(AtomicUsize::new(0));
-    /// let counted = Arc::clone(&count);
-    /// let tap = Stage::tap(move |chunk| { counted.fetch_add(chunk.len(), Ordering::Relaxed); });
-    /// assert_eq!((cmd!("echo", "abc") | tap | cmd!("tr", "a", "x")).read()?, "xbc");
-    /// assert_eq!(count.load(Ordering::Relaxed), 4);
+    /// use std::sync::mpsc;
+    /// let (sender, pieces) = mpsc::channel();
+    /// let tap = Stage::tap(move |chunk| sender.send(chunk.len()));
+    /// let changed = cmd!("echo", "abc") | tap | cmd!("tr", "a", "x");
+    /// assert_eq!(changed.read()?, "xbc");
+    /// drop(changed);
+    /// assert_eq!(pieces.iter().sum::<usize>(), 4);
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn tap<R: LineResult>(callback: impl FnMut(&[u8]) -> R + Send + 'static) -> Stage {
@@ -111,14 +115,15 @@ impl Stage {
         Stage::from_fn(work).label("tap")
     }
 
-    /// Puts each line through a callback. It gets the line as text without its newline, which the result gets back; a last line without
-    /// one stays without. Lines go on at the latest when the stage waits for more.
+    /// Replaces each line by what a callback returns. The callback gets the line as text without its newline, which is put back; a last
+    /// line without a newline stays without one. Lines are passed on at the latest when the stage waits for more input.
     ///
-    /// A line that is not UTF-8 fails the stage: [`from_fn`](Stage::from_fn) takes bytes.
+    /// A line that is not UTF-8 fails the stage: use [`from_fn`](Stage::from_fn) for bytes.
     ///
     /// ```
     /// use pipewright::{Stage, cmd};
-    /// let quoted = cmd!("printf", r"a\nb\n") | Stage::map_lines(|line| format!("> {line}"));
+    /// let quote = Stage::map_lines(|line| format!("> {line}"));
+    /// let quoted = cmd!("printf", r"a\nb\n") | quote;
     /// assert_eq!(quoted.read()?, "> a\n> b");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
@@ -130,14 +135,15 @@ impl Stage {
         Stage::from_fn(work).label("map_lines")
     }
 
-    /// Lets pass the lines for which a callback says so. It gets the line as text without its newline. Lines go on at the latest
-    /// when the stage waits for more.
+    /// Passes on the lines for which a callback returns true. The callback gets the line as text without its newline. Lines are passed on
+    /// at the latest when the stage waits for more input.
     ///
-    /// A line that is not UTF-8 fails the stage: [`from_fn`](Stage::from_fn) takes bytes.
+    /// A line that is not UTF-8 fails the stage: use [`from_fn`](Stage::from_fn) for bytes.
     ///
     /// ```
     /// use pipewright::{Stage, cmd};
-    /// let errors = cmd!("printf", r"ok\nE1\nE2\n") | Stage::filter_lines(|line| line.starts_with('E'));
+    /// let only_errors = Stage::filter_lines(|line| line.starts_with('E'));
+    /// let errors = cmd!("printf", r"ok\nE1\nE2\n") | only_errors;
     /// assert_eq!(errors.read()?, "E1\nE2");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
@@ -149,15 +155,16 @@ impl Stage {
         Stage::from_fn(work).label("filter_lines")
     }
 
-    /// Writes what passes to a writer, too, and flushes that at the end. For one run. When the next stage has had enough, the writer still
-    /// gets the rest, as with `tee -p`.
+    /// Also writes what passes to a writer, and flushes it at the end. For one run. When the next stage stops reading, the writer still
+    /// gets the rest, like with `tee -p`.
     ///
     /// An error of the writer is the stage's.
     ///
     /// ```
     /// use pipewright::{Stage, cmd, pipe};
     /// let (copy, writer) = pipe::kernel()?;
-    /// let counted = cmd!("echo", "abc") | Stage::tee_to(writer) | cmd!("wc", "-c");
+    /// let tee = Stage::tee_to(writer);
+    /// let counted = cmd!("echo", "abc") | tee | cmd!("wc", "-c");
     /// assert_eq!(counted.read()?.trim(), "4");
     /// assert_eq!(std::io::read_to_string(copy)?, "abc\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -166,7 +173,7 @@ impl Stage {
         Stage::from_fn_once(|input, output| lines::tee(input, output, writer)).label("tee_to")
     }
 
-    /// A name for this stage in errors and results.
+    /// Names this stage in errors and results.
     ///
     /// ```
     /// use pipewright::{Pipeline, Stage};
@@ -189,15 +196,15 @@ impl Stage {
     }
 }
 
-/// A callback that another run left by a panic is called again: what state it left is its own affair. Locked for one call, not for a
-/// run: the same stage may stand in a pipeline twice.
+/// A callback that panicked in another run is called again; it has to cope with the state it left. It is locked for one call and not for a
+/// run, because the same stage may stand in a pipeline twice.
 fn locked<F>(callback: &Mutex<F>) -> std::sync::MutexGuard<'_, F> {
     callback.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<Cmd> for Stage {
-    /// The command as an element of a pipeline. A setting of a whole run that it carries is a
-    /// [`Conflict`](crate::ErrorKind::Conflict) in a pipeline of several.
+    /// The command as an element of a pipeline. If it has a setting of a whole run, that is a
+    /// [`Conflict`](crate::ErrorKind::Conflict) in a pipeline of several stages.
     fn from(cmd: Cmd) -> Stage {
         let (command, settings) = cmd.into_spec();
         Stage { stage: spec::Stage::Command(command), settings }

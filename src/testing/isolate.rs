@@ -72,7 +72,7 @@ pub enum NotATest {
 
 /// A command that runs the calling test, and nothing else, in a process of its own; `None` in that process.
 ///
-/// What [`isolate`] is made of, for those who want a limit, a watchdog or other surroundings. Whether the test ran is to be seen in the
+/// The command that [`isolate`] runs, for a limit, a watchdog or other surroundings. Whether the test ran is to be seen in the
 /// output, which says `1 passed` at its end: a name that fits no test is a success of none.
 ///
 /// The calls of a test are counted, and the process is started for one of them: what stands before that runs in it, too, and a
@@ -82,10 +82,14 @@ pub enum NotATest {
 /// When the calling thread is not a test's.
 ///
 /// ```no_run
+/// use std::time::Duration;
 /// #[test]
 /// fn it_ends() {
 ///     match pipewright::testing::rerun().unwrap() {
-///         Some(test) => assert!(test.timeout(std::time::Duration::from_secs(9)).read().unwrap().contains("1 passed")),
+///         Some(test) => {
+///             let text = test.timeout(Duration::from_secs(9)).read().unwrap();
+///             assert!(text.contains("1 passed"));
+///         }
 ///         None => { /* the body */ }
 ///     }
 /// }
@@ -142,7 +146,7 @@ fn call() -> Result<Call, NotATest> {
 /// it costs a few milliseconds. Its stdin is `/dev/null`. It dies with the test, on Linux.
 ///
 /// A test may call it several times, in a loop for one: each body has its own process, in which the calls before are skipped. So
-/// the test has to come to the same calls in the same order each time. A call in a body runs its own body there.
+/// the test has to make the same calls in the same order each time. A call in a body runs its own body there.
 ///
 /// What the body prints, this thread prints, line by line, so that the harness shows it when the test fails. A panic of the body is this
 /// call's, with its text. A body that ends the process is a failed one, whatever the status. Blocks until the process has ended;
@@ -177,7 +181,7 @@ pub fn isolate(body: impl FnOnce()) {
     }
 }
 
-/// Whether this process runs one test: then nobody else prints here.
+/// Whether this process runs one test: then no other test prints here.
 pub(super) fn one_test_per_process() -> bool {
     let nextest = || std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
     // A variable is inherited by what a test starts; the arguments are not.

@@ -65,7 +65,7 @@ impl FdSnapshot {
     /// Looks now.
     ///
     /// # Errors
-    /// When the list cannot be read, for want of a descriptor or of `/proc` and `/dev/fd`.
+    /// If the list cannot be read, because no descriptor is free or `/proc` and `/dev/fd` are missing.
     ///
     /// ```
     /// let before = pipewright::testing::FdSnapshot::take()?;
@@ -119,7 +119,7 @@ pub struct ChildProcess {
     pub pid: u32,
     /// Its program's name, of at most 15 bytes.
     pub name: String,
-    /// Whether it is a zombie: it has ended, and nobody has waited for it.
+    /// Whether it is a zombie: it has ended and was not waited for.
     pub ended: bool,
 }
 
@@ -139,7 +139,8 @@ impl fmt::Display for ChildProcess {
 /// use pipewright::{cmd, testing::ChildSnapshot};
 /// let before = ChildSnapshot::take()?;
 /// let job = cmd!("sleep", "60").spawn()?;
-/// assert!(before.new_children()?.iter().any(|child| job.pids().contains(&child.pid)));
+/// let pids: Vec<_> = before.new_children()?.iter().map(|c| c.pid).collect();
+/// assert!(pids.contains(&job.pids()[0]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +191,7 @@ impl ChildSnapshot {
 /// Runs `f`, and panics when it has left something: a descriptor, a child process or a thread that was not there before. What is left
 /// has two seconds to vanish, as a process that was killed does, and a thread that is on its way out. Gives what `f` returns.
 ///
-/// All of the process counts, whoever did it: in a test program, call it inside of [`isolate`](crate::testing::isolate). Children and
+/// It looks at the whole process, whatever thread did it: in a test program, call it inside of [`isolate`](crate::testing::isolate). Children and
 /// threads are seen on Linux; elsewhere, descriptors alone.
 ///
 /// # Panics

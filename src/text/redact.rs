@@ -12,12 +12,13 @@ mod tests;
 /// What stands for a secret.
 const STARS: &[u8] = b"***";
 
-/// A line of a secret is a secret of its own from so many bytes on, and so is a list of its bytes as numbers.
+/// A line of a secret counts as a secret from this many bytes on, and a list of its bytes as numbers does too.
 const LINE: usize = 8;
-/// So are letters and digits in a row from so many on: every kind of quoting leaves them as they are. Fewer may be an ordinary word.
+/// A run of letters and digits counts as a secret from this many on, because every kind of quoting leaves it as it is. A shorter one may be an
+/// ordinary word.
 const RUN: usize = 16;
 
-/// A piece at the end of a text of the caller's, which seldom was cut, has at least so many bytes: fewer are an accident, as a rule.
+/// A piece at the end of the caller's text, which is seldom cut, has at least this many bytes: a shorter one is usually an accident.
 const PIECE: usize = 4;
 
 /// Where bytes are missing in a text, in order, and how long a piece of a secret beside them is at least.

@@ -13,12 +13,12 @@ use crate::sys::{fds, stream};
 
 /// The input of a closure stage: what the stage before wrote, or the pipeline's stdin.
 ///
-/// Reads block until there is something, and give 0 at the end. The end is an error instead where the stage before is a closure that failed
-/// (its error, with its kind and source), and while the run is being ended (its time is up, it is cancelled or dropped), so that a
-/// part is not taken for the whole. When the run is stopped then, a blocked read wakes up with an error, and every later one that has
-/// to fetch something fails. It is buffered by itself, once a method of [`BufRead`] is used.
+/// Reads block until there is something, and return 0 at the end. The end is an error instead if the stage before is a closure that failed
+/// (its error, with its kind and source), or while the run is being ended by its timeout, a cancel or a drop, so that a part is not
+/// taken for the whole. A blocked read then wakes up with an error, and every later read that has to fetch something fails. It is
+/// buffered once you use a method of [`BufRead`].
 ///
-/// Dropped when the closure returns: whoever still writes gets a broken pipe.
+/// It is dropped when the closure returns: a stage that still writes gets a broken pipe.
 ///
 /// ```
 /// use pipewright::cmd;
@@ -46,22 +46,22 @@ pub struct StageReader {
 pub(crate) enum Source {
     /// `/dev/null`.
     Empty,
-    /// Our own end of a pipe, set not to block.
+    /// This library's own end of a pipe, set to `O_NONBLOCK`.
     Pipe(OwnedFd),
-    /// Somebody else's that never blocks: a regular file, or one that refuses at once.
+    /// A shared descriptor that never blocks: a regular file, or one that refuses at once.
     File(Fd),
-    /// Somebody else's that is asked before it is read: a socket, or one that cannot be opened anew.
+    /// A shared descriptor that is polled before each read: a socket, or one that cannot be opened anew.
     Foreign(Fd),
-    /// Somebody else's, opened anew for ourselves, not to block; and the original, which may be what keeps it alive.
+    /// A shared descriptor that was opened anew with `O_NONBLOCK`; and the original, which may be what keeps it alive.
     Reopened(OwnedFd, #[expect(dead_code, reason = "held open")] Fd),
     Memory(MemReader),
 }
 
-/// So much is read ahead: a quarter of a pipe that was grown.
+/// In bytes: this much is read ahead, a quarter of a pipe that was grown.
 const BUFFER: usize = 64 * 1024;
 
 impl Source {
-    /// A descriptor of somebody else's. Whoever reads it, too, may take what a poll saw: a read of the original would block then, and
+    /// A descriptor that others share. Another reader may take the bytes that a poll saw. A read of the original would then block, and
     /// nothing could wake it.
     pub(crate) fn foreign(fd: Fd) -> Source {
         if fds::is_regular_file(fd.as_fd()) || fds::refuses_reads(fd.as_fd()) {
@@ -95,7 +95,7 @@ impl StageReader {
     fn fetch(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stop.check()?;
         match self.read_some(buffer)? {
-            // The end of what was killed is no end to rely on.
+            // The end is not one to rely on if the writer was killed.
             0 => self.stop.announced().map(|()| 0),
             read => Ok(read),
         }
@@ -116,7 +116,7 @@ impl StageReader {
             Source::Foreign(fd) => loop {
                 self.stop.wait_for(fd.as_fd(), Interest::Readable)?;
                 match stream::read_ready(fd.as_fd(), buffer) {
-                    // Somebody else took it.
+                    // Another reader took it.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }

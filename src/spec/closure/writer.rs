@@ -11,21 +11,22 @@ use crate::sys::poll::Interest;
 
 /// The output of a closure stage: into the next stage, or where the pipeline's stdout goes.
 ///
-/// Writes block while the pipe is full and nobody reads, and fail with `BrokenPipe` once the next stage has had enough; a closure that
-/// returns that error ended as a process does that dies of SIGPIPE, which is no failure as a rule. When the run's time is
-/// up, when it is cancelled or dropped, a blocked write wakes up with an error, and so does every later one.
+/// Writes block while the pipe is full, and fail with `BrokenPipe` when the next stage has stopped reading. A closure that returns this
+/// error counts as killed by SIGPIPE, which is usually not a failure. When a timeout, a cancel or a drop ends the run, a blocked write
+/// wakes up with an error, and every later one fails.
 ///
-/// Nothing is kept back: what was written is on its way, and `flush` has nothing to do. One `write!` is one write. For many tiny pieces,
-/// put a [`BufWriter`](io::BufWriter) around it, and flush that before you return.
+/// It is not buffered, so `flush` does nothing. One `write!` is one write. For many tiny pieces, put a [`BufWriter`](io::BufWriter) around
+/// it, and flush that before you return.
 ///
-/// Dropped when the closure returns, which is the end of the next stage's input; an error, where the closure failed and the next stage
-/// is one, too.
+/// It is dropped when the closure returns, which ends the next stage's input. If the closure failed and the next stage is a closure too,
+/// that gets the error.
 ///
 /// ```
 /// use pipewright::Stage;
 /// use std::io::Write;
 /// let greeting = Stage::from_fn(|_, output| Ok(writeln!(output, "hello")?));
-/// assert_eq!(greeting.pipe(pipewright::cmd!("tr", "a-z", "A-Z")).read()?, "HELLO");
+/// let upper = greeting.pipe(pipewright::cmd!("tr", "a-z", "A-Z"));
+/// assert_eq!(upper.read()?, "HELLO");
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 pub struct StageWriter {
@@ -44,7 +45,7 @@ pub(crate) enum Target {
     Memory(MemWriter),
 }
 
-/// So much goes into a pipe at once: more would hold up its reader.
+/// In bytes: at most this much goes into a pipe at once, because more would delay its reader.
 const CHUNK: usize = 64 * 1024;
 
 impl StageWriter {
@@ -57,7 +58,7 @@ impl StageWriter {
         self.broken
     }
 
-    /// For one who goes on without the next stage: a later broken pipe is somebody else's.
+    /// For a stage that goes on without the next one: a later broken pipe is another stream's.
     pub(crate) fn forget_broken(&mut self) {
         self.broken = false;
     }
@@ -88,7 +89,7 @@ impl Write for StageWriter {
         result
     }
 
-    /// Nothing to do: nothing is kept back.
+    /// Does nothing, because nothing is buffered.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

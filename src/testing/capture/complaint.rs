@@ -1,4 +1,4 @@
-//! What is said when a capture seems to wait for ever, and where.
+//! The line that says that a capture seems to wait for ever, and where it goes.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::thread;
 use crate::fd::real_stdio;
 use crate::sys::{fds, signals, stream};
 
-/// The real stderr, while a capture has its place: not for a complaint to go into what is captured, whoever makes it.
+/// The real stderr while a capture has its place, so that no complaint goes into what is captured.
 static REAL_STDERR: Mutex<Option<Arc<OwnedFd>>> = Mutex::new(None);
 
 /// Keeps this for complaints; `false` inside of another capture, whose stderr the real one is.
@@ -27,11 +27,11 @@ pub(super) fn forget_stderr() {
 
 /// Writes a line to the real stderr.
 pub(super) fn complain(line: &str) {
-    // Nobody replaces a stream meanwhile.
+    // No stream is replaced meanwhile.
     let _streams = real_stdio::streams();
     let real = REAL_STDERR.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let to = real.as_ref().map_or(fds::stdio(2), AsFd::as_fd);
-    // There is nobody to tell that nobody could be told.
+    // A complaint that cannot be written has no other place to go.
     let _ = signals::without_sigpipe(|| stream::write_all(to, line.as_bytes()));
 }
 

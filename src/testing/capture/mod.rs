@@ -100,7 +100,7 @@ pub struct Capture {
     patience: Duration,
 }
 
-/// As [`new`](Capture::new).
+/// The same as [`new`](Capture::new).
 impl Default for Capture {
     fn default() -> Capture {
         Capture::new()
@@ -111,7 +111,8 @@ impl Capture {
     /// Stdout is captured, stderr is not, and there is no limit.
     ///
     /// ```
-    /// assert_eq!(pipewright::testing::Capture::new().run(|| print!("text")).stdout, "text");
+    /// let said = pipewright::testing::Capture::new().run(|| print!("text"));
+    /// assert_eq!(said.stdout, "text");
     /// ```
     pub fn new() -> Capture {
         Capture {
@@ -149,8 +150,8 @@ impl Capture {
     /// Whether other threads may print meanwhile: those that the closure starts, and with them all others of the process. Needed when the
     /// closure waits for a thread that prints, because otherwise that thread waits for the capture to end.
     ///
-    /// What anybody prints is then captured, the harness's own lines about other tests included, and what any thread starts; in a
-    /// process with one test, that is nobody else's.
+    /// Everything that the process prints is then captured, including the harness's lines about other tests and what any thread starts. In a process
+    /// with one test, there is nothing else.
     ///
     /// ```
     /// let said = pipewright::testing::Capture::new().shared_stdout(true).run(|| {
@@ -169,7 +170,9 @@ impl Capture {
     ///
     /// ```
     /// use std::time::Duration;
-    /// let said = pipewright::testing::Capture::new().patience(Duration::from_secs(60)).run(|| print!("text"));
+    /// let capture = pipewright::testing::Capture::new();
+    /// let capture = capture.patience(Duration::from_secs(60));
+    /// let said = capture.run(|| print!("text"));
     /// assert_eq!(said.stdout, "text");
     /// ```
     pub fn patience(mut self, time: Duration) -> Capture {
@@ -196,7 +199,7 @@ impl Capture {
         }
     }
 
-    /// As [`run`](Capture::run), with an error where a capture cannot be set up.
+    /// Does what [`run`](Capture::run) does, with an error if the capture cannot be set up.
     ///
     /// # Errors
     /// When there are no descriptors for the pipes or no thread for the closure, or what had been printed before could not be flushed: then `f`
@@ -258,13 +261,13 @@ pub fn capture_stdout<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
     Capture::new().run(f)
 }
 
-/// As [`capture_stdout`], of stderr; stdout stays what it is, but for the harness, which sees nothing of it.
+/// Captures stderr like [`capture_stdout`] captures stdout. stdout stays what it is, except that the harness sees nothing of it.
 ///
 /// The lock is that of [`std::io::stderr`] here: the closure must not wait for a thread that does `eprintln!` (or panics), nor may the
 /// caller hold a `StderrLock`.
 ///
 /// # Panics
-/// As [`capture_stdout`].
+/// Those of [`capture_stdout`].
 ///
 /// ```
 /// let said = pipewright::testing::capture_stderr(|| eprintln!("warning"));
@@ -276,17 +279,18 @@ pub fn capture_stderr<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {
     Capture { stdout: false, stderr: Stderr::Capture, ..Capture::new() }.run(f)
 }
 
-/// As [`capture_stdout`], of both streams, each apart. In one, in the order of the writes: [`Stderr::Merge`].
+/// Captures both streams like [`capture_stdout`], each for itself. [`Stderr::Merge`] captures them in one, in the order of the writes.
 ///
 /// # Panics
-/// As [`capture_stdout`].
+/// Those of [`capture_stdout`].
 ///
 /// ```
 /// let said = pipewright::testing::capture(|| {
 ///     println!("result");
 ///     eprintln!("warning");
 /// });
-/// assert_eq!((said.text(), &*said.stderr), ("result\n".into(), &b"warning\n"[..]));
+/// assert_eq!(said.text(), "result\n");
+/// assert_eq!(said.stderr, "warning\n");
 /// ```
 #[track_caller]
 pub fn capture<T: Send>(f: impl FnOnce() -> T + Send) -> Printed<T> {

@@ -37,14 +37,14 @@ pub(super) type Writer = (RawFd, Arc<OwnedFd>);
 /// Runs `f` with the streams captured.
 pub(super) fn run<T: Send>(capture: &Capture, f: impl FnOnce() -> T + Send) -> io::Result<Left<T>> {
     let inside = real_stdio::is_inside();
-    // Before there are pipes: those who wait need no descriptors. Kept until the result is read.
+    // Taken before there are pipes, because a capture that waits needs no descriptors. Kept until the result is read.
     let _turn = (!inside).then(|| Turn::wait(capture.patience, |holder| complain(&waits_for_turn(holder))));
     let (numbers, streams, writers) = pipes(capture)?;
     let (done, signal) = pipe::kernel()?;
     let exclusive = !capture.shared_stdout && !isolate::one_test_per_process();
     let wanted = Locks { stdout: capture.stdout, stderr: capture.stderr != Stderr::Inherit };
     let locks = if exclusive { wanted.without(HELD.get()) } else { Locks::default() };
-    // Our own writers stay open until the end: without any, poll would report an end over and over.
+    // The writers here stay open until the end: without any, poll would report an end over and over.
     let worker = Worker { signal: Signal(signal), exclusive, locks, writers: &writers };
     let patience = locks.any().then_some(capture.patience);
     let (result, streams) = if inside {
@@ -95,7 +95,7 @@ fn run_on_a_thread<T: Send>(
         let mut bare = || spawned = task.take().map(|(builder, perform)| builder.spawn_scoped(scope, perform));
         let streams = pthread::beside(&mut bare, || {
             let quiet = || complain(&waits_for_closure(locks));
-            // When this fails, nobody reads any more: the closure's writes then fail, instead of waiting for ever.
+            // When this fails, nothing reads any more: the closure's writes then fail instead of waiting for ever.
             until_done(&mut streams, done, patience, quiet).map(|()| streams)
         })?;
         // Before the closure's end: that is a consequence, when its writes failed.
@@ -159,7 +159,7 @@ impl Worker<'_> {
     }
 }
 
-/// Says that the closure's thread is done, however it came to that.
+/// Says that the closure's thread is done, also by a panic.
 struct Signal(PipeWriter);
 
 impl Drop for Signal {

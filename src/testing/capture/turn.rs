@@ -1,4 +1,4 @@
-//! One capture at a time: who has the process's streams, and who waits for them.
+//! One capture at a time: it has the process's streams, and the others wait for them.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ static FREED: Condvar = Condvar::new();
 pub(super) struct Turn(());
 
 impl Turn {
-    /// Waits for the turn. When that takes longer than `patience`, `complain` is called, once, with the name of who has it.
+    /// Waits for the turn. When that takes longer than `patience`, `complain` is called, once, with the name of the thread that has it.
     pub(super) fn wait(patience: Duration, complain: impl FnOnce(&str)) -> Turn {
         let mut holder = HOLDER.lock().unwrap_or_else(PoisonError::into_inner);
         let mut complain = Some(complain);

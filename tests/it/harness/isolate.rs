@@ -88,7 +88,8 @@ pub(super) fn test_name() -> String {
 /// outputs go into one pipe, so that they stay in order.
 fn start(test: Cmd) -> watchdog::Body {
     let (reader, writer) = os_pipe::pipe().expect("a pipe for the output");
-    let child = Command::from(test)
+    let child = Command::try_from(test)
+        .expect("std can hold it")
         .stdin(Stdio::null())
         .stdout(writer.try_clone().expect("a second writer for the output"))
         .stderr(writer)

@@ -1,15 +1,19 @@
 //! A command as `std::process::Command`: all of it, or a refusal.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::process::Command;
 
-use pipewright::{Cmd, Redirect, Resource};
+use pipewright::{Cmd, ErrorKind, Redirect, Resource};
 
 use crate::harness::*;
 use crate::support::*;
 
+fn converted(cmd: Cmd) -> Command {
+    Command::try_from(cmd).expect("std can hold it")
+}
+
 fn stdout(cmd: Cmd) -> String {
-    let output = Command::from(cmd).output().expect("it runs");
+    let output = converted(cmd).output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("it is text")
 }
@@ -29,18 +33,18 @@ fn what_std_has_a_word_for_is_carried_over() {
         let (input, output) = (made.path().join("in"), made.path().join("out"));
         std::fs::write(&input, "from a file").expect("it can be written");
         let cmd = role("upper").stdin(Redirect::file(&input)).stdout(Redirect::file(&output));
-        assert!(Command::from(cmd).status().expect("it runs").success());
+        assert!(converted(cmd).status().expect("it runs").success());
         let cmd = role("echo").arg("more").stdout(Redirect::append(&output)).stderr(Redirect::null());
-        assert!(Command::from(cmd).status().expect("it runs").success());
+        assert!(converted(cmd).status().expect("it runs").success());
         assert_eq!(std::fs::read_to_string(&output).expect("it is there"), "FROM A FILEmore\n");
 
         let (reader, writer) = os_pipe::pipe().expect("a pipe");
         let cmd = role("echo").arg("through").stdout(Redirect::fd(writer));
-        assert!(Command::from(cmd).status().expect("it runs").success());
+        assert!(converted(cmd).status().expect("it runs").success());
         assert_eq!(std::io::read_to_string(reader).expect("its end"), "through\n");
 
         let cmd = role("cat").stdin(Redirect::piped()).stdout(Redirect::piped());
-        let mut child = Command::from(cmd).spawn().expect("it starts");
+        let mut child = converted(cmd).spawn().expect("it starts");
         child.stdin.take().expect("piped").write_all(b"fed").expect("it reads");
         assert_eq!(child.wait_with_output().expect("it ends").stdout, b"fed");
     });
@@ -69,15 +73,27 @@ fn what_std_has_no_word_for_is_refused_by_name() {
             (role("cat").stdin(Redirect::bytes("x")), "1 byte"),
             (role("cat").stdout(Redirect::each_line(|_: &[u8]| ())), "line callback"),
             (role("cat").stdout(Redirect::tee([Redirect::capture(), Redirect::null()])), "tee of"),
-            (role("cat").stdout(Redirect::file("/no/such/directory/file")), "/no/such/directory/file"),
         ];
         for (cmd, word) in cases {
-            let mut command = Command::from(cmd);
-            let error = command.spawn().expect_err("it is refused");
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{word}");
-            let name = command.get_program().to_string_lossy().into_owned();
-            assert!(name.contains(word), "{name}");
+            let error = Command::try_from(cmd).expect_err("it is refused");
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{word}");
+            assert!(error.to_string().contains(word), "{error}");
+            assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
         }
+    });
+}
+
+#[test]
+fn what_cannot_be_opened_or_was_used_is_refused() {
+    isolated(|| {
+        for to in [Redirect::file("/no/such/directory/file"), Redirect::append("/no/such/directory/file")] {
+            let error = Command::try_from(role("cat").stdout(to)).expect_err("it cannot be opened");
+            assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::Redirect, Some(2)), "{error}");
+            assert!(error.to_string().contains("/no/such/directory/file"), "{error}");
+        }
+        let once = role("cat").stdin(Redirect::fd(std::fs::File::open("/dev/null").expect("it can be opened")));
+        assert!(converted(once.clone()).status().expect("it runs").success());
+        assert_eq!(Command::try_from(once).expect_err("it is gone").kind(), ErrorKind::AlreadyUsed);
     });
 }
 
@@ -85,10 +101,14 @@ fn what_std_has_no_word_for_is_refused_by_name() {
 fn what_a_refused_or_converted_command_held_is_closed_with_it() {
     isolated(|| {
         let before = open_fds();
-        let (reader, writer) = os_pipe::pipe().expect("a pipe");
-        let command = Command::from(role("cat").stdout(Redirect::fd(writer)).umask(0));
-        drop(command);
-        assert_eq!(std::io::read_to_string(reader).expect("its end"), "");
+        for refused in [true, false] {
+            let (reader, writer) = os_pipe::pipe().expect("a pipe");
+            let cmd = role("cat").stdout(Redirect::fd(writer));
+            let result = Command::try_from(if refused { cmd.umask(0) } else { cmd });
+            assert_eq!(result.is_err(), refused);
+            drop(result);
+            assert_eq!(std::io::read_to_string(reader).expect("its end"), "");
+        }
         assert_no_new_fd(&before);
     });
 }

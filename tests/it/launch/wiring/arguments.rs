@@ -195,8 +195,8 @@ fn std_has_no_place_for_any_of_it() {
         ];
         for cmd in refused {
             let shown = cmd.to_string();
-            let error = Command::from(cmd).output().expect_err("it cannot hold it");
-            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{shown}");
+            let error = Command::try_from(cmd).expect_err("it cannot hold it");
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{shown}");
         }
     });
 }

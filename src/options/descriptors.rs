@@ -1,21 +1,22 @@
 //! Descriptors beyond the standard ones, and arguments that name one.
 
-use super::Cmd;
+use crate::cmd::Cmd;
 use crate::fd::{FdMap, IntoGivenFd, Jobserver};
 use crate::redirect::{In, Out, Redirect};
-use crate::spec::{Arg, ArgSource, Common, ExtraFd, FdSource};
+use crate::spec::{ArgSource, Common, ExtraFd, FdSource};
 
+/// # More descriptors
 impl Cmd {
-    /// Gives the child this descriptor under this number: exactly what it is, with its offset and flags (dup2(2)). Any number of
-    /// descriptors, in any order and overlap.
+    /// Gives the child this descriptor under this number, with its offset and flags (`dup2(2)`). You can give any number of descriptors, in
+    /// any order, with numbers that overlap.
     ///
-    /// Whatever owns a descriptor is taken by the first start, and this process's copy is closed before that start returns. An
-    /// `Arc<OwnedFd>` is shared: any number of starts and numbers may have it, and it stays open as long as the builder, a clone of it, a
-    /// [`Job`](crate::Job) it started, or the `Arc` lives. See [`GivenFd`](crate::fd::GivenFd).
+    /// The first start takes an owned descriptor and closes this process's copy before it returns. An `Arc<OwnedFd>` is shared: any number
+    /// of starts and numbers may have it. It stays open as long as the builder, a clone of it, a [`Job`](crate::Job) it started, or the
+    /// `Arc` lives. See [`GivenFd`](crate::fd::GivenFd).
     ///
-    /// Numbers go from 3 up. The verb fails with a [`Conflict`](crate::ErrorKind::Conflict) for a number that is given twice, and for 0, 1 and 2,
-    /// which are set by `stdin`, `stdout` and `stderr`; and with [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number below zero or beyond
-    /// this process's limit of open files.
+    /// Numbers start at 3. The verb fails with a [`Conflict`](crate::ErrorKind::Conflict) for a number that is given twice, and for 0, 1
+    /// and 2, which `stdin`, `stdout` and `stderr` set. It fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number below
+    /// zero or beyond this process's limit of open files.
     ///
     /// ```
     /// use pipewright::{Cmd, pipe};
@@ -28,11 +29,13 @@ impl Cmd {
     #[doc(alias = "map_shared_fd")]
     #[doc(alias = "pass_fd")]
     #[doc(alias = "pass_shared_fd")]
+    #[doc(alias = "inherit_fd")]
+    #[doc(alias = "preserve_fds")]
     pub fn map_fd<How>(self, fd: impl IntoGivenFd<How>, number: i32) -> Cmd {
         self.extra(number, FdSource::Given(Common::Fd(fd.given())))
     }
 
-    /// All of a map's descriptors at once, otherwise as [`map_fd`](Cmd::map_fd).
+    /// Gives the child all descriptors of a map, each like [`map_fd`](Cmd::map_fd).
     ///
     /// ```
     /// use pipewright::{Cmd, fd::FdMap};
@@ -46,40 +49,39 @@ impl Cmd {
         map.into_entries().fold(self, |cmd, (number, fd)| cmd.extra(number, FdSource::Given(Common::Fd(fd))))
     }
 
-    /// Where a further input of the child, its descriptor `number`, comes from: whatever stdin may come from.
+    /// Sets where a further input of the child, its descriptor `number`, comes from. It takes what [`stdin`](Cmd::stdin) takes. With
+    /// [`Redirect::piped`], [`Job::take_fd_in`](crate::Job::take_fd_in) gives the other end.
     ///
     /// ```
-    /// use pipewright::{Cmd, Redirect};
-    /// let sum = Cmd::sh("read a; read b <&3; echo $((a + b))").stdin(Redirect::bytes("1\n"));
-    /// assert_eq!(sum.fd_in(3, "2\n").read()?, "3");
+    /// use pipewright::Cmd;
+    /// let sum = Cmd::sh("read a; read b <&3; echo $((a + b))");
+    /// assert_eq!(sum.stdin("1\n").fd_in(3, "2\n").read()?, "3");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    ///
-    /// With [`Redirect::piped`], [`Job::take_fd_in`](crate::Job::take_fd_in) gives the other end.
     #[doc(alias = "fd_piped_in")]
     pub fn fd_in(self, number: i32, from: impl Into<Redirect<In>>) -> Cmd {
         self.extra(number, FdSource::In(from.into().into_kind()))
     }
 
-    /// Where a further output of the child, its descriptor `number`, goes: wherever stdout may go. What is captured is in
-    /// [`Output::fd`](crate::Output::fd).
+    /// Sets where a further output of the child, its descriptor `number`, goes. It takes what [`stdout`](Cmd::stdout) takes.
+    /// [`Output::fd`](crate::Output::fd) holds what was captured. With [`Redirect::piped`], [`Job::take_fd_out`](crate::Job::take_fd_out)
+    /// gives the other end; verbs that end with the run capture it.
     ///
     /// ```
     /// use pipewright::{Cmd, Redirect};
-    /// let out = Cmd::sh("echo text; echo 100% >&3").fd_out(3, Redirect::capture()).output()?;
+    /// let both = Cmd::sh("echo text; echo 100% >&3");
+    /// let out = both.fd_out(3, Redirect::capture()).output()?;
     /// assert_eq!(out.stdout, "text\n");
     /// assert_eq!(*out.fd(3).unwrap(), "100%\n");
     /// # Ok::<(), pipewright::Error>(())
     /// ```
-    ///
-    /// With [`Redirect::piped`], [`Job::take_fd_out`](crate::Job::take_fd_out) gives the other end; verbs that end with the run capture it.
     #[doc(alias = "fd_piped_out")]
     pub fn fd_out(self, number: i32, to: impl Into<Redirect<Out>>) -> Cmd {
         self.extra(number, FdSource::Out(to.into().into_kind()))
     }
 
-    /// One more argument: a path by which the program opens this descriptor, `/dev/fd/N` with a number chosen for the child. Taken or
-    /// shared like in [`map_fd`](Cmd::map_fd).
+    /// Adds an argument: a path by which the program opens this descriptor. It is `/dev/fd/N`, with a number chosen for the child. The
+    /// descriptor is taken or shared like in [`map_fd`](Cmd::map_fd).
     ///
     /// ```
     /// use pipewright::{cmd, pipe};
@@ -91,22 +93,24 @@ impl Cmd {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "arg_shared_fd")]
+    #[doc(alias = "/dev/fd")]
     pub fn arg_fd<How>(self, fd: impl IntoGivenFd<How>) -> Cmd {
         self.arg_that_opens(ArgSource::Fd(Common::Fd(fd.given())))
     }
 
-    /// Has the child take part in a jobserver: one of [`Jobserver::new`] is named in its MAKEFLAGS and CARGO_MAKEFLAGS, and its two
-    /// descriptors are passed on. One [from the environment](Jobserver::from_env) is what children take part in anyway. The
-    /// builder and its clones keep it open.
+    /// Lets the child take part in a jobserver. One of [`Jobserver::new`] is named in the child's MAKEFLAGS and CARGO_MAKEFLAGS, and its
+    /// two descriptors are passed on. Children take part in one [from the environment](Jobserver::from_env) without this call. The builder
+    /// and its clones keep the jobserver open.
     ///
     /// ```
-    /// use pipewright::{cmd, fd::Jobserver};
+    /// use pipewright::{Cmd, fd::Jobserver};
     /// let server = Jobserver::new(2)?;
-    /// let told = cmd!("sh", "-c", "echo \"$MAKEFLAGS\"").jobserver(&server);
+    /// let told = Cmd::sh("echo \"$MAKEFLAGS\"").jobserver(&server);
     /// assert_eq!(told.read()?, server.make_flags().unwrap());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MAKEFLAGS")]
+    #[doc(alias = "parallel")]
     pub fn jobserver(mut self, server: &Jobserver) -> Cmd {
         self.command_mut().streams.jobserver = Some(server.clone());
         match server.make_flags() {
@@ -117,11 +121,6 @@ impl Cmd {
 
     fn extra(mut self, number: i32, source: FdSource) -> Cmd {
         self.command_mut().streams.extra.push(ExtraFd { number, source });
-        self
-    }
-
-    pub(crate) fn arg_that_opens(mut self, source: ArgSource) -> Cmd {
-        self.command_mut().args.push(Arg { source: Some(source), ..Arg::plain("/dev/fd/…") });
         self
     }
 }
