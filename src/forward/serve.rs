@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::handlers::Delivery;
 use super::{RECEIVED, survives};
 use crate::clock::Deadline;
-use crate::engine::control::Interrupt;
+use crate::engine::control::ForwardedSignal;
 use crate::process::suspension_clock;
 use crate::run::signal_registry;
 use crate::run::signal_registry::{Passed, Told};
@@ -72,16 +72,16 @@ pub(super) fn ends(signal: i32) -> bool {
 }
 
 /// The keyboard's signals go to the whole foreground group; a hangup goes to the leader of the session alone.
-fn said_by(info: &libc::siginfo_t) -> Interrupt {
+fn said_by(info: &libc::siginfo_t) -> ForwardedSignal {
     let is_keyboards = matches!(info.si_signo, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
     #[cfg(target_os = "linux")]
     let by_kernel = info.si_code == libc::SI_KERNEL;
     #[cfg(not(target_os = "linux"))]
     let by_kernel = false;
-    Interrupt { signal: info.si_signo, by_terminal: is_keyboards && by_kernel }
+    ForwardedSignal { signal: info.si_signo, by_terminal: is_keyboards && by_kernel }
 }
 
-fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
+fn end(ending: &mut Option<Ending>, interrupt: ForwardedSignal) {
     let signal = interrupt.signal;
     RECEIVED.store(signal, SeqCst);
     // A service manager may well send TERM, CONT and HUP in a row; who presses Ctrl-C again has waited long enough.
@@ -120,7 +120,7 @@ fn see_to(ending: Ending) -> Option<Ending> {
 }
 
 /// Stops the runs, then this process; it returns when that is over. What came meanwhile is added to the news.
-fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
+fn stop(interrupt: ForwardedSignal, delivery: &mut Delivery, news: &mut Vec<libc::siginfo_t>) {
     let pause = suspension_clock::begin();
     signal_registry::tell(interrupt);
     self_signal::suspend(|| {
@@ -132,5 +132,5 @@ fn stop(interrupt: Interrupt, delivery: &mut Delivery, news: &mut Vec<libc::sigi
 }
 
 fn go_on() {
-    signal_registry::tell(Interrupt { signal: libc::SIGCONT, by_terminal: false });
+    signal_registry::tell(ForwardedSignal { signal: libc::SIGCONT, by_terminal: false });
 }

@@ -7,14 +7,14 @@ use super::callback::Lent;
 use super::flow::Closed;
 use super::flow::Time;
 use super::flow::{FlowError, FlowFailure};
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::line_observer::Ear;
 use super::pipe_growth::{Busy, CHUNK};
 use super::read_backoff::Nap;
 use super::sink::Sink;
+use super::stream_end::StreamEnd;
 use super::zero_copy::{Conduit, Progress};
 use crate::clock::Deadline;
-use crate::engine::Token;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
@@ -202,33 +202,33 @@ impl Drain {
         blocked || self.sinks.iter().any(|sink| sink.pending(&self.chunk))
     }
 
-    pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+    pub(crate) fn interests(&self, mut each: impl FnMut(BorrowedFd<'_>, Interest, StreamEnd)) {
         let Some(source) = &self.source else { return };
         if let Some((number, sink)) =
             self.conduit.as_ref().and_then(|conduit| conduit.blocked()).zip(self.blocked_sink())
         {
-            return each(sink, Interest::Writable, Token::Sink(index, number));
+            return each(sink, Interest::Writable, StreamEnd::Sink(number));
         }
         let mut pending = false;
         for (number, sink) in self.sinks.iter().enumerate() {
             if let Some(fd) = sink.wants(&self.chunk) {
                 pending = true;
-                each(fd, Interest::Writable, Token::Sink(index, number));
+                each(fd, Interest::Writable, StreamEnd::Sink(number));
             }
         }
         // The slowest sink sets the pace: nothing is read before all have taken what there is.
         if !pending {
             let nap = if self.rest.is_none() { self.nap.until() } else { Deadline::NEVER };
             let interest = if nap.is_never() { Interest::Readable } else { Interest::ReadableAfter(nap) };
-            each(source.as_fd(), interest, Token::Flow(index));
+            each(source.as_fd(), interest, StreamEnd::Pipe);
         }
     }
 
     /// Reads a chunk and hands it on; a few of a stream that is captured and has more. What a halt left of the last one comes first.
-    pub(crate) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+    pub(crate) fn step(&mut self, lent: &mut Lent<'_>, interrupt: Interrupt<'_>) -> Result<(), FlowFailure> {
         if self.is_behind() {
             self.chunk.clear();
-            let caught_up = self.distribute(lent, halt);
+            let caught_up = self.distribute(lent, interrupt);
             if caught_up.is_err() || self.is_behind() {
                 return caught_up;
             }
@@ -243,7 +243,7 @@ impl Drain {
         // A read that blocks is done without asking first, and once.
         let reads = if self.blocking || !self.is_kept() { 1 } else { READS };
         for _ in 0..reads {
-            if !self.read(lent, halt)? {
+            if !self.read(lent, interrupt)? {
                 break;
             }
         }
@@ -256,7 +256,7 @@ impl Drain {
     }
 
     /// Reads one chunk and hands it on; whether all came that was asked for, and so there may be more.
-    fn read(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<bool, FlowFailure> {
+    fn read(&mut self, lent: &mut Lent<'_>, interrupt: Interrupt<'_>) -> Result<bool, FlowFailure> {
         let Some(source) = &self.source else { return Ok(false) };
         let room = self.nap.room(self.busy.chunk()).min(self.rest.unwrap_or(usize::MAX));
         if room == 0 {
@@ -289,7 +289,7 @@ impl Drain {
                     ear.hear(&self.chunk);
                 }
                 if copied {
-                    self.distribute(lent, halt)?;
+                    self.distribute(lent, interrupt)?;
                 }
                 Ok(read == room)
             }
@@ -303,10 +303,10 @@ impl Drain {
 
     /// Gives the chunk to every sink. One that fails is dropped; with the last one gone the source is closed, so that the
     /// writer learns of it.
-    fn distribute(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+    fn distribute(&mut self, lent: &mut Lent<'_>, interrupt: Interrupt<'_>) -> Result<(), FlowFailure> {
         let mut first = Ok(());
         for sink in &mut self.sinks {
-            if let Err(error) = sink.take(&self.chunk, lent, halt) {
+            if let Err(error) = sink.take(&self.chunk, lent, interrupt) {
                 sink.fail();
                 first = first.and(Err(error));
             }

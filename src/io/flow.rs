@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::callback::{BoxError, Lent};
 use super::drain::Drain;
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::io_thread::Tether;
 use super::pipe_growth::Busy;
-use crate::engine::Token;
+use super::stream_end::StreamEnd;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, signals, stream};
@@ -61,13 +61,13 @@ impl Flow {
         }
     }
 
-    pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+    pub(crate) fn interests(&self, mut each: impl FnMut(BorrowedFd<'_>, Interest, StreamEnd)) {
         match self {
-            Flow::Feed(Feed { pipe: Some(pipe), .. }) => each(pipe.as_fd(), Interest::Writable, Token::Flow(index)),
-            Flow::Drain(drain) => drain.interests(index, each),
+            Flow::Feed(Feed { pipe: Some(pipe), .. }) => each(pipe.as_fd(), Interest::Writable, StreamEnd::Pipe),
+            Flow::Drain(drain) => drain.interests(each),
             Flow::Helper(tether) => {
                 if let Some(fd) = tether.fd() {
-                    each(fd, Interest::Readable, Token::Flow(index));
+                    each(fd, Interest::Readable, StreamEnd::Pipe);
                 }
             }
             Flow::Feed(_) => {}
@@ -89,19 +89,18 @@ impl Flow {
         matches!(self, Flow::Drain(drain) if drain.may_read_on())
     }
 
-    pub(crate) fn step(&mut self, lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        match self {
-            Flow::Feed(feed) => feed.step(),
-            Flow::Drain(drain) => drain.step(lent, halt),
-            Flow::Helper(tether) => tether.result(),
-        }
-    }
-
-    /// The n-th sink can take more.
-    pub(crate) fn push_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
-        match self {
-            Flow::Drain(drain) => drain.push_on(sink),
-            Flow::Feed(_) | Flow::Helper(_) => Ok(()),
+    /// Moves on what one of the stream's descriptors is ready for.
+    pub(crate) fn ready(
+        &mut self,
+        end: StreamEnd,
+        lent: &mut Lent<'_>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), FlowFailure> {
+        match (self, end) {
+            (Flow::Drain(drain), StreamEnd::Pipe) => drain.step(lent, interrupt),
+            (Flow::Drain(drain), StreamEnd::Sink(sink)) => drain.push_on(sink),
+            (Flow::Feed(feed), _) => feed.step(),
+            (Flow::Helper(tether), _) => tether.result(),
         }
     }
 

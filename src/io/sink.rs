@@ -11,7 +11,7 @@ use super::capture::Capture;
 use super::fd_writer::{Fd, Outlet, OutletKind};
 use super::flow::FlowError;
 use super::flow::Time;
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::lines::LineSplitter;
 
 /// A callback that a builder holds, for one line at a time.
@@ -84,7 +84,12 @@ impl Sink {
     }
 
     /// Takes a new chunk, or as much of it as goes at once.
-    pub(crate) fn take(&mut self, chunk: &[u8], lent: &mut Lent<'_>, halt: Halt<'_>) -> Result<(), FlowError> {
+    pub(crate) fn take(
+        &mut self,
+        chunk: &[u8],
+        lent: &mut Lent<'_>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), FlowError> {
         match self {
             Sink::Capture(capture) => {
                 capture.push(chunk).map_err(|error| FlowError::Limit(error.limit))?;
@@ -93,8 +98,8 @@ impl Sink {
                 }
                 Ok(())
             }
-            Sink::Lines(splitter, callback) => unless_halted(splitter, chunk, halt, |line| call(callback, line)),
-            Sink::LentLines(splitter) => unless_halted(splitter, chunk, halt, |line| call_lent(lent, line)),
+            Sink::Lines(splitter, callback) => unless_halted(splitter, chunk, interrupt, |line| call(callback, line)),
+            Sink::LentLines(splitter) => unless_halted(splitter, chunk, interrupt, |line| call_lent(lent, line)),
             Sink::Fd(sink) => {
                 sink.taken = 0;
                 match sink.to.kind() {
@@ -138,7 +143,7 @@ impl Sink {
             Sink::Fd(sink) if sink.to.kind() != OutletKind::NeverBlocks => self.finish(lent),
             Sink::LentLines(_) if lent.is_none() => Ok(()),
             Sink::Capture(_) | Sink::Lines(..) | Sink::LentLines(_) | Sink::Fd(_) => {
-                self.take(rest, lent, Halt::NEVER)?;
+                self.take(rest, lent, Interrupt::NEVER)?;
                 self.finish(lent)
             }
             Sink::Discard | Sink::Full(_) | Sink::Dead => Ok(()),
@@ -167,15 +172,15 @@ impl Sink {
 fn unless_halted(
     splitter: &mut LineSplitter,
     chunk: &[u8],
-    halt: Halt<'_>,
+    interrupt: Interrupt<'_>,
     mut call: impl FnMut(&[u8]) -> Result<(), FlowError>,
 ) -> Result<(), FlowError> {
-    if halt.is_never() {
+    if interrupt.is_never() {
         return splitter.push(chunk, call);
     }
     let each = |line: &[u8]| {
         call(line).map_err(Some)?;
-        if halt.now() { Err(None) } else { Ok(()) }
+        if interrupt.now() { Err(None) } else { Ok(()) }
     };
     match splitter.push(chunk, each) {
         Err(Some(error)) => Err(error),

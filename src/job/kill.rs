@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Job;
 use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
-use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
-use crate::engine::timing::{Cut, Steps};
+use crate::engine::end_reason::EndReason;
+use crate::engine::termination::{Context, Pipes, ProcessesOnly, Termination, WALK};
+use crate::engine::timing::Steps;
 use crate::outcome::error::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
 use crate::tree;
@@ -109,7 +110,7 @@ struct Caller<'a> {
     pipes: Pipes,
 }
 
-impl Around for Caller<'_> {
+impl Context for Caller<'_> {
     /// Where there are only closures, they are stopped at once.
     fn closures_have_ended(&mut self) -> bool {
         self.job.processes.is_empty() || self.job.closures.iter().all(|closure| closure.ended().is_some())
@@ -151,13 +152,13 @@ impl Job {
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
         self.tell_killed(libc::SIGTERM);
-        self.shared.outside().with_asked(|asked| {
+        self.shared.shared_ending().with_requested(|asked| {
             let asked = asked.get_or_insert_with(|| self.termination());
             asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
             // The search for those that hold a stream is left to what drives the run.
-            asked.advance(&mut Nothing);
+            asked.advance(&mut ProcessesOnly);
         });
-        self.shared.ring();
+        self.shared.wake();
         // Nobody gets this one: it asks who would have refused.
         self.send_signal(0)
     }
@@ -187,12 +188,12 @@ impl Job {
     }
 
     fn termination(&self) -> Termination {
-        Termination::new(&self.processes, self.container.as_ref(), self.shared.outside())
+        Termination::new(&self.processes, self.container.as_ref(), self.shared.shared_ending())
     }
 
     /// With what is known by an earlier [`terminate`](Job::terminate).
     fn all_of_it(&self) -> Termination {
-        self.shared.outside().with_asked(Option::take).unwrap_or_else(|| self.termination())
+        self.shared.shared_ending().with_requested(Option::take).unwrap_or_else(|| self.termination())
     }
 
     /// What it came to; `left`: what was killed, and has not ended after it was waited for.
@@ -207,8 +208,8 @@ impl Job {
     }
 
     pub(super) fn stop_closures(&self) {
-        if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
-            stop.pull(Cut::Aborted);
+        if let Some(cancellation) = self.cancellation.as_ref().and_then(Weak::upgrade) {
+            cancellation.cancel(EndReason::Aborted);
         }
     }
 
@@ -280,7 +281,7 @@ impl Job {
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
         let mut all = self.all_of_it();
         all.begin(plan.into_iter().collect(), true);
-        all.run(&mut Caller { job: self, pipes: self.shared.outside().pipes() });
+        all.run(&mut Caller { job: self, pipes: self.shared.shared_ending().pipes() });
         self.stop_closures();
         let patience = Deadline::after(WALK);
         self.wait_for_processes(patience)?;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::Function;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::ClosureHandle;
 use crate::engine::events::EventKind;
 use crate::outcome::error::{Error, ErrorKind, Fault};
 use crate::outcome::output::Output;
@@ -59,9 +59,9 @@ pub use scoped::Scoped;
 pub struct Job {
     shared: Arc<Shared>,
     processes: Vec<Process>,
-    closures: Vec<Function>,
+    closures: Vec<ClosureHandle>,
     /// What stops the closures, as long as the run holds it.
-    stop: Option<Weak<Stop>>,
+    cancellation: Option<Weak<Cancellation>>,
     container: Option<Arc<Container>>,
     plan: Arc<Plan>,
     /// Where; `None` for one that is there to be dropped, behind a reader.
@@ -76,7 +76,7 @@ impl Job {
         let run =
             start(Arc::clone(&plan), Drive::ByJob, Wants { reader, wake: driven, watched: true, ..Wants::default() })?;
         let (processes, closures) = (run.processes.clone(), run.closures.clone());
-        let stop = run.stop.as_ref().map(Arc::downgrade);
+        let cancellation = run.cancellation.as_ref().map(Arc::downgrade);
         let container = run.container.clone();
         let shared = Arc::new(Shared::new(run, driven));
         if driven {
@@ -88,7 +88,7 @@ impl Job {
             })?;
         }
         let created = if reader { None } else { Some(Location::caller()) };
-        Ok(Job { shared, processes, closures, stop, container, plan, created })
+        Ok(Job { shared, processes, closures, cancellation, container, plan, created })
     }
 
     /// Blocks until the run is over, and says how it ended, whatever the status; ends nothing. Before it waits, a piped stdin that nobody took

@@ -10,8 +10,8 @@ use super::files::{Files, own_stream};
 use super::flows::Ends;
 use super::launch::Scope;
 use super::spawn_error::setup_error;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::{Function, function};
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
 use crate::io::fd_writer::{Fd, Outlet};
 use crate::outcome::error::Fault;
@@ -25,7 +25,7 @@ use crate::sys::{fds, thread};
 /// The closures of a run that are not started yet.
 pub(crate) struct Closures {
     /// There exactly when the run has a closure.
-    ties: Option<(Arc<Stop>, Waker)>,
+    ties: Option<(Arc<Cancellation>, Waker)>,
     /// By stage.
     tasks: Vec<(usize, Task)>,
     /// The pipe in memory that the next closure reads.
@@ -38,8 +38,8 @@ const CAPACITY: usize = pipe::budget::DEFAULT;
 const MOST: usize = 1 << 20;
 
 impl Closures {
-    pub(crate) fn new(stop: Option<Arc<Stop>>, waker: Option<Waker>) -> Closures {
-        Closures { ties: stop.zip(waker), tasks: Vec::new(), next_input: None }
+    pub(crate) fn new(cancellation: Option<Arc<Cancellation>>, waker: Option<Waker>) -> Closures {
+        Closures { ties: cancellation.zip(waker), tasks: Vec::new(), next_input: None }
     }
 
     /// Gives a closure its ends.
@@ -49,18 +49,19 @@ impl Closures {
         plan: &Plan,
         ends: &mut Ends,
         files: &Files,
-    ) -> io::Result<Function> {
-        let (stop, waker) = self.ties.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
+    ) -> io::Result<ClosureHandle> {
+        let (cancellation, waker) =
+            self.ties.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
         let [stdin, stdout] = plan.stages[index].wires.as_slice() else {
             return Err(io::Error::other("a closure has an input and an output"));
         };
         let source = self.source(&stdin.place, ends, files)?;
-        let target = self.target(index, &stdout.place, plan, &stop, ends, files)?;
-        let input = StageReader::new(source, Arc::clone(&stop))?;
-        let output = StageWriter::new(target, Arc::clone(&stop));
-        let (function, post) = function(waker);
-        self.tasks.push((index, Task { input, output, stop, post }));
-        Ok(function)
+        let target = self.target(index, &stdout.place, plan, &cancellation, ends, files)?;
+        let input = StageReader::new(source, Arc::clone(&cancellation))?;
+        let output = StageWriter::new(target, Arc::clone(&cancellation));
+        let (closure, reporter) = ClosureHandle::new(waker);
+        self.tasks.push((index, Task { input, output, cancellation, reporter }));
+        Ok(closure)
     }
 
     fn source(&mut self, place: &Place, ends: &mut Ends, files: &Files) -> io::Result<Source> {
@@ -80,14 +81,14 @@ impl Closures {
         index: usize,
         place: &Place,
         plan: &Plan,
-        stop: &Stop,
+        cancellation: &Cancellation,
         ends: &mut Ends,
         files: &Files,
     ) -> io::Result<WriterTarget> {
         let outlet = match place {
             Place::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
                 let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
-                stop.breaks(writer.breaker());
+                cancellation.add_breaker(writer.breaker());
                 self.next_input = Some(reader);
                 return Ok(WriterTarget::Memory(writer));
             }

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::engine::Finished;
-use crate::engine::closure::FunctionError;
+use crate::engine::closure::ClosureError;
+use crate::engine::end_reason::EndReason;
+use crate::engine::finished::Finished;
 use crate::engine::leak::OnLeak;
-use crate::engine::timing::Cut;
 use crate::io::captured::Captured;
 use crate::io::flow::{Flow, FlowError, FlowFailure};
 use crate::io::sink::Sink;
@@ -35,7 +35,7 @@ pub(crate) struct Over {
 /// An error of the caller's own part comes first, for it is the cause of what follows; then the cut, whose signals the statuses
 /// only echo; then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ended {
-    let Finished { stages: ended, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
+    let Finished { stages: ended, errors, flows, end_reason: cut, running, failure, leaks, survivors } = finished;
     let unseen = leaks.unseen;
     let mut output = Output {
         status: Status::exited(0),
@@ -67,7 +67,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     let mut echoes = Vec::new();
     let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
     for (index, error) in errors {
-        if matches!(error, FunctionError::Failed { echo: true, .. }) {
+        if matches!(error, ClosureError::Failed { echo: true, .. }) {
             echoes.push(index);
         }
         faults[index] = Some(closure_failed(plan, index, error, !whole));
@@ -109,7 +109,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
     }
     match cut {
         Some(cut) => {
-            let left = Left { running: &running_at_cut, survivors: &survivors, unseen, untaken: &untaken };
+            let left = Left { running: &running, survivors: &survivors, unseen, untaken: &untaken };
             return Err(cut_short(plan, cut, &left, &output).with_output(output));
         }
         None => {
@@ -155,13 +155,13 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
 }
 
 /// What a closure's end is to whoever looks at its stage.
-fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Fault {
+fn closure_failed(plan: &Plan, index: usize, error: ClosureError, cut: bool) -> Fault {
     let error = match error {
-        FunctionError::Failed { error, echo } => {
+        ClosureError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
             Fault::new(ErrorKind::Closure, what).because_of(error)
         }
-        FunctionError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
+        ClosureError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
     error.words(Words::Callers { cut }).at(plan.stage_name(index))
 }
@@ -273,12 +273,12 @@ pub(crate) fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize
     }
 }
 
-fn kind_of(cut: Cut) -> ErrorKind {
+fn kind_of(cut: EndReason) -> ErrorKind {
     match cut {
-        Cut::TimedOut => ErrorKind::Timeout,
-        Cut::Interrupted(_) => ErrorKind::Interrupted,
-        Cut::Stopped { .. } => ErrorKind::Stopped,
-        Cut::Cancelled | Cut::Aborted => ErrorKind::Cancelled,
+        EndReason::TimedOut => ErrorKind::Timeout,
+        EndReason::Interrupted(_) => ErrorKind::Interrupted,
+        EndReason::Stopped { .. } => ErrorKind::Stopped,
+        EndReason::Cancelled | EndReason::Aborted => ErrorKind::Cancelled,
     }
 }
 
@@ -291,14 +291,14 @@ struct Left<'a> {
     untaken: &'a str,
 }
 
-fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, output: &Output) -> Fault {
+fn cut_short(plan: &Plan, cut: EndReason, left: &Left<'_>, output: &Output) -> Fault {
     let Left { running, survivors, unseen, untaken } = *left;
     let what = match cut {
-        Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
-        Cut::Cancelled => "was cancelled".to_owned(),
-        Cut::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
-        Cut::Stopped { stage, signal } => return stopped(plan, stage, signal),
-        Cut::Aborted => "was dropped while it ran".to_owned(),
+        EndReason::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
+        EndReason::Cancelled => "was cancelled".to_owned(),
+        EndReason::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
+        EndReason::Stopped { stage, signal } => return stopped(plan, stage, signal),
+        EndReason::Aborted => "was dropped while it ran".to_owned(),
     };
     let kind = kind_of(cut);
     let names = |indexes: &[usize]| {

@@ -89,7 +89,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
             PipePlan::Feed(stream, source) => {
                 let Some(writer) = ends.take(number, false) else { continue };
                 let flow = feed(*stream, number, source, writer, fixed)?;
-                run.pump.add(flow.map_err(|error| failed(Step::Thread, error))?);
+                run.engine.add_stream(flow.map_err(|error| failed(Step::Thread, error))?);
             }
             PipePlan::Drain(stream, sinks) => {
                 let Some(reader) = ends.take(number, true) else { continue };
@@ -98,7 +98,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                     if wants.wake {
                         let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
                         let (tether, leash) = helper.into_leash();
-                        run.pump.add(Flow::Helper(tether));
+                        run.engine.add_stream(Flow::Helper(tether));
                         run.untaken.leash = Some(leash);
                     }
                     continue;
@@ -107,7 +107,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
                     let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
                     let tether = tether.map_err(|error| failed(Step::Thread, error))?;
-                    run.pump.add(Flow::Helper(tether.numbered(number)));
+                    run.engine.add_stream(Flow::Helper(tether.numbered(number)));
                     continue;
                 }
                 let mut made = Vec::with_capacity(sinks.len());
@@ -117,7 +117,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
                 let writer = conclude::only_user(&plan, number, false);
-                run.pump.add(Flow::Drain(drain.numbered(number).written_by(writer).of_capacity(fixed)));
+                run.engine.add_stream(Flow::Drain(drain.numbered(number).written_by(writer).of_capacity(fixed)));
             }
         }
     }
@@ -192,7 +192,7 @@ impl Making<'_, '_> {
         let (theirs, ours) = crate::pipe::kernel()?;
         let sink = FdSink::ours(ours.into())?;
         let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.pump.add(Flow::Helper(tether.numbered(self.number).of_a_tee()));
+        self.run.engine.add_stream(Flow::Helper(tether.numbered(self.number).of_a_tee()));
         Ok(Sink::Fd(sink))
     }
 

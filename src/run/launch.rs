@@ -24,12 +24,13 @@ use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use super::started::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::contain::{Container, Containment};
-use crate::engine::Pump;
-use crate::engine::cancellation::Stop;
-use crate::engine::control::{Wake, Waker};
-use crate::engine::events::{EventKind, Hub};
-use crate::engine::stages::Runner;
-use crate::engine::stopped_children::Stops;
+use crate::engine::Engine;
+use crate::engine::broadcast::Broadcast;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::control::{Control, Waker};
+use crate::engine::events::EventKind;
+use crate::engine::stages::StageHandle;
+use crate::engine::stopped_children::StoppedChildren;
 use crate::engine::timing::Timing;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
@@ -87,7 +88,7 @@ pub(crate) fn start(plan: Arc<Plan>, drive: Drive, mut wants: Wants<'_>) -> Resu
     let run = prepare(&plan, timing, &wants)?;
     let mut launch = Launch {
         ends: Ends::new(plan.pipes.len()),
-        closures: Closures::new(run.stop.clone(), run.waker.clone()),
+        closures: Closures::new(run.cancellation.clone(), run.waker.clone()),
         run,
         files,
         drive,
@@ -115,8 +116,8 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
     let forwards = plan.settings.signals.forward;
     let hears = wants.wake || cancel.is_some() || has_closures || forwards;
     let no_pipe = |error| run_setup_error(Step::Pipe, error);
-    let (wake, waker) = hears.then(Wake::new).transpose().map_err(no_pipe)?.unzip();
-    let stop = has_closures.then(Stop::new).transpose().map_err(no_pipe)?;
+    let (control, waker) = hears.then(Control::new).transpose().map_err(no_pipe)?.unzip();
+    let cancellation = has_closures.then(Cancellation::new).transpose().map_err(no_pipe)?;
     let terminal = terminal_to_lend(plan)?;
     let container = plan.settings.container().map(Container::new).transpose();
     let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
@@ -130,16 +131,16 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
     let forwarded =
         waker.clone().filter(|_| forwards).map(|waker| Forwarded::join(waker, timing.grace())).transpose()?;
     Ok(Run {
-        pump: Pump::new(timing, wake, stop.clone(), container.clone()),
+        engine: Engine::new(timing, control, cancellation.clone(), container.clone()),
         plan: Arc::clone(plan),
         processes: Vec::with_capacity(plan.stages.len()),
         closures: Vec::new(),
         began: Vec::with_capacity(plan.stages.len()),
         untaken: Untaken::default(),
         waker,
-        stop,
+        cancellation,
         container,
-        hub: hub(plan, wants.watched),
+        broadcast: broadcast(plan, wants.watched),
         _grants: Vec::new(),
         _registration: registration,
         terminal,
@@ -149,16 +150,16 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<Run, F
 }
 
 /// Where the run says what happens, with those who watch from the beginning.
-fn hub(plan: &Plan, watched: bool) -> Option<Arc<Hub>> {
+fn broadcast(plan: &Plan, watched: bool) -> Option<Arc<Broadcast>> {
     let watchers = &plan.settings.observers.watchers;
     #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
-    let mut hub = (watched || !watchers.is_empty()).then(Arc::<Hub>::default);
+    let mut broadcast = (watched || !watchers.is_empty()).then(Arc::<Broadcast>::default);
     #[cfg(feature = "tracing")]
-    super::trace::trace(plan, || Arc::clone(hub.get_or_insert_default()));
-    if let Some(hub) = &hub {
-        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher), Vec::new()));
+    super::trace::trace(plan, || Arc::clone(broadcast.get_or_insert_default()));
+    if let Some(broadcast) = &broadcast {
+        watchers.iter().for_each(|watcher| broadcast.observe(Arc::clone(watcher), Vec::new()));
     }
-    hub
+    broadcast
 }
 
 /// What every program gets, by command, checked for all of them before anything is opened.
@@ -246,13 +247,13 @@ impl Launch {
         match plan.stages[index].stage.command().and_then(|spec| Some((spec, images.next()?))) {
             Some((spec, image)) => {
                 let process = self.process(index, spec, image, began)?;
-                self.run.pump.begin(Runner::Process(process.clone()));
+                self.run.engine.add_stage(StageHandle::Process(process.clone()));
                 self.run.processes.push(process);
             }
             None => {
                 let made = self.closures.prepare(index, &plan, &mut self.ends, &self.files);
                 let closure = made.map_err(|error| setup_error(Step::Pipe, error).at(plan.stage_name(index)))?;
-                self.run.pump.begin(Runner::Function(closure.clone()));
+                self.run.engine.add_stage(StageHandle::Closure(closure.clone()));
                 self.run.closures.push(closure);
             }
         }
@@ -265,16 +266,16 @@ impl Launch {
     fn tell(&mut self) {
         #[cfg(feature = "forward")]
         self.run._forwarded.iter().for_each(|it| it.started(&self.run.processes, self.run.container.as_ref()));
-        let Run { plan, pump, began, hub, terminal, processes, .. } = &mut self.run;
+        let Run { plan, engine, began, broadcast, terminal, processes, .. } = &mut self.run;
         if terminal.is_some() || may_be_stopped(plan) {
-            pump.look_out(Stops::at(terminal.clone()));
+            engine.look_for_stopped(StoppedChildren::at(terminal.clone()));
         }
-        pump.tell_to(hub.clone());
-        let Some(hub) = hub else { return };
+        engine.set_broadcast(broadcast.clone());
+        let Some(broadcast) = broadcast else { return };
         let mut pids = processes.iter().map(Process::pid);
         for (index, (stage, began)) in plan.stages.iter().zip(began).enumerate() {
             let pid = stage.stage.command().and_then(|_| pids.next());
-            hub.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
+            broadcast.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
         }
     }
 
@@ -387,7 +388,7 @@ impl Run {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
-        self.pump.deadline()
+        self.engine.deadline()
     }
 }
 

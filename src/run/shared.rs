@@ -16,9 +16,10 @@ use super::conclude::Ended;
 use super::started::{Run, Untaken};
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::engine::control::{Order, Wake, Waker};
-use crate::engine::events::{EventKind, Hub, Watcher};
-use crate::engine::termination::{DROP_PATIENCE, Outside, Termination};
+use crate::engine::broadcast::{Broadcast, Observer};
+use crate::engine::control::{Control, Request, Waker};
+use crate::engine::events::EventKind;
+use crate::engine::termination::{DROP_PATIENCE, SharedEnding, Termination};
 use crate::io::callback::panic_text;
 use crate::io::io_thread::Leash;
 use crate::outcome::error::{ErrorKind, Fault, Words};
@@ -36,9 +37,9 @@ pub(crate) struct Shared {
     /// How whoever drives it is told things, until the run is over: it holds a descriptor.
     waker: Mutex<Option<Waker>>,
     /// Where the run says what happens.
-    hub: Arc<Hub>,
+    broadcast: Arc<Broadcast>,
     /// What handles do to the run.
-    outside: Arc<Outside>,
+    outside: Arc<SharedEnding>,
     /// The handle was let go of without ending the run.
     detached: AtomicBool,
 }
@@ -83,12 +84,12 @@ impl Shared {
         match std::mem::replace(&mut *turn, Turn::Driven) {
             Turn::Idle(mut run) if !self.threaded => {
                 drop(turn);
-                run.pump.leave_off_on_news(true);
+                run.engine.yield_on_event(true);
                 // One who waits meanwhile, and lets go of a stream, can tell; if not, it is looked for.
                 let until = if self.waker().is_some() { Deadline::NEVER } else { Deadline::after(LOOK) };
                 let mut next = drive(run, until);
                 if let Turn::Idle(run) = &mut next {
-                    run.pump.leave_off_on_news(false);
+                    run.engine.yield_on_event(false);
                 } else {
                     drop(self.waker().take());
                 }
@@ -115,22 +116,22 @@ impl Shared {
                 // Without the lock: callbacks may be told of it.
                 drop(turn);
                 self.put(guarded(run, |run| {
-                    run.pump.was_killed();
+                    run.engine.was_killed();
                     Ok(false)
                 }));
             }
             other => {
                 *turn = other;
-                self.waker().iter().for_each(|waker| waker.order(Order::Killed));
+                self.waker().iter().for_each(|waker| waker.request(Request::WasKilled));
             }
         }
     }
 
     /// One more to hear of what happens. A driver that can be told to looks up. Of a run that is over, `lines` says what was captured.
-    pub(crate) fn watch(&self, watcher: Watcher, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
+    pub(crate) fn watch(&self, watcher: Observer, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
         let mut turn = self.turn();
         // Over, but for a moment.
-        while self.hub.is_ending() && matches!(*turn, Turn::Driven) {
+        while self.broadcast.is_ending() && matches!(*turn, Turn::Driven) {
             turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
         let output = match &*turn {
@@ -138,32 +139,32 @@ impl Shared {
             Turn::Over(Err(error)) => error.output(),
             Turn::Idle(_) | Turn::Driven | Turn::Detached => None,
         };
-        self.hub.watch(watcher, output.map(lines).unwrap_or_default());
+        self.broadcast.observe(watcher, output.map(lines).unwrap_or_default());
         if let (Turn::Idle(run), false) = (&mut *turn, self.threaded) {
             // Who watches drives, and others wait beside it: they must be able to tell it things. Without a descriptor to spare it looks
             // by itself.
-            if let (None, Ok((wake, waker))) = (run.waker(), Wake::new()) {
-                run.pump.hear(wake);
+            if let (None, Ok((control, waker))) = (run.waker(), Control::new()) {
+                run.engine.set_control(control);
                 run.waker = Some(waker.clone());
                 *self.waker() = Some(waker);
             }
         }
-        self.ring();
+        self.wake();
     }
 
     /// Something is done to the run from outside. A panic of those who hear of it is the caller's, who has to end the run.
     pub(crate) fn tell(&self, kind: EventKind) -> thread::Result<()> {
-        catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)))
+        catch_unwind(AssertUnwindSafe(|| self.broadcast.emit(kind)))
     }
 
-    pub(crate) fn outside(&self) -> &Outside {
+    pub(crate) fn shared_ending(&self) -> &SharedEnding {
         &self.outside
     }
 
     /// Has whatever drives the run look up.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.waker() {
-            waker.ring();
+            waker.wake();
         }
     }
 
@@ -173,7 +174,7 @@ impl Shared {
             // Let go of meanwhile, by a handle that is gone.
             Turn::Idle(run) if self.detached.load(Relaxed) => {
                 run.detach();
-                self.hub.close();
+                self.broadcast.close();
                 Turn::Detached
             }
             next => next,
@@ -185,16 +186,16 @@ impl Shared {
     pub(crate) fn new(mut run: Run, threaded: bool) -> Shared {
         let untaken = Mutex::new(std::mem::take(&mut run.untaken));
         let waker = run.waker().cloned();
-        let hub = Arc::clone(run.hub.get_or_insert_default());
-        let outside = Arc::clone(run.pump.outside());
-        outside.set_pipes(run.pump.pipes());
+        let broadcast = Arc::clone(run.broadcast.get_or_insert_default());
+        let outside = Arc::clone(run.engine.shared_ending());
+        outside.set_pipes(run.engine.pipes());
         Shared {
             turn: Mutex::new(Turn::Idle(Box::new(run))),
             changed: Condvar::new(),
             untaken,
             threaded,
             waker: Mutex::new(waker),
-            hub,
+            broadcast,
             outside,
             detached: AtomicBool::new(false),
         }
@@ -237,7 +238,7 @@ impl Shared {
                     return Some(status);
                 }
                 Turn::Idle(mut run) => {
-                    let_go().into_iter().for_each(|flow| run.pump.add(flow));
+                    let_go().into_iter().for_each(|flow| run.engine.add_stream(flow));
                     if self.threaded {
                         *turn = Turn::Idle(run);
                         turn = self.sleep(turn, until)?;
@@ -315,7 +316,7 @@ impl Shared {
                 *turn = Turn::Over(Err(Fault::new(ErrorKind::Cancelled, "the run was ended by its handle")));
                 drop(turn);
                 drop(run);
-                self.hub.close();
+                self.broadcast.close();
                 // A thread that has not begun yet holds the rest of this for a moment longer.
                 drop(self.waker().take());
             }
@@ -325,7 +326,7 @@ impl Shared {
                 // Not left to the thread, which may be in the caller's code.
                 stop_closures();
                 if let Some(waker) = &*self.waker() {
-                    waker.order(Order::Abort);
+                    waker.request(Request::Abort);
                 }
                 drop(turn);
                 let until = Deadline::after(DROP_PATIENCE);
@@ -352,7 +353,7 @@ impl Shared {
         match std::mem::replace(&mut *turn, Turn::Detached) {
             Turn::Idle(run) => {
                 run.detach();
-                self.hub.close();
+                self.broadcast.close();
             }
             // Whoever drives sees it.
             Turn::Driven => *turn = Turn::Driven,
@@ -381,14 +382,14 @@ fn drive(run: Box<Run>, until: Deadline) -> Turn {
 /// Does something to a run, and concludes it if that says that it is over. A panic in here is a callback's that nobody lent, or a bug:
 /// either way the waiters must not wait for ever.
 fn guarded(mut run: Box<Run>, work: impl FnOnce(&mut Run) -> Result<bool, Fault>) -> Turn {
-    let hub = run.hub.clone();
+    let broadcast = run.broadcast.clone();
     let driven = catch_unwind(AssertUnwindSafe(|| match work(&mut run) {
         Ok(false) => Turn::Idle(run),
         Ok(true) => Turn::Over(run.conclude()),
         Err(error) => Turn::Over(Err(run.give_up(error))),
     }));
     driven.unwrap_or_else(|panic| {
-        hub.iter().for_each(|hub| hub.close());
+        broadcast.iter().for_each(|broadcast| broadcast.close());
         let what = format!("the run's driver panicked: {}", panic_text(&*panic));
         Turn::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })))
     })

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::clock::Deadline;
 use crate::contain;
 use crate::contain::Container;
-use crate::engine::control::{Interrupt, Order, Waker};
-use crate::engine::termination::{Outside, Pipes, Termination, WALK};
+use crate::engine::control::{ForwardedSignal, Request, Waker};
+use crate::engine::termination::{Pipes, SharedEnding, Termination, WALK};
 use crate::outcome::error::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::status::signal_name;
@@ -137,7 +137,7 @@ pub(crate) enum Passed {
 
 /// Ends the runs, by this signal first, and has no other begin if this process is then to die of it; `kills`: those that are being ended
 /// are killed.
-pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed {
+pub(crate) fn interrupt(interrupt: ForwardedSignal, dies: bool, kills: bool) -> Passed {
     let mut runs = runs();
     if dies {
         runs.dying_of.get_or_insert(interrupt.signal);
@@ -147,14 +147,14 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
         if entry.told == Told::Nothing {
             entry.told = Told::ToEnd;
             entry.first = Some((interrupt.signal, Instant::now()));
-            entry.waker.order(Order::Interrupt(interrupt));
+            entry.waker.request(Request::Forward(interrupt));
             passed = match passed {
                 Passed::ToEnd(grace) => Passed::ToEnd(grace.max(entry.grace)),
                 Passed::ToNobody | Passed::Again => Passed::ToEnd(entry.grace),
             };
         } else if kills && !entry.is_told_twice(interrupt.signal) {
             entry.told = Told::ToEndAtOnce;
-            entry.waker.order(Order::Kill(interrupt));
+            entry.waker.request(Request::Kill(interrupt));
         }
     }
     passed
@@ -164,12 +164,12 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Passed
 pub(crate) fn kill_from_here(told: Told) {
     for (processes, container) in members(told) {
         // What refuses has another user, and lives on.
-        Termination::new(&processes, container.as_ref(), &Outside::default()).kill(&Pipes::new());
+        Termination::new(&processes, container.as_ref(), &SharedEnding::default()).kill(&Pipes::new());
     }
 }
 
 /// Sends them a signal that ends nothing.
-pub(crate) fn tell(interrupt: Interrupt) {
+pub(crate) fn tell(interrupt: ForwardedSignal) {
     for (processes, container) in members(Told::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));

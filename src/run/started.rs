@@ -11,11 +11,12 @@ use super::launch::{Drive, Wants, start};
 use super::signal_registry::Forwarded;
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::Function;
+use crate::engine::broadcast::Broadcast;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
-use crate::engine::events::{EventKind, Hub};
-use crate::engine::{Pump, driver};
+use crate::engine::events::EventKind;
+use crate::engine::{Engine, driver};
 use crate::io::callback::Lent;
 use crate::io::drain::Drain;
 use crate::io::flow::Flow;
@@ -29,21 +30,21 @@ use crate::process::terminal::Terminal;
 use crate::spec::cancel::Registration;
 use crate::stream::Stream;
 
-/// Processes that run, and the pump that serves them. Dropping it kills and reaps them.
+/// Processes that run, and the engine that serves them. Dropping it kills and reaps them.
 pub(crate) struct Run {
-    pub(crate) pump: Pump,
+    pub(crate) engine: Engine,
     pub(crate) plan: Arc<Plan>,
     pub(crate) processes: Vec<Process>,
-    pub(crate) closures: Vec<Function>,
+    pub(crate) closures: Vec<ClosureHandle>,
     pub(crate) began: Vec<Instant>,
     pub(crate) untaken: Untaken,
     pub(crate) waker: Option<Waker>,
     /// What stops the closures, if there are any.
-    pub(crate) stop: Option<Arc<Stop>>,
+    pub(crate) cancellation: Option<Arc<Cancellation>>,
     /// What holds the processes together.
     pub(crate) container: Option<Arc<Container>>,
     /// Where it says what happens.
-    pub(crate) hub: Option<Arc<Hub>>,
+    pub(crate) broadcast: Option<Arc<Broadcast>>,
     /// Pipe memory, given back when the run is over.
     pub(crate) _grants: Vec<Grant>,
     pub(crate) _registration: Option<Registration>,
@@ -87,7 +88,7 @@ impl Untaken {
 impl Run {
     /// Drives the run until it is over, or until `until`: whether it is over.
     pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Fault> {
-        driver::drive(&mut self.pump, until, lent).map_err(|error| {
+        driver::drive(&mut self.engine, until, lent).map_err(|error| {
             let what = "the run was given up: waiting for it failed (poll)";
             Fault::new(ErrorKind::Io, what).because(error)
         })
@@ -95,19 +96,19 @@ impl Run {
 
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> Ended {
-        let Run { pump, plan, began, hub, terminal, .. } = self;
-        let finished = pump.finish();
+        let Run { engine, plan, began, broadcast, terminal, .. } = self;
+        let finished = engine.finish();
         // Who hears of the end may read it.
         drop(terminal);
         let ended = conclude::conclude(&plan, finished, &began);
-        if let Some(hub) = hub {
-            hub.emit(match &ended {
+        if let Some(broadcast) = broadcast {
+            broadcast.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
                 Err(fault) => {
                     EventKind::Finished { status: None, error: Some(fault.clone().told_by(&plan).to_string()) }
                 }
             });
-            hub.close();
+            broadcast.close();
         }
         ended
     }
@@ -126,17 +127,17 @@ impl Run {
         // Nobody will see when these pipes are gone, so their memory stays accounted for: too little left to grow is safe,
         // too much is not.
         self._grants.into_iter().for_each(std::mem::forget);
-        self.pump.detach();
+        self.engine.detach();
     }
 }
 
 /// Runs the plan on the calling thread, to its end.
 pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
     let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
-    // Nobody asks for a handle: the pump's own are the only ones.
+    // Nobody asks for a handle: the engine's own are the only ones.
     run.processes.clear();
     for flow in run.untaken.let_go() {
-        run.pump.add(flow);
+        run.engine.add_stream(flow);
     }
     match run.drive(Deadline::NEVER, lent) {
         Ok(_) => run.conclude(),
