@@ -20,7 +20,7 @@ fn main() {
     assert_eq!(said.stdout, "2 names\n- ada\n- grace\n");
     assert_eq!(said.value, 2);
 
-    // Both streams in one, in the order of the writes; at most so many bytes of them.
+    // Both streams in one, in the order of the writes; at most 1000 bytes of them.
     let said = Capture::new().stderr(Stderr::Merge).limit(1000).run(|| report(&names[..1]));
     println!("captured: {:?}", said.text());
 }

@@ -1,4 +1,4 @@
-//! Why does the output of a program that has ended not end? Somebody else holds its pipe: who, and under which number.
+//! Why does the output of a program that has ended not end? Another process holds its pipe: which one, and under which number.
 //! `cargo run --example leak_report [PROGRAM [ARGUMENT…]]`
 
 use std::env;

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One write a line, so that nothing gets in between. When nobody reads any more, the write fails, and with it the run.
+/// One write a line, so that nothing gets in between. When the reader is gone, the write fails, and with it the run.
 fn follow(number: usize, source: &Cmd, mut to: impl Write) -> io::Result<()> {
     let mut tell = |line: &[u8]| to.write_all(&[format!("[{number}] ").as_bytes(), line, b"\n"].concat());
     match source.for_each_line(&mut tell) {

@@ -1,4 +1,4 @@
-//! Asks only when there is somebody to ask: sorts the words of a line that is typed, or those of a pipe or a file, which the
+//! Prompts only at a terminal: sorts the words of a line that is typed, or those of a pipe or a file, which the
 //! first program of the pipeline then reads by itself. `cargo run --example stdin_kind`, `… stdin_kind < README.md`
 
 use std::error::Error;

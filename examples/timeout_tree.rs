@@ -1,4 +1,4 @@
-//! A time limit for all that a program starts: asked to end, then killed, and told of, whoever their parents are by then.
+//! A time limit for all that a program starts: every process is asked to end, then killed and named, whatever its parent is by then.
 //! `cargo run --example timeout_tree [SECONDS PROGRAM [ARGUMENT…]]`
 
 use std::env;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pipewright::{Cmd, Containment};
 
-/// A child; one that ignores the first signal; and one that nobody is the parent of any more.
+/// A child; one that ignores the first signal; and one whose parent has ended.
 const TREE: &str = "sleep 60 & (trap '' TERM; sleep 60; sleep 60) & (sleep 60 &) ; wait";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -66,7 +66,7 @@ fn hex(into: &mut [u8], mut value: u64) {
     }
 }
 
-/// So many bytes, in numbered blocks, the same on each of the descriptors.
+/// Writes `bytes` bytes in numbered blocks, the same to each of the descriptors.
 fn generate(buffer: &mut [u8; BLOCK], bytes: u64, fds: &[usize]) {
     for block in 0..bytes / BLOCK as u64 {
         hex(&mut buffer[..8], block);
@@ -76,7 +76,7 @@ fn generate(buffer: &mut [u8; BLOCK], bytes: u64, fds: &[usize]) {
     }
 }
 
-/// Code 1 unless stdin is so many bytes in numbered blocks.
+/// Exits with 1 unless stdin is `bytes` bytes in numbered blocks.
 fn sink(buffer: &mut [u8; BLOCK], bytes: u64) {
     let mut total = 0_u64;
     let mut expected = [0_u8; 8];
@@ -111,7 +111,7 @@ fn cat(buffer: &mut [u8; BLOCK]) {
     }
 }
 
-/// So many lines of 20 bytes, each in a write of its own, to stdout and to stderr in turn.
+/// Writes `lines` lines of 20 bytes, each in a write of its own, to stdout and to stderr in turn.
 fn tiny(lines: u64) {
     let mut line = *b"0000000000000000 ab\n";
     for number in 0..lines {
@@ -120,7 +120,7 @@ fn tiny(lines: u64) {
     }
 }
 
-/// So many numbered lines of 60 bytes, in large writes.
+/// Writes `lines` numbered lines of 60 bytes, in large writes.
 fn lines(buffer: &mut [u8; BLOCK], lines: u64) {
     let per_write = (BLOCK / LINE) as u64;
     let mut number = 0;
@@ -136,7 +136,7 @@ fn lines(buffer: &mut [u8; BLOCK], lines: u64) {
     }
 }
 
-/// So many lines, half a millisecond apart, each with the time at which it was written.
+/// Writes `lines` lines, half a millisecond apart, each with the time at which it was written.
 fn ticks(lines: u64) {
     let mut line = *b"0000000000000000\n";
     for _ in 0..lines {

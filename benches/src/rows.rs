@@ -38,7 +38,7 @@ pub struct Row {
     pub piece: usize,
     pub ops: u64,
     pub warmups: u64,
-    /// At most so many rounds, for rows that take long.
+    /// At most this many rounds, for rows that take long.
     pub rounds: u64,
     pub feeds: bool,
     pub prepare: Prepare,
@@ -397,7 +397,7 @@ impl Row {
         Load { size, ops: 1, warmups: self.warmups.min(1) }
     }
 
-    /// The work of a run whose threads are counted: less, but for the children that may be what the threads are for.
+    /// The work of a run whose threads are counted: less of it, except as many children, as those may be what the threads are for.
     pub fn watched_load(&self) -> Load {
         let small = self.small_load();
         if self.is_per_child() { Load { size: self.size, ..small } } else { small }

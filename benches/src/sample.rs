@@ -34,7 +34,7 @@ pub struct Load {
 const LONGEST: u32 = 60;
 /// Short operations are not repeated beyond this many seconds: a busy machine makes a run longer, not endless.
 const ENOUGH: f64 = 1.0;
-/// But so many of those asked for are always made: runs that count system calls differ by the number.
+/// The fewest operations in a sample, whatever they take: runs that count system calls differ by the number.
 const LEAST: u64 = 3;
 
 pub fn run(row: &Row, peer: &str, load: Load) -> Result<Sample> {

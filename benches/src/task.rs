@@ -70,7 +70,7 @@ fn child_program() -> Result<String> {
     path.into_os_string().into_string().map_err(|path| format!("{path:?} is not UTF-8").into())
 }
 
-/// So many bytes in numbered blocks, as the helper generates them.
+/// This many bytes in numbered blocks, like those that the helper generates.
 pub fn numbered_blocks(bytes: u64) -> Vec<u8> {
     let mut all = vec![b'x'; bytes as usize];
     for (number, block) in all.chunks_mut(BLOCK).enumerate() {

@@ -21,7 +21,7 @@ use crate::setup_step::{Failure, Step};
 use crate::spawn::Attributes;
 use crate::tree::{Killed, Tree};
 use cgroup::Cgroup;
-use watchdog::Sentinel;
+use watchdog::Watchdog;
 
 /// What a run's processes are put into, so that more of what they start can be found and ended.
 ///
@@ -63,7 +63,7 @@ pub(crate) struct Container {
     /// Of the groups, or the sessions: kept until the container is closed.
     leaders: Mutex<Vec<Process>>,
     /// What ends it when this process is no more, if that was asked for.
-    sentinel: Mutex<Option<Sentinel>>,
+    watchdog: Mutex<Option<Watchdog>>,
     /// Why it is not, or not for all of the run, what was asked for.
     fell_back: OnceLock<String>,
     holds: Mutex<Holds>,
@@ -141,21 +141,21 @@ impl Container {
                 }
             },
         };
-        Ok(Container { how, leaders: Mutex::default(), sentinel: Mutex::default(), fell_back, holds: Mutex::default() })
+        Ok(Container { how, leaders: Mutex::default(), watchdog: Mutex::default(), fell_back, holds: Mutex::default() })
     }
 
     /// From now on it ends with this process, however that ends. Before the first child gets in. Of sessions each would need a
     /// leader that waits; they are left as they are.
     pub(crate) fn end_with_this_process(&self, deadline: Deadline) -> Result<(), Failure> {
-        let sentinel = match &self.how {
-            How::Group => Sentinel::of_group(deadline)?,
-            How::Cgroup(cgroup) => Sentinel::of_cgroup(cgroup.path(), deadline)?,
+        let watchdog = match &self.how {
+            How::Group => Watchdog::of_group(deadline)?,
+            How::Cgroup(cgroup) => Watchdog::of_cgroup(cgroup.path(), deadline)?,
             How::Session | How::Nothing => return Ok(()),
         };
         if matches!(self.how, How::Group) {
-            self.is_led_by(sentinel.process());
+            self.is_led_by(watchdog.process());
         }
-        *self.sentinel() = Some(sentinel);
+        *self.watchdog() = Some(watchdog);
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl Container {
     }
 
     /// Adds to a tree who is in; how many were not known.
-    fn fill(&self, tree: &mut Tree, budget: Deadline) -> usize {
+    fn collect(&self, tree: &mut Tree, budget: Deadline) -> usize {
         match &self.how {
             How::Group | How::Session => {
                 // Copies: who looks at a process's number takes its lock.
@@ -233,9 +233,9 @@ impl Container {
                     return 0;
                 }
                 let is_group = matches!(self.how, How::Group);
-                let sentinel = self.sentinel().as_ref().map(|sentinel| sentinel.process().number());
+                let watchdog = self.watchdog().as_ref().map(|watchdog| watchdog.process().number());
                 tree.take_in_marked(budget, |stat| {
-                    if Some(stat.pid) == sentinel {
+                    if Some(stat.pid) == watchdog {
                         return false;
                     }
                     let mark = if is_group { stat.group } else { stat.session };
@@ -249,7 +249,7 @@ impl Container {
     }
 
     /// Kills whoever is in, as one; nobody in it can fork past this.
-    fn strike(&self) {
+    fn kill_all(&self) {
         match &self.how {
             How::Group | How::Session => {
                 for leader in self.leaders().iter() {
@@ -267,7 +267,7 @@ impl Container {
 
     /// The leaders of its groups that can be sent this signal as one. What watches over a group is in it, and only ignores some.
     fn groups_that_bear(&self, signal: i32) -> Vec<Process> {
-        let is_watched = self.sentinel().is_some();
+        let is_watched = self.watchdog().is_some();
         match self.how {
             How::Group if is_watched && !watchdog::IGNORES.contains(&signal) => Vec::new(),
             // A number means the group as long as this holds.
@@ -298,9 +298,9 @@ impl Container {
 
     /// Who is still in: numbers and names, and why there may be more.
     pub(crate) fn members(&self, budget: Deadline) -> (Vec<(u32, String)>, Option<Unseen>) {
-        let mut tree = Tree::empty();
-        self.fill(&mut tree, budget);
-        (tree.named(), tree.gap())
+        let mut tree = Tree::of(&[]);
+        self.collect(&mut tree, budget);
+        (tree.named(), tree.unseen())
     }
 
     /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
@@ -316,13 +316,13 @@ impl Container {
             cgroup.remove();
         }
         self.let_live();
-        self.leaders().drain(..).for_each(|leader| leader.let_go());
+        self.leaders().drain(..).for_each(|leader| leader.detach());
     }
 
     /// What is in it is let go of: it does not end with this process any more.
     pub(crate) fn let_live(&self) {
-        if let Some(sentinel) = self.sentinel().take() {
-            sentinel.end();
+        if let Some(watchdog) = self.watchdog().take() {
+            watchdog.end();
         }
     }
 
@@ -331,8 +331,8 @@ impl Container {
         self.leaders().last().map(Process::pid)
     }
 
-    fn sentinel(&self) -> MutexGuard<'_, Option<Sentinel>> {
-        self.sentinel.lock().unwrap_or_else(PoisonError::into_inner)
+    fn watchdog(&self) -> MutexGuard<'_, Option<Watchdog>> {
+        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self) -> MutexGuard<'_, Holds> {
@@ -353,12 +353,12 @@ impl Drop for Container {
 /// Sends a signal to a tree and who is in its container: to each once, parents first, and SIGCONT after it for those that are stopped. What
 /// is started in answer is left alone, see [`ask`](tree). Does not wait. The tree is for what may have to follow: what loses its
 /// parent by this is not found again.
-pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
-    tree.begin_asking(signal);
+pub(crate) fn request_exit(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+    tree.begin_request(signal);
     look(tree, container, budget);
     let groups = container.map_or_else(Vec::new, |container| container.groups_that_bear(signal));
     let numbers = groups.iter().map(|leader| leader.number()).collect();
-    tree.ask_known(numbers, |signal| {
+    tree.request_known(numbers, |signal| {
         for (leader, signal) in groups.iter().flat_map(|leader| [(leader, signal), (leader, libc::SIGCONT)]) {
             // ESRCH: empty. What refuses is seen when the grace is over.
             let _ = leader.signal_group(signal);
@@ -370,26 +370,26 @@ pub(crate) fn ask(tree: &mut Tree, container: Option<&Container>, signal: i32, b
 /// Looks for what has been started or got in since. Of that, what was begun before the last step's signal gets it.
 pub(crate) fn look_on(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
     look(tree, container, budget);
-    tree.ask_older();
+    tree.request_older();
 }
 
 fn look(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
     tree.look(budget);
     if let Some(container) = container {
-        container.fill(tree, budget);
+        container.collect(tree, budget);
     }
 }
 
 /// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
 /// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
 #[cfg(feature = "forward")]
-pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
+pub(crate) fn signal(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
     let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
     let signal = if in_session && signal == libc::SIGTSTP { libc::SIGSTOP } else { signal };
     if let Some(container) = container {
-        container.fill(tree, budget);
+        container.collect(tree, budget);
     }
-    tree.tell(signal, budget);
+    tree.signal_all(signal, budget);
 }
 
 /// Kills a tree, what was added to it meanwhile, and who is in its container. The walk comes first: what left the container is found by its
@@ -397,18 +397,18 @@ pub(crate) fn tell(tree: &mut Tree, container: Option<&Container>, signal: i32, 
 pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Killed {
     let Some(container) = container else { return tree.kill(budget) };
     tree.look(budget);
-    container.fill(tree, budget);
+    container.collect(tree, budget);
     let mut killed = tree.kill_what_is_known(budget);
-    container.strike();
+    container.kill_all();
     // Who got in meanwhile, to be named; and, where nothing strikes all at once, to be killed.
     let mut known = tree.len();
-    while container.fill(tree, budget) > 0 {
+    while container.collect(tree, budget) > 0 {
         tree.sweep(known, &mut killed);
         known = tree.len();
         if budget.passed() {
             break;
         }
     }
-    killed.gap = tree.gap();
+    killed.unseen = tree.unseen();
     killed
 }

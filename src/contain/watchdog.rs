@@ -4,7 +4,7 @@
 //! them. So somebody else waits for that: a shell that reads a pipe whose other end this process alone holds. The end of that
 //! pipe is the end of this process, however it came.
 //!
-//! Of a group, the sentinel is the leader: it is there before the first child and until the run is over, so the number that it
+//! Of a group, the watchdog is the leader: it is there before the first child and until the run is over, so the number that it
 //! ends is its own all the while. It ignores what the group's other processes may send to all of them. To a cgroup it does not
 //! belong: it has to remove it.
 //!
@@ -60,21 +60,21 @@ const STARTED_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
-pub(crate) struct Sentinel {
+pub(crate) struct Watchdog {
     process: Process,
     /// What it waits for the end of.
     _line: OwnedFd,
 }
 
-impl Sentinel {
+impl Watchdog {
     /// Leads a group of its own, for others to enter.
-    pub(crate) fn of_group(deadline: Deadline) -> Result<Sentinel, Failure> {
-        Sentinel::start(&[OsStr::new(&format!("{WATCH}{END_GROUP}"))], deadline)
+    pub(crate) fn of_group(deadline: Deadline) -> Result<Watchdog, Failure> {
+        Watchdog::start(&[OsStr::new(&format!("{WATCH}{END_GROUP}"))], deadline)
     }
 
-    pub(crate) fn of_cgroup(path: &Path, deadline: Deadline) -> Result<Sentinel, Failure> {
+    pub(crate) fn of_cgroup(path: &Path, deadline: Deadline) -> Result<Watchdog, Failure> {
         let text = format!("{WATCH}{END_CGROUP}");
-        Sentinel::start(&[OsStr::new(&text), OsStr::new("sh"), path.as_os_str()], deadline)
+        Watchdog::start(&[OsStr::new(&text), OsStr::new("sh"), path.as_os_str()], deadline)
     }
 
     pub(crate) fn process(&self) -> &Process {
@@ -82,7 +82,7 @@ impl Sentinel {
     }
 
     /// Returns when it watches.
-    fn start(words: &[&OsStr], deadline: Deadline) -> Result<Sentinel, Failure> {
+    fn start(words: &[&OsStr], deadline: Deadline) -> Result<Watchdog, Failure> {
         let failed = |step| move |error: io::Error| Failure::new(step, &error);
         let (reader, line) = pipe::kernel().map_err(failed(Step::Pipe))?;
         let (said, writer) = pipe::kernel().map_err(failed(Step::Pipe))?;
@@ -99,23 +99,23 @@ impl Sentinel {
         let prepared = Arc::new(Prepared::new(image, attributes, table, false, &[]));
         let launched = spawn::spawn(prepared, deadline).map_err(|(failure, _)| failure)?;
         let process = Process::new(launched, began, true).map_err(failed(Step::Thread))?;
-        let sentinel = Sentinel { process, _line: line.into() };
+        let watchdog = Watchdog { process, _line: line.into() };
         drop(writer);
         let until = deadline.earlier(Deadline::after(STARTED_WITHIN));
         let watches = poll::wait_for(said.as_fd(), Interest::Readable, until)
             .and_then(|ready| if ready { stream::read(said.as_fd(), &mut [0; 1]) } else { Ok(0) });
         match watches {
-            Ok(1..) => Ok(sentinel),
+            Ok(1..) => Ok(watchdog),
             Ok(0) if until.passed() => {
-                sentinel.end();
+                watchdog.end();
                 Err(Failure { step: Step::Thread, errno: libc::ETIMEDOUT, detail: 0 })
             }
             Ok(0) => {
-                sentinel.end();
+                watchdog.end();
                 Err(Failure { step: Step::Vanished, errno: 0, detail: 0 })
             }
             Err(error) => {
-                sentinel.end();
+                watchdog.end();
                 Err(Failure::new(Step::Pipe, &error))
             }
         }
@@ -126,7 +126,7 @@ impl Sentinel {
     pub(crate) fn end(self) {
         // One that is gone does not mind. That is the only refusal for a child that never changes its user.
         let _ = self.process.kill();
-        self.process.let_go();
+        self.process.detach();
         // What somebody else reaped is gone as well.
         if matches!(self.process.wait_until(Deadline::after(GONE_WITHIN)), Ok(None)) {
             process::hand_over(self.process.clone());

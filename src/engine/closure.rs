@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::control::Waker;
 use crate::clock::Deadline;
 use crate::lock::lock;
-use crate::process::Ended;
+use crate::process::ExitReport;
 use crate::status::Status;
 
 /// Why a closure failed.
@@ -55,7 +55,7 @@ struct Shared {
 
 enum State {
     Running(Waker),
-    Ended(Ended, Option<ClosureError>),
+    Ended(ExitReport, Option<ClosureError>),
 }
 
 impl ClosureHandle {
@@ -66,7 +66,7 @@ impl ClosureHandle {
     }
 
     /// How it ended, if it has.
-    pub(crate) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<ExitReport> {
         match &*lock(&self.0.state) {
             State::Running(_) => None,
             State::Ended(ended, _) => Some(*ended),
@@ -100,7 +100,7 @@ impl EndReporter {
             ClosureEnd::Failed(error) => (Status::exited(error.code()), Some(error)),
             ClosureEnd::Stopped(signal) => (Status::signaled(signal, false), None),
         };
-        let ended = Ended { status, usage: None, wall: self.began.elapsed() };
+        let ended = ExitReport { status, usage: None, wall: self.began.elapsed() };
         let mut state = lock(&self.shared.state);
         if let State::Running(waker) = &*state {
             waker.wake();

@@ -4,18 +4,18 @@ use std::io;
 
 use super::{Engine, Token};
 use crate::clock::Deadline;
-use crate::io::callback::Lent;
+use crate::io::callback::BorrowedCallback;
 use crate::sys::poll::PollSet;
 
 /// Drives the engine until it is done, or until the caller's own `until`; whether it is done.
 ///
 /// # Errors
 /// The errors of poll(2) itself (ENOMEM). The run goes on; the caller decides.
-pub(crate) fn drive(engine: &mut Engine, until: Deadline, mut lent: Lent<'_>) -> io::Result<bool> {
+pub(crate) fn drive(engine: &mut Engine, until: Deadline, mut callback: BorrowedCallback<'_>) -> io::Result<bool> {
     let mut set = PollSet::default();
     let mut tokens: Vec<Token> = Vec::new();
     loop {
-        engine.flow_out(&mut lent);
+        engine.flow_out(&mut callback);
         if engine.done() {
             return Ok(true);
         }
@@ -24,7 +24,7 @@ pub(crate) fn drive(engine: &mut Engine, until: Deadline, mut lent: Lent<'_>) ->
         }
         if until.is_never() {
             if let Some(token) = engine.lone_reader() {
-                engine.ready(token, &mut lent);
+                engine.ready(token, &mut callback);
                 continue;
             }
         }
@@ -44,10 +44,10 @@ pub(crate) fn drive(engine: &mut Engine, until: Deadline, mut lent: Lent<'_>) ->
         if ready > 0 {
             for (index, &token) in tokens.iter().enumerate() {
                 if set.ready(index) {
-                    engine.ready(token, &mut lent);
+                    engine.ready(token, &mut callback);
                 }
                 if set.hung_up(index) {
-                    engine.read_on(token, &mut lent);
+                    engine.read_on(token, &mut callback);
                 }
             }
         }

@@ -3,14 +3,15 @@
 use super::closure::ClosureError;
 use super::end_reason::EndReason;
 use super::leak::Leaks;
-use crate::io::flow::{Flow, FlowFailure};
-use crate::process::Ended;
+use crate::io::failure::FlowFailure;
+use crate::io::flow::Flow;
+use crate::process::ExitReport;
 use crate::tree::Survivor;
 
 /// What a finished run leaves.
 pub(crate) struct Finished {
     /// By stage; `None` for a process that did not die of SIGKILL in time, or a closure that did not return.
-    pub(crate) stages: Vec<Option<Ended>>,
+    pub(crate) stages: Vec<Option<ExitReport>>,
     /// Why closures failed, by stage.
     pub(crate) errors: Vec<(usize, ClosureError)>,
     pub(crate) flows: Vec<Flow>,

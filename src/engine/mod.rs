@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::io::callback::Lent;
+use crate::io::callback::BorrowedCallback;
 use crate::io::flow::Flow;
 use crate::io::interrupt::Interrupt;
 use crate::io::stream_end::StreamEnd;
@@ -165,12 +165,12 @@ impl Engine {
     }
 
     /// Does the one piece of work that a descriptor is ready for.
-    pub(crate) fn ready(&mut self, token: Token, lent: &mut Lent<'_>) {
+    pub(crate) fn ready(&mut self, token: Token, callback: &mut BorrowedCallback<'_>) {
         self.replay_lines(|broadcast| broadcast.newcomers());
         match token {
             Token::Stream(index, end) => {
                 let until = self.deadline().earlier(self.ending.callbacks_until());
-                self.stream_ready((index, end), until, lent);
+                self.stream_ready((index, end), until, callback);
             }
             Token::Stage(index) => {
                 self.streams.end_backoff();
@@ -182,11 +182,11 @@ impl Engine {
         }
     }
 
-    fn stream_ready(&mut self, at: (usize, StreamEnd), until: Deadline, lent: &mut Lent<'_>) {
+    fn stream_ready(&mut self, at: (usize, StreamEnd), until: Deadline, callback: &mut BorrowedCallback<'_>) {
         let control = self.control.as_ref();
         let has_request = || control.is_some_and(Control::has_request);
         let interrupt = Interrupt { until, has_request: control.is_some().then_some(&has_request) };
-        self.streams.ready(at, lent, interrupt, &self.observers);
+        self.streams.ready(at, callback, interrupt, &self.observers);
         self.close_on_failure();
     }
 
@@ -197,10 +197,10 @@ impl Engine {
     }
 
     /// The other end of a stream is closed: behind the last bytes comes its end, which needs no second poll.
-    pub(crate) fn read_on(&mut self, token: Token, lent: &mut Lent<'_>) {
+    pub(crate) fn read_on(&mut self, token: Token, callback: &mut BorrowedCallback<'_>) {
         if let Token::Stream(index, _) = token {
             if self.streams.may_read_on(index) {
-                self.ready(token, lent);
+                self.ready(token, callback);
             }
         }
     }
@@ -375,22 +375,22 @@ impl Engine {
     }
 
     /// Closes the streams that have flowed out. The run is over with the last of them. A driver calls this before each wait.
-    pub(crate) fn flow_out(&mut self, lent: &mut Lent<'_>) {
+    pub(crate) fn flow_out(&mut self, callback: &mut BorrowedCallback<'_>) {
         if !matches!(self.ending.phase, Phase::FlowingOut { .. }) {
             return;
         }
         for index in self.streams.behind() {
-            self.stream_ready((index, StreamEnd::Pipe), self.deadline(), lent);
+            self.stream_ready((index, StreamEnd::Pipe), self.deadline(), callback);
         }
-        self.close_held(lent);
+        self.close_held(callback);
         if !self.streams.are_awaited() {
             self.close();
         }
     }
 
-    fn close_held(&mut self, lent: &mut Lent<'_>) {
+    fn close_held(&mut self, callback: &mut BorrowedCallback<'_>) {
         let (streams, mut context) = self.streams_to_close();
-        streams.close_held(&mut context, lent);
+        streams.close_held(&mut context, callback);
         self.close_on_failure();
     }
 

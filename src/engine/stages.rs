@@ -11,7 +11,7 @@ use super::end_reason::EndReason;
 use super::events::EventKind;
 use super::observers::Observers;
 use crate::clock::Deadline;
-use crate::process::{self, Ended, Process};
+use crate::process::{self, ExitReport, Process};
 use crate::sys::poll::{self, Interest};
 
 /// What runs a stage.
@@ -22,7 +22,7 @@ pub(crate) enum StageHandle {
 
 struct Stage {
     handle: StageHandle,
-    ended: Option<Ended>,
+    ended: Option<ExitReport>,
 }
 
 pub(super) struct Stages {
@@ -101,7 +101,7 @@ impl Stages {
     fn look_at(&mut self, index: usize, observers: &Observers) -> io::Result<()> {
         if self.stages[index].ended.is_none() {
             let ended = match &self.stages[index].handle {
-                StageHandle::Process(process) => process.try_ended()?,
+                StageHandle::Process(process) => process.try_report()?,
                 StageHandle::Closure(closure) => closure.ended(),
             };
             if let Some(ended) = ended {
@@ -133,12 +133,12 @@ impl Stages {
         if (0..3).all(|_| self.look_at(index, observers).is_err()) {
             let Some(process) = self.stages[index].live_process() else { return };
             process::hand_over(process.clone());
-            let ended = process.ended_unseen();
+            let ended = process.unknown_report();
             self.set_ended(index, ended, observers);
         }
     }
 
-    fn set_ended(&mut self, stage: usize, ended: Ended, observers: &Observers) {
+    fn set_ended(&mut self, stage: usize, ended: ExitReport, observers: &Observers) {
         self.stages[stage].ended = Some(ended);
         self.last_end = Some(Instant::now());
         observers.emit(EventKind::Exited { stage, status: ended.status });
@@ -199,7 +199,7 @@ impl Stages {
     }
 
     /// The stages' ends, and why closures failed.
-    pub(super) fn results(&self) -> (Vec<Option<Ended>>, Vec<(usize, ClosureError)>) {
+    pub(super) fn results(&self) -> (Vec<Option<ExitReport>>, Vec<(usize, ClosureError)>) {
         let errors = self.stages.iter().enumerate().filter_map(|(index, stage)| match &stage.handle {
             StageHandle::Closure(closure) => closure.take_error().map(|error| (index, error)),
             StageHandle::Process(_) => None,

@@ -23,7 +23,7 @@ pub(crate) struct StoppedChildren {
     next: Deadline,
     /// Whether a stop can end the run or has to stop this process: the run has a group of its own, and there is a terminal.
     matters: bool,
-    /// The terminal, if it was lent to the run.
+    /// The terminal, if it was callback to the run.
     terminal: Option<Arc<Terminal>>,
     /// This process is being stopped, too: the count of pauses before that, and when to go on if it is not stopped.
     stopping: Option<(u64, Deadline)>,
@@ -42,7 +42,7 @@ impl StoppedChildren {
         }
     }
 
-    /// Of a run that is in the background of a terminal, or to which the terminal was lent.
+    /// Of a run that is in the background of a terminal, or to which the terminal was callback.
     pub(crate) fn at(terminal: Option<Arc<Terminal>>) -> StoppedChildren {
         StoppedChildren { matters: true, terminal, ..StoppedChildren::none() }
     }

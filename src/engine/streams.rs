@@ -10,8 +10,9 @@ use super::leak::Leaks;
 use super::observers::Observers;
 use super::termination::Pipes;
 use crate::fd::HeldPipe;
-use crate::io::callback::Lent;
-use crate::io::flow::{Flow, FlowError, FlowFailure, Time};
+use crate::io::callback::BorrowedCallback;
+use crate::io::failure::{FlowError, FlowFailure, Time};
+use crate::io::flow::Flow;
 use crate::io::interrupt::Interrupt;
 use crate::io::stream_end::StreamEnd;
 use crate::sys::poll::Interest;
@@ -49,11 +50,11 @@ impl Streams {
     pub(super) fn ready(
         &mut self,
         (index, end): (usize, StreamEnd),
-        lent: &mut Lent<'_>,
+        callback: &mut BorrowedCallback<'_>,
         interrupt: Interrupt<'_>,
         observers: &Observers,
     ) {
-        let result = self.flows[index].ready(end, lent, interrupt);
+        let result = self.flows[index].ready(end, callback, interrupt);
         self.emit_lines(index, observers);
         self.note(result);
     }
@@ -70,7 +71,7 @@ impl Streams {
 
     /// A process has ended, and its streams may have: they are read without further delay.
     pub(super) fn end_backoff(&mut self) {
-        self.flows.iter_mut().for_each(Flow::end_nap);
+        self.flows.iter_mut().for_each(Flow::end_backoff);
     }
 
     /// The streams that have lines which a callback has not got yet. They need no more bytes to go on.
@@ -86,7 +87,7 @@ impl Streams {
     /// Whether a stream waits for the process at its other end, and for nothing else. When all processes of the run have ended, that is an
     /// outsider.
     pub(super) fn wait_for_others(&self) -> bool {
-        self.flows.iter().any(Flow::waits_for_stranger)
+        self.flows.iter().any(Flow::waits_for_peer)
     }
 
     /// The pipes that are read and have not ended.
@@ -96,7 +97,7 @@ impl Streams {
 
     /// Of these, the ones that wait for the process at the other end.
     pub(super) fn pipes_of_others(&self) -> Pipes {
-        self.pipes_of(Flow::waits_for_stranger)
+        self.pipes_of(Flow::waits_for_peer)
     }
 
     fn pipes_of(&self, wanted: impl Fn(&Flow) -> bool) -> Pipes {
@@ -123,7 +124,7 @@ impl Streams {
     fn observe_lines(&mut self, index: usize, newcomers: &[Observer]) {
         let Flow::Drain(drain) = &mut self.flows[index] else { return };
         let (stage, stream) = (drain.writer(), drain.stream());
-        let result = drain.listen(|line| {
+        let result = drain.observe_lines(|line| {
             let kind = EventKind::Line { stage, stream, line: line.to_vec() };
             let event = Event { at: Instant::now(), kind };
             for observer in newcomers {
@@ -138,17 +139,17 @@ impl Streams {
     fn emit_lines(&mut self, index: usize, observers: &Observers) {
         let (Some(broadcast), Flow::Drain(drain)) = (&observers.broadcast, &mut self.flows[index]) else { return };
         let (stage, stream) = (drain.writer(), drain.stream());
-        for line in drain.heard() {
+        for line in drain.take_lines() {
             broadcast.emit(EventKind::Line { stage, stream, line });
         }
     }
 
     /// Closes the streams that wait for outsiders alone, once what was in the pipe has been taken and passed on.
-    pub(super) fn close_held(&mut self, context: &mut CloseContext<'_>, lent: &mut Lent<'_>) {
+    pub(super) fn close_held(&mut self, context: &mut CloseContext<'_>, callback: &mut BorrowedCallback<'_>) {
         for index in 0..self.flows.len() {
             let flow = &mut self.flows[index];
-            if flow.waits_for_stranger() && !flow.wrap_up() {
-                self.close_one(index, Time::IsLeft, context, lent);
+            if flow.waits_for_peer() && !flow.wrap_up() {
+                self.close_one(index, Time::IsLeft, context, callback);
             }
         }
     }
@@ -161,10 +162,16 @@ impl Streams {
     }
 
     /// A process that still has the other end of a pipe when all processes of the run have ended is an outsider: the stream leaked.
-    fn close_one(&mut self, index: usize, time: Time, context: &mut CloseContext<'_>, lent: &mut Lent<'_>) {
+    fn close_one(
+        &mut self,
+        index: usize,
+        time: Time,
+        context: &mut CloseContext<'_>,
+        callback: &mut BorrowedCallback<'_>,
+    ) {
         let flow = &mut self.flows[index];
         let (awaited, stream) = (flow.is_awaited(), flow.stream());
-        let closed = flow.close(context.reason.is_some(), time, lent);
+        let closed = flow.close(context.reason.is_some(), time, callback);
         self.emit_lines(index, context.observers);
         if closed.held && awaited && context.stages_ended {
             context.leaks.add_stream(stream);
@@ -181,8 +188,8 @@ impl Streams {
     pub(super) fn give_up_on_late_sinks(&mut self) {
         let mut untaken: Option<FlowFailure> = None;
         for flow in &mut self.flows {
-            let (stream, pipe) = (flow.stream(), flow.number());
-            for sink in flow.give_up_on_legs() {
+            let (stream, pipe) = (flow.stream(), flow.pipe());
+            for sink in flow.drop_slow_sinks() {
                 match &mut untaken {
                     None => untaken = Some(FlowFailure { stream, pipe, what: FlowError::Untaken(sink) }),
                     Some(FlowFailure { what: FlowError::Untaken(sinks), .. }) if !sinks.contains(&sink) => {

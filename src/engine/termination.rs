@@ -191,9 +191,9 @@ impl Termination {
     }
 
     fn signal(&mut self, signal: i32, pipes: &Pipes) {
-        contain::ask(&mut self.tree, self.container.as_deref(), signal, Deadline::after(WALK));
+        contain::request_exit(&mut self.tree, self.container.as_deref(), signal, Deadline::after(WALK));
         self.add_holders(pipes);
-        self.tree.ask_older();
+        self.tree.request_older();
         self.tree.spare(None);
         self.left = (0..self.tree.len()).collect();
     }
@@ -213,7 +213,7 @@ impl Termination {
         self.add_holders(pipes);
         self.left.extend(known..self.tree.len());
         is_new |= self.tree.len() > known;
-        self.tree.ask_rest();
+        self.tree.request_rest();
         is_new
     }
 
@@ -303,7 +303,7 @@ impl Termination {
 
     /// Why there may be more processes than were found.
     pub(crate) fn unseen(&self) -> Option<Unseen> {
-        self.tree.gap().or(self.unseen)
+        self.tree.unseen().or(self.unseen)
     }
 
     /// The processes that were killed and have not ended.

@@ -1,4 +1,4 @@
-//! What is kept of a captured stream, in memory bounded by the limit.
+//! Capturing a stream, in memory that the limit bounds.
 
 use super::captured::Captured;
 use crate::sys::memory;
@@ -8,8 +8,8 @@ mod tests;
 
 /// How much of a captured stream is kept.
 ///
-/// In bytes, for `stdout_limit` and `stderr_limit`. Memory is bounded by it too, but for `None`. How many bytes were
-/// left out, and where, say [`omitted`](crate::Captured::omitted) and [`omitted_at`](crate::Captured::omitted_at).
+/// In bytes, for `stdout_limit`, `stderr_limit` and `fd_limit`. Every limit except `None` also bounds the memory. How many bytes
+/// were left out, and where, is told by [`omitted`](crate::Captured::omitted) and [`omitted_at`](crate::Captured::omitted_at).
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind, Limit};
@@ -22,54 +22,51 @@ mod tests;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Limit {
-    /// All of it.
+    /// All bytes.
     #[default]
     None,
-    /// The first so many bytes. When more comes, reading stops and the stream is closed, as `head -c` does: the child's next
-    /// write gets SIGPIPE, which counts as success. [`HeadTail`](Limit::HeadTail) with an empty tail lets the child run to its end
-    /// instead.
+    /// The first bytes, up to this number. When more come, reading stops and the stream is closed, like with `head -c`: the child's
+    /// next write gets SIGPIPE, which counts as success. To let the child run to its end instead, use
+    /// [`HeadTail`](Limit::HeadTail) with an empty tail.
     Head(usize),
-    /// The last so many bytes.
+    /// The last bytes, up to this number.
     Tail(usize),
-    /// The first and the last so many bytes; what lies between is left out.
+    /// The first and the last bytes; the bytes between are left out.
     HeadTail {
-        /// Bytes kept from the start.
+        /// The number of bytes kept from the start.
         head: usize,
-        /// Bytes kept from the end.
+        /// The number of bytes kept from the end.
         tail: usize,
     },
-    /// The first so many bytes; more than that is an error.
+    /// The first bytes, up to this number; more are the error [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
     Fail(usize),
 }
 
-/// More came than [`Limit::Fail`] allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {limit} bytes of output")]
-pub(crate) struct LimitExceeded {
-    pub(crate) limit: usize,
-}
+/// The stream has more bytes than [`Limit::Fail`] allows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LimitExceeded(pub(crate) usize);
 
-/// A capture in the making.
+/// A capture that is not finished.
 ///
-/// Every limit is "keep a head, then keep a tail", with one of the two empty or endless. Both live in one buffer:
-/// `[what the caller's Vec held | head | tail]`, the tail as a ring that `finish` rotates into order, so that no
-/// second copy is ever made.
+/// Every limit keeps a head and a tail, of which one may be empty or endless. Both are in one buffer:
+/// `[what the caller's Vec held | head | tail]`. The tail is a ring that `finish` rotates into order, so no second buffer is needed.
 pub(crate) struct Capture {
     limit: Limit,
     buffer: Vec<u8>,
-    /// Where the tail's ring starts in `buffer`.
+    /// The offset of the tail's ring in `buffer`.
     split: usize,
-    /// How long the ring may become.
+    /// The greatest length of the ring.
     tail: usize,
-    /// The ring's oldest byte, counted from `split`. Zero until the ring is full.
+    /// The offset of the ring's oldest byte from `split`; 0 until the ring is full.
     oldest: usize,
     omitted: u64,
-    /// How far the buffer is known to be in memory, or not worth to be asked for.
+    /// Up to this offset, the buffer's pages are present, or are not worth a call.
     present: usize,
 }
 
-/// A capture so large is made room for in memory before the bytes come, so much at a time.
+/// The length in bytes from which on a capture's pages are made present before the bytes are read: most captures are smaller.
 const LARGE: usize = 4 * 1024 * 1024;
+/// The bytes that one call makes present: at most a third of a large capture's pages stays unused.
 const AHEAD: usize = 2 * 1024 * 1024;
 
 impl Capture {
@@ -77,7 +74,7 @@ impl Capture {
         Self::into_buffer(limit, Vec::new())
     }
 
-    /// Appends to the caller's `buffer`, using its spare capacity. The limit counts the appended bytes alone.
+    /// Appends to the caller's `buffer`, and uses its spare capacity. Only the appended bytes count for the limit.
     pub(crate) fn into_buffer(limit: Limit, buffer: Vec<u8>) -> Self {
         let (head, tail) = match limit {
             Limit::None => (usize::MAX, 0),
@@ -90,8 +87,8 @@ impl Capture {
         Self { limit, buffer, split, tail, oldest: 0, omitted: 0, present }
     }
 
-    /// Without a limit: the buffer itself, so that a reader reads straight into its spare capacity, up to `room` bytes.
-    /// It may only be appended to. With a limit, bytes go through [`push`](Self::push).
+    /// Without a limit: the buffer, to read up to `room` bytes into its spare capacity. The caller must only append. With a limit, bytes
+    /// go through [`push`](Self::push).
     pub(crate) fn direct(&mut self, room: usize) -> Option<&mut Vec<u8>> {
         if self.limit != Limit::None {
             return None;
@@ -102,11 +99,11 @@ impl Capture {
         Some(&mut self.buffer)
     }
 
-    /// Page faults take longer than the copying: a call for many pages at once is the quicker way. Where it is refused, the pages
-    /// come as they are written to.
+    /// Makes many pages present with one call, since their page faults take longer than the copying. If the kernel refuses, the pages
+    /// come with the faults.
     fn make_present(&mut self, room: usize) {
         if self.buffer.try_reserve(room).is_err() {
-            // The read will say so.
+            // The read fails in the same way, and reports it.
             return;
         }
         let length = self.buffer.len();
@@ -121,7 +118,7 @@ impl Capture {
     /// Takes the next bytes of the stream.
     ///
     /// # Errors
-    /// Under [`Limit::Fail`], once more has come than it allows; what it allows is kept.
+    /// With [`Limit::Fail`], when there are more bytes than it allows. The allowed bytes are kept.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), LimitExceeded> {
         let end = self.split.saturating_add(self.tail);
         let (fits, rest) = bytes.split_at(bytes.len().min(end - self.buffer.len()));
@@ -129,16 +126,16 @@ impl Capture {
         if rest.is_empty() {
             return Ok(());
         }
-        // From here on the buffer is full: each further byte leaves one out.
+        // The buffer is full: each further byte leaves one out.
         self.omitted += rest.len() as u64;
         self.overwrite_tail(rest);
         match self.limit {
-            Limit::Fail(limit) => Err(LimitExceeded { limit }),
+            Limit::Fail(limit) => Err(LimitExceeded(limit)),
             _ => Ok(()),
         }
     }
 
-    /// Appends, growing as a `Vec` does but never beyond `end`.
+    /// Appends. The buffer grows like a `Vec`, but never beyond `end`.
     fn append(&mut self, bytes: &[u8], end: usize) {
         let (length, capacity) = (self.buffer.len(), self.buffer.capacity());
         if bytes.len() > capacity - length {
@@ -148,7 +145,7 @@ impl Capture {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Puts `bytes` over the oldest ones of the full ring.
+    /// Overwrites the oldest bytes of the full ring.
     fn overwrite_tail(&mut self, bytes: &[u8]) {
         if self.tail == 0 {
             return;
@@ -161,12 +158,12 @@ impl Capture {
         self.oldest = (self.oldest + bytes.len()) % ring.len();
     }
 
-    /// Whether all that is wanted is there, and more would only be thrown away.
+    /// Whether further bytes would only be thrown away.
     pub(crate) fn had_enough(&self) -> bool {
         matches!(self.limit, Limit::Head(_)) && self.omitted > 0
     }
 
-    /// All that came so far, if none of it was left out.
+    /// All bytes so far, if none was left out.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         (self.omitted == 0).then_some(&self.buffer)
     }

@@ -1,4 +1,4 @@
-//! What was captured of a stream.
+//! The bytes captured of a stream.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ mod tests;
 
 /// The bytes captured of one stream.
 ///
-/// They are the child's own; the text that `Debug` makes of them holds no [secret](crate::Cmd::secret_arg), as no other text does.
+/// They are what the child wrote. `Debug` leaves [secrets](crate::Cmd::secret_arg) out, like every other text.
 ///
-/// Dereferences to `[u8]`, empty when the stream was not captured. Comparing with bytes or text is stricter: what was
-/// not captured equals none of them, so that a check for empty output does not pass on output that went elsewhere.
+/// Dereferences to `[u8]`, which is empty if the stream was not captured. Comparison with bytes or text is stricter: a stream that was
+/// not captured equals none of them. So a check for empty output fails if the output went elsewhere.
 ///
 /// ```
 /// let out = pipewright::cmd!("printf", "text").output()?;
@@ -27,12 +27,12 @@ mod tests;
 /// ```
 #[derive(Clone, Default)]
 pub struct Captured {
-    /// None: not captured.
+    /// `None` if the stream was not captured.
     bytes: Option<Vec<u8>>,
     omitted: u64,
-    /// Where in `bytes` they are missing; 0 when none are.
+    /// The offset in `bytes` where bytes were left out; 0 if none were.
     omitted_at: usize,
-    /// Where the stream was cut, in order: what stands beside may be a piece of a secret.
+    /// The offsets where the stream was cut, in order: the bytes beside a cut may be a piece of a secret.
     cuts: Vec<usize>,
     secrets: Secrets,
 }
@@ -54,20 +54,20 @@ impl Captured {
         Self { bytes: Some(bytes), ..Self::default() }
     }
 
-    /// `bytes`, in which a [`Limit`](crate::Limit) left out `omitted` at the offset `at`.
+    /// `bytes`, of which a [`Limit`](crate::Limit) left out `omitted` at the offset `at`.
     pub(crate) fn with_omission(bytes: Vec<u8>, at: usize, omitted: u64) -> Self {
         debug_assert!(omitted > 0 && at <= bytes.len());
         Self { bytes: Some(bytes), omitted, omitted_at: at, cuts: vec![at], ..Self::default() }
     }
 
-    /// What another pipe captured of the same stream, behind this.
+    /// Appends what another pipe captured of the same stream.
     pub(crate) fn append(&mut self, other: Captured) {
         match (&mut self.bytes, other.bytes) {
             (Some(bytes), Some(more)) => {
                 if self.omitted == 0 && other.omitted > 0 {
                     self.omitted_at = bytes.len() + other.omitted_at;
                 }
-                // Either may have been cut where they meet.
+                // Each may have been cut where the two meet.
                 self.cuts.push(bytes.len());
                 self.cuts.extend(other.cuts.iter().map(|cut| bytes.len() + cut));
                 bytes.extend(more);
@@ -78,7 +78,7 @@ impl Captured {
         }
     }
 
-    /// Makes its texts leave out secrets. `whole`: whoever wrote it came to its end.
+    /// Makes its texts leave out secrets. `whole`: the writer reached its end, so no secret is cut in its last bytes.
     pub(crate) fn conceal(&mut self, secrets: &Secrets, whole: bool) {
         self.secrets = secrets.clone();
         if !whole {
@@ -86,12 +86,12 @@ impl Captured {
         }
     }
 
-    /// A part of it as it may be shown.
+    /// A part of the bytes, without secrets.
     pub(crate) fn redacted(&self, part: Range<usize>) -> Vec<u8> {
         self.secrets.redact_part(self, part, &self.cuts)
     }
 
-    /// As a text, or back as it was.
+    /// The bytes as text; `self` comes back if they are not UTF-8.
     pub(crate) fn into_text(mut self) -> Result<String, (Self, Utf8Error)> {
         String::from_utf8(self.bytes.take().unwrap_or_default()).map_err(|error| {
             let cause = error.utf8_error();
@@ -111,8 +111,8 @@ impl Captured {
         self.bytes.is_some()
     }
 
-    /// How many bytes a [`Limit`](crate::Limit) left out. Behind [`Limit::Head`](crate::Limit::Head), which stops reading, there may
-    /// have been more.
+    /// The number of bytes that a [`Limit`](crate::Limit) left out. [`Limit::Head`](crate::Limit::Head) stops reading, so the child may
+    /// have had more to write.
     ///
     /// ```
     /// use pipewright::{Limit, cmd};
@@ -125,7 +125,7 @@ impl Captured {
         self.omitted
     }
 
-    /// The offset at which bytes were left out, if any were: the bytes before it came before them, the others after.
+    /// The offset at which bytes were left out, if any were.
     ///
     /// ```
     /// use pipewright::{Limit, cmd};
@@ -139,7 +139,7 @@ impl Captured {
         (self.omitted > 0).then_some(self.omitted_at)
     }
 
-    /// The bytes, empty when not captured.
+    /// The bytes; empty if the stream was not captured.
     ///
     /// ```
     /// let out = pipewright::cmd!("printf", "text").output()?;
@@ -154,7 +154,7 @@ impl Captured {
     /// The bytes as text.
     ///
     /// # Errors
-    /// When they are not UTF-8, which includes a character that a [`Limit`](crate::Limit) cut in two.
+    /// If they are not UTF-8. A character that a [`Limit`](crate::Limit) cut in two is not.
     ///
     /// ```
     /// let out = pipewright::cmd!("printf", "text").output()?;
@@ -165,7 +165,7 @@ impl Captured {
         std::str::from_utf8(self)
     }
 
-    /// The bytes as text, with U+FFFD for what is not UTF-8.
+    /// The bytes as text, with U+FFFD in place of what is not UTF-8.
     ///
     /// ```
     /// let out = pipewright::cmd!("printf", r"a\377").output()?;
@@ -221,7 +221,7 @@ equals!(
     String
 );
 
-/// How many bytes `Debug` shows.
+/// The number of bytes that `Debug` shows: a failed assertion stays readable.
 const SHOWN: usize = 256;
 
 impl fmt::Debug for Captured {
@@ -232,7 +232,7 @@ impl fmt::Debug for Captured {
         if self.len() <= SHOWN {
             write!(f, "Captured({:?}", String::from_utf8_lossy(&self.redacted(0..self.len())))?;
         } else {
-            // At most three continuation bytes belong to a character that starts before the cut.
+            // A character has at most three continuation bytes: one of these offsets is not in the middle of a character.
             let cut = (SHOWN - 3..=SHOWN).rev().find(|&at| self[at] & 0xc0 != 0x80).unwrap_or(SHOWN);
             let shown = self.redacted(0..cut);
             write!(f, "Captured(\"{}…\" {} bytes", String::from_utf8_lossy(&shown).escape_debug(), self.len())?;

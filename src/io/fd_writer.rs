@@ -1,4 +1,4 @@
-//! A descriptor that this process writes to, without ever being stuck in it.
+//! Writing to a descriptor without blocking in the write.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -7,26 +7,26 @@ use std::sync::Arc;
 use crate::fd::FdKind;
 use crate::sys::{fds, signals, stream};
 
-/// What is known of how a descriptor takes bytes.
+/// Whether a write to a descriptor may block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OutletKind {
-    /// Our own end of a pipe that we made, set not to block.
-    Ours,
-    /// A regular file, or one that refuses at once.
-    NeverBlocks,
-    /// A terminal, a pipe or a socket of somebody else's.
-    MayBlock,
-    /// The same, opened anew for ourselves, not to block.
+pub(crate) enum Blocking {
+    /// The write end of a pipe that this library made, with O_NONBLOCK.
+    OwnPipe,
+    /// A regular file, or a descriptor that refuses writes at once.
+    Never,
+    /// A terminal, pipe or socket of the caller's or an inherited one.
+    Possible,
+    /// Such a descriptor, opened again with O_NONBLOCK on a description of its own.
     Reopened,
 }
 
-/// A descriptor that gets bytes.
-pub(crate) struct Outlet {
-    to: Fd,
-    kind: OutletKind,
+/// A descriptor that bytes are written to.
+pub(crate) struct FdWriter {
+    fd: Fd,
+    blocking: Blocking,
 }
 
-/// A descriptor, whoever it belongs to.
+/// A descriptor, by its owner.
 pub(crate) enum Fd {
     Owned(OwnedFd),
     Shared(Arc<OwnedFd>),
@@ -43,47 +43,43 @@ impl AsFd for Fd {
     }
 }
 
-impl Outlet {
-    /// Our own end of a pipe that we made; it is set not to block.
-    pub(crate) fn ours(pipe: OwnedFd) -> io::Result<Outlet> {
+impl FdWriter {
+    /// For the write end of a pipe that this library made and that no child shares: sets O_NONBLOCK.
+    pub(crate) fn own_pipe(pipe: OwnedFd) -> io::Result<FdWriter> {
         fds::set_nonblocking(pipe.as_fd(), true)?;
-        Ok(Outlet { to: Fd::Owned(pipe), kind: OutletKind::Ours })
+        Ok(FdWriter { fd: Fd::Owned(pipe), blocking: Blocking::OwnPipe })
     }
 
-    /// Somebody else's, or one that children have too.
-    pub(crate) fn shared(fd: Arc<OwnedFd>) -> Outlet {
-        Outlet::of(Fd::Shared(fd))
+    /// For a descriptor of the caller's, or one that children share.
+    pub(crate) fn shared(fd: Arc<OwnedFd>) -> FdWriter {
+        FdWriter::new(Fd::Shared(fd))
     }
 
-    /// This process's own stdout or stderr, by its descriptor: never through `std::io::stdout()`.
-    pub(crate) fn stdio(fd: Fd) -> Outlet {
-        Outlet::of(fd)
-    }
-
-    fn of(to: Fd) -> Outlet {
-        if fds::is_regular_file(to.as_fd()) || fds::refuses_writes(to.as_fd()) {
-            return Outlet { to, kind: OutletKind::NeverBlocks };
+    /// For any descriptor, such as this process's stdout: never through `std::io::stdout()`, which has a buffer and a lock.
+    pub(crate) fn new(fd: Fd) -> FdWriter {
+        if fds::is_regular_file(fd.as_fd()) || fds::refuses_writes(fd.as_fd()) {
+            return FdWriter { fd, blocking: Blocking::Never };
         }
-        // O_NONBLOCK on somebody else's description would reach everybody who shares it. A description of our own does not, and no
-        // readiness promises that a blocking write of more than a byte comes back: a terminal waits for all of it, and
-        // another writer may take the room in a pipe.
-        match fds::reopen_nonblocking(to.as_fd().as_raw_fd(), true) {
-            Some(own) => Outlet { to: Fd::Owned(own), kind: OutletKind::Reopened },
-            None => Outlet { to, kind: OutletKind::MayBlock },
+        // O_NONBLOCK is a flag of the open file description: set here, it would reach every process that shares it. A description
+        // of our own does not have that effect. Readiness is not enough, because a blocking write of more than a byte may
+        // block all the same: a terminal waits for all of it, and another writer may take the room in a pipe.
+        match fds::reopen_nonblocking(fd.as_fd().as_raw_fd(), true) {
+            Some(own) => FdWriter { fd: Fd::Owned(own), blocking: Blocking::Reopened },
+            None => FdWriter { fd, blocking: Blocking::Possible },
         }
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.to.as_fd()
+        self.fd.as_fd()
     }
 
-    pub(crate) fn kind(&self) -> OutletKind {
-        self.kind
+    pub(crate) fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
-    /// What it is called, where it is not ours.
-    pub(crate) fn name(&self) -> Option<String> {
-        if self.kind == OutletKind::Ours {
+    /// What messages call the descriptor; `None` for a pipe that this library made.
+    pub(crate) fn description(&self) -> Option<String> {
+        if self.blocking == Blocking::OwnPipe {
             return None;
         }
         if self.fd().is_terminal() {
@@ -92,21 +88,22 @@ impl Outlet {
         Some(FdKind::of(self.fd()).map_or_else(|_| "a descriptor".to_owned(), |kind| kind.to_string()))
     }
 
-    /// Writes what goes without blocking, which may be nothing. Of what [`MayBlock`](OutletKind::MayBlock) the caller has seen
+    /// Writes what the descriptor takes without blocking, which may be nothing. With [`Blocking::Possible`], the caller must have seen
     /// that it is ready.
     pub(crate) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self.kind {
-            OutletKind::NeverBlocks => stream::write_all(self.fd(), bytes).map(|()| bytes.len()),
-            OutletKind::Ours | OutletKind::Reopened => unless_full(|| stream::write(self.fd(), bytes)),
-            // A socket, or no /proc to open it anew by: after a readiness, so much goes without blocking as a rule.
-            OutletKind::MayBlock => {
-                unless_full(|| stream::write_ready(self.fd(), &bytes[..bytes.len().min(libc::PIPE_BUF)]))
+        match self.blocking {
+            Blocking::Never => stream::write_all(self.fd(), bytes).map(|()| bytes.len()),
+            Blocking::OwnPipe | Blocking::Reopened => zero_if_full(|| stream::write(self.fd(), bytes)),
+            // A socket, or there is no /proc to open it by. A ready pipe takes PIPE_BUF bytes without blocking, unless another
+            // writer is faster.
+            Blocking::Possible => {
+                zero_if_full(|| stream::write_ready(self.fd(), &bytes[..bytes.len().min(libc::PIPE_BUF)]))
             }
         }
     }
 }
 
-fn unless_full(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+fn zero_if_full(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     match signals::without_sigpipe(write) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         result => result,

@@ -1,46 +1,45 @@
-//! A stream's lines for those who watch a run, beside whatever else becomes of it.
+//! The lines of a stream for the observers of a run, beside the stream's sinks.
 
 use std::convert::Infallible;
 
 use super::lines::LineSplitter;
 
-/// Cuts what comes into lines, and keeps them until they are told.
+/// Cuts chunks into lines, and keeps them until they are taken.
 #[derive(Default)]
-pub(crate) struct Ear {
+pub(crate) struct LineObserver {
     splitter: LineSplitter,
-    heard: Vec<Vec<u8>>,
+    lines: Vec<Vec<u8>>,
 }
 
-impl Ear {
-    /// One that comes when so much was there already, whose lines are told at once.
-    pub(crate) fn after(so_far: &[u8], mut each: impl FnMut(&[u8])) -> Ear {
-        let mut ear = Ear::default();
-        let Ok(()) = ear.splitter.push(so_far, |line| {
+impl LineObserver {
+    /// An observer that begins after the bytes `so_far`: `each` gets the lines that end in them.
+    pub(crate) fn after(so_far: &[u8], mut each: impl FnMut(&[u8])) -> LineObserver {
+        let mut observer = LineObserver::default();
+        let Ok(()) = observer.splitter.push(so_far, |line| {
             each(line);
             Ok::<(), Infallible>(())
         });
-        ear
+        observer
     }
 
-    pub(crate) fn hear(&mut self, chunk: &[u8]) {
-        let heard = &mut self.heard;
-        let Ok(()) = self.splitter.push(chunk, |line| {
-            heard.push(line.to_vec());
-            Ok::<(), Infallible>(())
-        });
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        let Ok(()) = self.splitter.push(chunk, keep_in(&mut self.lines));
     }
 
-    /// The stream has ended: what has no newline is a line, too.
+    /// The stream has ended: the bytes after the last newline are a line, too.
     pub(crate) fn finish(&mut self) {
-        let heard = &mut self.heard;
-        let Ok(()) = self.splitter.finish(|line| {
-            heard.push(line.to_vec());
-            Ok::<(), Infallible>(())
-        });
+        let Ok(()) = self.splitter.finish(keep_in(&mut self.lines));
     }
 
-    pub(crate) fn heard(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.heard)
+    pub(crate) fn take_lines(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.lines)
+    }
+}
+
+fn keep_in(lines: &mut Vec<Vec<u8>>) -> impl FnMut(&[u8]) -> Result<(), Infallible> {
+    move |line: &[u8]| {
+        lines.push(line.to_vec());
+        Ok(())
     }
 }
 
@@ -49,13 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_began_before_is_heard_whole() {
-        let mut told = Vec::new();
-        let mut ear = Ear::after(b"one\ntw", |line| told.push(line.to_vec()));
-        ear.hear(b"o\nthree");
-        assert_eq!((told, ear.heard()), (vec![b"one".to_vec()], vec![b"two".to_vec()]));
-        ear.finish();
-        assert_eq!(ear.heard(), [b"three"]);
-        assert!(ear.heard().is_empty());
+    fn a_line_that_began_before_is_observed_whole() {
+        let mut earlier = Vec::new();
+        let mut observer = LineObserver::after(b"one\ntw", |line| earlier.push(line.to_vec()));
+        observer.push(b"o\nthree");
+        assert_eq!((earlier, observer.take_lines()), (vec![b"one".to_vec()], vec![b"two".to_vec()]));
+        observer.finish();
+        assert_eq!(observer.take_lines(), [b"three"]);
+        assert!(observer.take_lines().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Chunks in, lines out.
+//! Cutting chunks into lines.
 
 use std::mem;
 
@@ -7,21 +7,20 @@ use memchr::memchr_iter;
 #[cfg(test)]
 mod tests;
 
-/// What each line is lent to. Behind a pointer: the cutting is compiled once for each error, not once for each callback.
+/// Borrows each line. It is `dyn` so that the cutting is compiled once for each error type, not once for each callback.
 type Each<'a, E> = dyn FnMut(&[u8]) -> Result<(), E> + 'a;
 
-/// Cuts a stream of chunks into lines, and lends each without its `\n`. A `\r` before it stays.
+/// Cuts a stream of chunks into lines, and calls back with each line without its `\n`. A `\r` before it stays.
 ///
-/// A line that lies within one chunk is lent from there, not copied. A last line without newline comes from
-/// [`finish`](Self::finish).
+/// A line within one chunk is not copied. A last line without newline is delivered by [`finish`](Self::finish).
 ///
-/// Each line is delivered once, also when the callback fails: the line it failed on counts as delivered, and those
-/// behind it come with the next call.
+/// Each line is delivered once, also if the callback fails: the line it failed on counts as delivered, and the next call delivers the
+/// later ones.
 #[derive(Debug, Default)]
 pub(crate) struct LineSplitter {
-    /// The start of a line whose end has not come yet; it holds no `\n`, unless there is a `backlog`.
+    /// The beginning of the last line; it has no `\n`, unless there is a `backlog`.
     partial: Vec<u8>,
-    /// The callback failed, and left in `partial` what lay behind its line.
+    /// The callback failed: `partial` has all bytes after its line.
     backlog: bool,
 }
 
@@ -52,7 +51,7 @@ impl LineSplitter {
         each(&mem::take(&mut self.partial))
     }
 
-    /// Whether whole lines wait for the next call.
+    /// Whether whole lines may wait for the next call.
     pub(crate) fn is_behind(&self) -> bool {
         self.backlog && !self.partial.is_empty()
     }
@@ -63,7 +62,7 @@ impl LineSplitter {
         self.cut(&held, each)
     }
 
-    /// Only `chunk` is searched: `partial` has no `\n`, so a line of many chunks costs each of its bytes once.
+    /// Searches only `chunk`: `partial` has no `\n`, so each byte of a line in many chunks is searched once.
     fn cut<E>(&mut self, chunk: &[u8], each: &mut Each<'_, E>) -> Result<(), E> {
         let mut ends = memchr_iter(b'\n', chunk);
         let mut start = 0;
@@ -86,7 +85,7 @@ impl LineSplitter {
     }
 
     fn deliver_partial<E>(&mut self, end_of_line: &[u8], each: &mut Each<'_, E>) -> Result<(), E> {
-        // Taken out, so that a panic in the callback leaves no half-delivered line behind.
+        // Taken out, so that a panic in the callback does not leave the line here to be delivered again.
         let mut line = mem::take(&mut self.partial);
         line.extend_from_slice(end_of_line);
         let delivered = each(&line);

@@ -1,10 +1,12 @@
-//! Moving bytes: where they come from, where they go, and how.
+//! Moving bytes between a run's pipes, this process's memory, descriptors and the caller's code.
 
 pub(crate) mod callback;
 pub(crate) mod capture;
 pub(crate) mod captured;
 pub(crate) mod drain;
+pub(crate) mod failure;
 pub(crate) mod fd_writer;
+pub(crate) mod feed;
 pub(crate) mod flow;
 pub(crate) mod interrupt;
 pub(crate) mod io_thread;

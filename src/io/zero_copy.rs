@@ -1,88 +1,84 @@
-//! Moving a stream on inside the kernel: from its pipe to descriptors, without a copy in this process.
+//! Moving a stream from its pipe to descriptors inside the kernel, without a copy in this process.
 //!
-//! All sinks but one are pipes, which are shown the bytes by tee(2); the last one, the *consumer*, takes them out of the source by
-//! splice(2). What a pipe was shown and the consumer has not taken, the pipe is *ahead* by. It is shown more only when it is
-//! ahead by nothing, since tee begins at the source's first byte; and the consumer takes no more than what all were shown.
-//! So every sink gets every byte once, whatever each call moves.
+//! All sinks except one are pipes, which get the bytes by tee(2). The last one, the *consumer*, takes them out of the source by
+//! splice(2). tee begins at the source's first byte, so a pipe gets more only when the consumer has taken all that the pipe
+//! received before; and the consumer takes no more than what all pipes have received. So every sink gets every byte once, however
+//! many bytes each call moves.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use super::fd_writer::{Outlet, OutletKind};
+use super::fd_writer::{Blocking, FdWriter};
 use super::sink::Sink;
 use crate::fd::FdKind;
 use crate::pipe::budget::{self, Grant};
 use crate::sys::{fds, signals, splice};
 
-pub(crate) struct Conduit {
-    /// By sink; always 0 for the consumer.
-    ahead: Vec<usize>,
+pub(crate) struct ZeroCopy {
+    /// How many of the source's next bytes each sink has received already; always 0 for the consumer.
+    pub(super) received: Vec<usize>,
     consumer: usize,
-    /// The sink that has no room for what waits in the source.
-    blocked: Option<usize>,
-    /// Pipe memory, for these sinks.
+    /// The sink that has no room for what is in the source.
+    pub(super) blocked: Option<usize>,
+    /// Pipe memory, by sink.
     grants: Vec<(usize, Grant)>,
+    /// Set when the stream is wrapped up: from the source's next bytes, only this number may be taken, and not by this.
+    pub(super) left: Option<usize>,
 }
 
-/// What one piece of work came to.
+/// The result of one step.
 pub(crate) enum Progress {
     Moved,
-    /// Nothing to move, or no room.
-    Waits,
-    /// The source has ended, and everybody has everything.
+    /// The source has no bytes, or a sink has no room.
+    WouldBlock,
+    /// The source has ended, and every sink has every byte.
     End,
-    /// Not for this sink.
-    Refused,
+    /// The kernel cannot do it for these descriptors, or must not go on.
+    Unsupported,
+    /// A write to this sink failed.
     Failed(usize, io::Error),
 }
 
-impl Conduit {
-    /// For sinks that are all descriptors which the kernel may do this for. Their pipes are grown, unless the capacity is `fixed`: with
-    /// small ones it does not pay.
-    pub(crate) fn new(sinks: &[Sink], fixed: bool) -> Option<Conduit> {
+impl ZeroCopy {
+    /// `None` unless all sinks are descriptors that the kernel may do it for. Grows the sinks' pipes, unless their capacity is `fixed`:
+    /// with small pipes the calls cost more than they save.
+    pub(crate) fn new(sinks: &[Sink], fixed: bool) -> Option<ZeroCopy> {
         if !cfg!(target_os = "linux") {
             return None;
         }
-        let outlets: Vec<&Outlet> = sinks.iter().map(Sink::outlet).collect::<Option<_>>()?;
-        if outlets.iter().any(|outlet| outlet.kind() == OutletKind::MayBlock) {
+        let writers: Vec<&FdWriter> = sinks.iter().map(Sink::fd_writer).collect::<Option<_>>()?;
+        if writers.iter().any(|writer| writer.blocking() == Blocking::Possible) {
             return None;
         }
-        let is_pipe = |outlet: &&Outlet| FdKind::of(outlet.fd()).is_ok_and(|kind| kind == FdKind::Pipe);
-        let others: Vec<usize> = (0..outlets.len()).filter(|&index| !is_pipe(&outlets[index])).collect();
+        let is_pipe = |writer: &&FdWriter| FdKind::of(writer.fd()).is_ok_and(|kind| kind == FdKind::Pipe);
+        let others: Vec<usize> = (0..writers.len()).filter(|&index| !is_pipe(&writers[index])).collect();
         let consumer = match others.as_slice() {
-            [] => outlets.len().checked_sub(1)?,
+            [] => writers.len().checked_sub(1)?,
             [only] => *only,
             _ => return None,
         };
-        let grown = outlets.iter().enumerate().filter(|_| !fixed);
-        let grants = grown.filter_map(|(index, outlet)| Some((index, budget::grow_usual(outlet.fd())?))).collect();
-        Some(Conduit { ahead: vec![0; outlets.len()], consumer, blocked: None, grants })
+        let grown = writers.iter().enumerate().filter(|_| !fixed);
+        let grants = grown.filter_map(|(index, writer)| Some((index, budget::grow_usual(writer.fd())?))).collect();
+        Some(ZeroCopy { received: vec![0; writers.len()], consumer, blocked: None, grants, left: None })
     }
 
-    /// It is over: the pipes that it grew and others go on with are what they were, as far as they can be.
-    pub(crate) fn give_back(&self, sinks: &[Sink]) {
-        for outlet in self.grants.iter().filter_map(|(index, _)| sinks[*index].outlet()) {
-            budget::give_back(outlet.fd());
+    /// Gives the pipes that it grew their old capacity back, where the kernel allows it: other processes may go on with them.
+    pub(crate) fn restore_capacities(&self, sinks: &[Sink]) {
+        for writer in self.grants.iter().filter_map(|(index, _)| sinks[*index].fd_writer()) {
+            budget::give_back(writer.fd());
         }
     }
 
-    /// The sink to wait for, if not the source.
-    pub(crate) fn blocked(&self) -> Option<usize> {
-        self.blocked
+    /// How many of the source's next bytes at least one sink has received.
+    pub(crate) fn most_received(&self) -> usize {
+        self.received.iter().copied().max().unwrap_or(0)
     }
 
-    /// How far a sink is ahead of the source.
-    pub(crate) fn ahead(&self, sink: usize) -> usize {
-        self.ahead[sink]
-    }
-
-    /// How many of the source's next bytes some sink has.
-    pub(crate) fn most_ahead(&self) -> usize {
-        self.ahead.iter().copied().max().unwrap_or(0)
-    }
-
-    /// Moves what goes without waiting, once around.
+    /// Moves what goes without blocking: at most one call for each sink.
     pub(crate) fn step(&mut self, source: BorrowedFd<'_>, sinks: &[Sink]) -> Progress {
+        if self.left.is_some() {
+            return Progress::Unsupported;
+        }
         signals::without_sigpipe(|| self.step_without_sigpipe(source, sinks))
     }
 
@@ -90,43 +86,43 @@ impl Conduit {
         self.blocked = None;
         let mut most = budget::BULK;
         for (index, sink) in sinks.iter().enumerate() {
-            let Some(outlet) = sink.outlet() else { return Progress::Refused };
+            let Some(writer) = sink.fd_writer() else { return Progress::Unsupported };
             if index == self.consumer {
                 continue;
             }
-            if self.ahead[index] == 0 {
-                match splice::tee_now(source, outlet.fd(), budget::BULK) {
+            if self.received[index] == 0 {
+                match splice::tee_now(source, writer.fd(), budget::BULK) {
                     Ok(0) => return Progress::End,
-                    Ok(shown) => self.ahead[index] = shown,
-                    Err(error) => return self.stuck(source, index, error),
+                    Ok(received) => self.received[index] = received,
+                    Err(error) => return self.failed(source, index, error),
                 }
             }
-            most = most.min(self.ahead[index]);
+            most = most.min(self.received[index]);
         }
-        let Some(outlet) = sinks[self.consumer].outlet() else { return Progress::Refused };
-        match splice::splice_now(source, outlet.fd(), most) {
+        let Some(writer) = sinks[self.consumer].fd_writer() else { return Progress::Unsupported };
+        match splice::splice_now(source, writer.fd(), most) {
             Ok(0) => Progress::End,
             Ok(taken) => {
-                for (index, ahead) in self.ahead.iter_mut().enumerate() {
+                for (index, received) in self.received.iter_mut().enumerate() {
                     if index != self.consumer {
-                        *ahead -= taken;
+                        *received -= taken;
                     }
                 }
                 Progress::Moved
             }
-            Err(error) => self.stuck(source, self.consumer, error),
+            Err(error) => self.failed(source, self.consumer, error),
         }
     }
 
-    fn stuck(&mut self, source: BorrowedFd<'_>, sink: usize, error: io::Error) -> Progress {
+    fn failed(&mut self, source: BorrowedFd<'_>, sink: usize, error: io::Error) -> Progress {
         match error.raw_os_error() {
             Some(libc::EAGAIN) => {
-                // The call does not say which of the two it was.
+                // EAGAIN does not tell whether the source is empty or the sink is full.
                 self.blocked = fds::bytes_queued(source).is_ok_and(|queued| queued > 0).then_some(sink);
-                Progress::Waits
+                Progress::WouldBlock
             }
             Some(libc::EINVAL | libc::EBADF | libc::ENOSYS | libc::EPERM | libc::EOPNOTSUPP | libc::ENOMEM) => {
-                Progress::Refused
+                Progress::Unsupported
             }
             _ => Progress::Failed(sink, error),
         }

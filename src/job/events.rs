@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
 use crate::engine::events::{Event, EventKind};
-use crate::io::line_observer::Ear;
-use crate::outcome::output::Output;
+use crate::io::line_observer::LineObserver;
+use crate::outcome::Output;
 use crate::plan::{PipePlan, Plan};
 use crate::run::conclude;
 use crate::run::shared::{Shared, Step};
@@ -75,9 +75,9 @@ fn lines(plan: &Plan, output: &Output) -> Vec<EventKind> {
     let mut lines = Vec::new();
     for (stage, stream, bytes) in standard.into_iter().chain(fds) {
         let mut each = |line: &[u8]| lines.push(EventKind::Line { stage, stream, line: line.to_vec() });
-        let mut ear = Ear::after(bytes, &mut each);
-        ear.finish();
-        ear.heard().iter().for_each(|line| each(line));
+        let mut observer = LineObserver::after(bytes, &mut each);
+        observer.finish();
+        observer.take_lines().iter().for_each(|line| each(line));
     }
     lines
 }

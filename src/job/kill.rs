@@ -9,7 +9,7 @@ use crate::contain::{Container, Reach};
 use crate::engine::end_reason::EndReason;
 use crate::engine::termination::{Context, Pipes, ProcessesOnly, Termination, WALK};
 use crate::engine::timing::Steps;
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
 use crate::tree;
 
@@ -232,7 +232,7 @@ impl Job {
                 refused.get_or_insert(Fault::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
             }
         }
-        refused.map_or(Ok(()), |fault| Err(fault.told_by(&self.plan)))
+        refused.map_or(Ok(()), |fault| Err(fault.into_error(&self.plan)))
     }
 
     /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
@@ -293,14 +293,14 @@ impl Job {
     fn wait_for_processes(&self, deadline: Deadline) -> Result<(), Error> {
         for ((index, _), process) in self.plan.commands().zip(&self.processes) {
             let wait = || -> std::io::Result<()> {
-                while process.try_ended()?.is_none() && !deadline.passed() {
+                while process.try_report()?.is_none() && !deadline.passed() {
                     crate::sys::poll::wait_for(process.end_fd(), crate::sys::poll::Interest::Readable, deadline)?;
                 }
                 Ok(())
             };
             wait().map_err(|error| {
                 let fault = Fault::new(ErrorKind::Io, "cannot be waited for").because(error);
-                fault.at(self.plan.stage_name(index)).told_by(&self.plan)
+                fault.at(self.plan.stage_name(index)).into_error(&self.plan)
             })?;
         }
         Ok(())

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::Job;
-use crate::io::io_thread::Leash;
+use crate::io::io_thread::ReaderGuard;
 use crate::io::lines::LineSplitter;
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::plan::Plan;
 use crate::setup_step::Step;
 use crate::sys::{fds, stream};
@@ -36,15 +36,15 @@ pub struct Reader {
     /// `None` once the end was reported.
     job: Option<Job>,
     stdout: Option<OwnedFd>,
-    leash: Option<Leash>,
+    guard: Option<ReaderGuard>,
     /// The run was cut: so many bytes were in the pipe then and are still to be read. Whoever goes on writing writes to nobody.
     rest: Option<usize>,
     plan: Arc<Plan>,
 }
 
-impl std::fmt::Debug for Leash {
+impl std::fmt::Debug for ReaderGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Leash")
+        f.write_str("ReaderGuard")
     }
 }
 
@@ -52,8 +52,8 @@ impl Reader {
     pub(super) fn start(plan: Arc<Plan>) -> Result<Reader, Fault> {
         let job = Job::start(Arc::clone(&plan), true)?;
         let stdout = job.shared.take_end(crate::stream::Stream::Stdout);
-        let leash = job.shared.take_leash();
-        Ok(Reader { job: Some(job), stdout, leash, rest: None, plan })
+        let guard = job.shared.take_reader_guard();
+        Ok(Reader { job: Some(job), stdout, guard, rest: None, plan })
     }
 
     /// The job behind it, until the end was reported: to signal it, or to know its processes.
@@ -78,15 +78,15 @@ impl Reader {
             Err(error) => {
                 self.stdout = None;
                 self.job = None;
-                Err(Fault::new(ErrorKind::Io, "cannot read the run's stdout").because(error).told_by(&self.plan))
+                Err(Fault::new(ErrorKind::Io, "cannot read the run's stdout").because(error).into_error(&self.plan))
             }
         }
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(stdout) = &self.stdout else { return Ok(0) };
-        if let Some(leash) = &self.leash {
-            if self.rest.is_none() && !leash.wait_readable(stdout.as_fd())? {
+        if let Some(guard) = &self.guard {
+            if self.rest.is_none() && !guard.wait_readable(stdout.as_fd())? {
                 self.rest = Some(fds::bytes_queued(stdout.as_fd())?);
             }
             if let Some(rest) = &mut self.rest {
@@ -105,7 +105,7 @@ impl Reader {
     /// The stream is over: lets go of it, waits, checks. Only once.
     fn end(&mut self) -> Result<(), Error> {
         self.stdout = None;
-        self.leash = None;
+        self.guard = None;
         match self.job.take() {
             Some(job) => job.output().map(drop),
             None => Ok(()),
@@ -198,7 +198,7 @@ impl Iterator for LinesBytes {
                     self.reader.job = None;
                     let what = "cannot read the run's stdout";
                     let fault = Fault::new(ErrorKind::Io, what).step_failed(Step::Pipe).because(error);
-                    return Some(Err(fault.told_by(&self.reader.plan)));
+                    return Some(Err(fault.into_error(&self.reader.plan)));
                 }
             };
         }
@@ -261,7 +261,7 @@ impl Iterator for Lines {
             }
             Err(error) => {
                 let fault = Fault::new(ErrorKind::NotUtf8, "a line of the output is not UTF-8");
-                Err(fault.because(error.utf8_error()).told_by(&self.0.reader.plan))
+                Err(fault.because(error.utf8_error()).into_error(&self.0.reader.plan))
             }
         })
     }

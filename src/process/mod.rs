@@ -1,13 +1,12 @@
-//! One running child: wait for it, signal it, know what it used.
+//! One running child: waiting for it, signalling it, and what it used.
 
 mod reaper;
 pub(crate) mod suspension_clock;
 pub(crate) mod terminal;
-mod watch;
+mod watched;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -16,19 +15,20 @@ use crate::status::Status;
 use crate::sys::launch::Launched;
 use crate::sys::poll::{self, Interest};
 use crate::sys::{pidfd, wait};
+use watched::{Reap, Watch, Watched, unless_refused};
 
-pub(crate) use reaper::hand_over;
+pub(crate) use reaper::{hand_over, reap_orphans};
 pub use wait::Usage;
-use watch::Watch;
+pub(crate) use watched::ExitReport;
 
 /// One process of a [`Job`](crate::Job), safe to share: cloneable, `&self` everywhere, any number of waiters.
 ///
-/// Signals go by process descriptor (`pidfd_send_signal(2)`), or, where there is none, under a lock that also covers reaping: a
-/// number that the system has given to a stranger is never signalled. A process that has ended can be signalled without
-/// effect, like a zombie.
+/// Signals go over a process descriptor (`pidfd_send_signal(2)`), or, where there is none, under a lock that also covers reaping: a
+/// number that the system has given to another process is never signalled. A signal to a process that has ended has no effect, like
+/// one to a zombie.
 ///
-/// Its methods give an [`io::Error`], not this library's, because a `Process` knows nothing of its run. Process descriptors are
-/// Linux's; elsewhere a thread waits for each process.
+/// Its methods return an [`io::Error`], not this library's, because a `Process` knows nothing of its run. Process descriptors exist on
+/// Linux; elsewhere a thread waits for each process.
 ///
 /// Dropping a `Process` does nothing; the [`Job`](crate::Job) ends what it started.
 ///
@@ -41,38 +41,10 @@ use watch::Watch;
 /// # Ok::<(), pipewright::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Process(Arc<Inner>);
+pub struct Process(Arc<Watched>);
 
-struct Inner {
-    pid: i32,
-    started: Instant,
-    watch: Watch,
-    /// Reaping and signalling by number both happen under this lock.
-    state: Mutex<State>,
-    /// Whether an end leaves a zombie, so that the number, which is a process group's too, stays what it is.
-    kept: AtomicBool,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Running,
-    /// Ended, and still a zombie.
-    Kept(Ended),
-    Ended(Ended),
-}
-
-/// What is known of a process that has ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ended {
-    /// `Status::UNKNOWN` when somebody else reaped it.
-    pub(crate) status: Status,
-    pub(crate) usage: Option<Usage>,
-    /// From the start to the moment the end was seen.
-    pub(crate) wall: Duration,
-}
-
-/// Somebody else in this process reaped the child (a `waitpid(-1)` loop, or SIGCHLD set to be ignored), and the kernel no longer
-/// knows its status, see wait(2). It is what the `io::Error` of [`Process::wait`] holds then.
+/// Something else in this process reaped the child (a `waitpid(-1)` loop, or SIGCHLD set to be ignored), and the kernel no longer
+/// knows its status, see wait(2). The `io::Error` of [`Process::wait`] then holds this.
 ///
 /// ```
 /// use pipewright::{StatusStolen, cmd};
@@ -94,23 +66,21 @@ pub struct StatusStolen {
 impl Process {
     /// Takes charge of a child. A child that cannot be watched is killed and reaped.
     ///
-    /// One that is `kept` leaves a zombie when it ends, until [`let_go`](Self::let_go): the number stays what it is, and so does a
-    /// process group or a session that has it.
-    pub(crate) fn new(launched: Launched, started: Instant, kept: bool) -> io::Result<Process> {
+    /// With `keep_zombie` the end leaves a zombie, until [`detach`](Self::detach): the number stays its own, and so does the process
+    /// group or the session that has this number.
+    pub(crate) fn new(launched: Launched, started: Instant, keep_zombie: bool) -> io::Result<Process> {
         let Launched { pid, pidfd } = launched;
-        let state = Mutex::new(State::Running);
-        let kept = AtomicBool::new(kept);
         match pidfd {
-            Some(fd) => Ok(Process(Arc::new(Inner { pid, started, watch: Watch::Pidfd(fd), state, kept }))),
-            None => watch::by_thread(|watch| Inner { pid, started, watch, state, kept }).inspect_err(|_| {
-                // Nobody else knows this child, so its number is still its own.
+            Some(fd) => Ok(Process(Watched::by_pidfd(pid, fd, started, keep_zombie))),
+            None => Watched::by_thread(pid, started, keep_zombie).map(Process).inspect_err(|_| {
+                // Nothing else knows this child, so its number is still its own.
                 let _ = wait::kill(pid, libc::SIGKILL);
                 let _ = wait::reap(wait::Child::Pid(pid), true);
             }),
         }
     }
 
-    /// The process number. It stays what it was after the process has ended, when the system may give it to a stranger.
+    /// The process number. It stays the same after the process has ended, when the system may give it to another process.
     ///
     /// ```
     /// let job = pipewright::cmd!("true").spawn()?;
@@ -121,16 +91,16 @@ impl Process {
         self.0.pid.unsigned_abs()
     }
 
-    /// The pid as system calls take it.
+    /// The pid in the type of the system calls.
     pub(crate) fn number(&self) -> i32 {
         self.0.pid
     }
 
-    /// Blocks until the process has ended, and says how. Repeated calls give the same answer; a stop is not an end, see
+    /// Blocks until the process has ended, and returns its status. Repeated calls return the same; a stop is not an end, see
     /// waitid(2).
     ///
     /// # Errors
-    /// [`StatusStolen`], inside the `io::Error`, when somebody else reaped the process.
+    /// [`StatusStolen`], inside the `io::Error`, when something else in this process reaped it.
     ///
     /// ```
     /// let job = pipewright::cmd!("sh", "-c", "exit 3").spawn()?;
@@ -148,7 +118,7 @@ impl Process {
     /// The status if the process has ended. Does not block.
     ///
     /// # Errors
-    /// As [`Process::wait`].
+    /// Like [`Process::wait`].
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -156,13 +126,13 @@ impl Process {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_wait(&self) -> io::Result<Option<Status>> {
-        self.try_ended()?.map(|ended| self.known(ended)).transpose()
+        self.try_report()?.map(|report| self.known(report)).transpose()
     }
 
-    /// Blocks for at most `timeout`; `None` when the process still runs. Ends nothing, and may be repeated.
+    /// Blocks for at most `timeout`; `None` when the process still runs. Does not end the process, and may be repeated.
     ///
     /// # Errors
-    /// As [`Process::wait`].
+    /// Like [`Process::wait`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -174,10 +144,10 @@ impl Process {
         self.wait_until(Deadline::after(timeout))
     }
 
-    /// Blocks until `deadline` at most; `None` when the process still runs. Ends nothing, and may be repeated.
+    /// Blocks until `deadline` at most; `None` when the process still runs. Does not end the process, and may be repeated.
     ///
     /// # Errors
-    /// As [`Process::wait`].
+    /// Like [`Process::wait`].
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -193,7 +163,7 @@ impl Process {
     /// Asks the process to end: SIGTERM, see signal(7). Does not wait. A process that has ended already is no error.
     ///
     /// # Errors
-    /// What the system says, such as EPERM for a process that changed its user.
+    /// The errno of the system call, such as EPERM for a process that changed its user.
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -209,7 +179,7 @@ impl Process {
     /// more.
     ///
     /// # Errors
-    /// As [`Process::terminate`].
+    /// Like [`Process::terminate`].
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -225,7 +195,7 @@ impl Process {
     /// Sends a signal by its number of signal(7). Does not wait. A process that has ended already is no error.
     ///
     /// # Errors
-    /// What the system says: EINVAL for a number that is no signal, EPERM for a process that changed its user.
+    /// The errno of the system call: EINVAL for a number that is no signal, EPERM for a process that changed its user.
     ///
     /// ```
     /// let job = pipewright::cmd!("sleep", "60").spawn()?;
@@ -241,7 +211,7 @@ impl Process {
         }
     }
 
-    /// As [`Process::send_signal`], but ESRCH where the process has been reaped.
+    /// Like [`Process::send_signal`], but fails with ESRCH when the process has been reaped.
     pub(crate) fn signal_unreaped(&self, signal: i32) -> io::Result<()> {
         if let Watch::Pidfd(fd) = &self.0.watch {
             if let Some(sent) = unless_refused(pidfd::send_signal(fd.as_fd(), signal)) {
@@ -251,11 +221,11 @@ impl Process {
         self.signal_number(self.0.pid, signal)
     }
 
-    /// By a number that is the child's, or its group's, as long as the child has not been reaped. Under the lock, so that it is not
+    /// Signals by a number that is the child's, or its group's, as long as the child has not been reaped. The lock keeps it from being
     /// reaped here meanwhile.
     fn signal_number(&self, number: i32, signal: i32) -> io::Result<()> {
-        let state = self.state();
-        if self.0.is_reaped(*state) {
+        let reap = self.0.reap();
+        if self.0.is_reaped(*reap) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
         wait::kill(number, signal)
@@ -272,10 +242,7 @@ impl Process {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn usage(&self) -> Option<Usage> {
-        match *self.state() {
-            State::Ended(ended) | State::Kept(ended) => ended.usage,
-            State::Running => None,
-        }
+        self.0.reap().report()?.usage
     }
 
     /// How long the process ran, until a wait saw that it had ended; `None` before. Does not block.
@@ -288,67 +255,44 @@ impl Process {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn wall(&self) -> Option<Duration> {
-        match *self.state() {
-            State::Ended(ended) | State::Kept(ended) => Some(ended.wall),
-            State::Running => None,
-        }
+        Some(self.0.reap().report()?.wall)
     }
 
     /// Becomes readable when the process has ended, and stays so.
     pub(crate) fn end_fd(&self) -> BorrowedFd<'_> {
-        match &self.0.watch {
-            Watch::Pidfd(fd) | Watch::Thread { ended: fd } => fd.as_fd(),
-        }
+        self.0.end_fd()
     }
 
-    /// Whether and how the process has ended, reaping it if need be. Any waiter may do that: the lock makes it once.
-    pub(crate) fn try_ended(&self) -> io::Result<Option<Ended>> {
-        self.ended(false)
+    /// How the process ended, if it has; reaps it if need be. Any waiter may call this: the lock makes the reaping happen once.
+    pub(crate) fn try_report(&self) -> io::Result<Option<ExitReport>> {
+        let mut reap = self.0.reap();
+        // Without a descriptor its thread reaps.
+        if self.is_reaped_by_thread() { Ok(reap.report()) } else { self.0.advance(&mut reap, false) }
     }
 
-    /// Blocks until the process has ended, in the call that reaps it. `None`, at once, where that call would keep somebody else
+    /// Blocks until the process has ended, in the call that reaps it. `None`, at once, where that call would keep another thread
     /// from the lock, or where another thread reaps.
-    pub(crate) fn wait_alone(&mut self) -> Option<io::Result<Ended>> {
-        let kept = *Arc::get_mut(&mut self.0)?.kept.get_mut();
-        if kept { None } else { self.ended(true).transpose() }
-    }
-
-    fn ended(&self, block: bool) -> io::Result<Option<Ended>> {
-        let mut state = self.state();
-        if let State::Ended(ended) | State::Kept(ended) = *state {
-            return Ok(Some(ended));
+    pub(crate) fn wait_alone(&mut self) -> Option<io::Result<ExitReport>> {
+        if self.is_reaped_by_thread() || Arc::get_mut(&mut self.0)?.keeps_zombie() {
+            return None;
         }
-        let Watch::Pidfd(fd) = &self.0.watch else {
-            // The watching thread reaps.
-            return Ok(None);
-        };
-        let ended = match self.0.collect(block) {
-            Ok(None) => return Ok(None),
-            Ok(Some((now, ended))) => {
-                *state = now;
-                return Ok(Some(ended));
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
-                // Reaped behind our back. Newer kernels keep the status as long as the descriptor is open.
-                let status = pidfd::exit_status_after_reap(fd.as_fd()).map_or(Status::UNKNOWN, Status::from_wait);
-                self.0.ended(status, None)
-            }
-            Err(error) => return Err(error),
-        };
-        *state = State::Ended(ended);
-        Ok(Some(ended))
+        self.0.advance(&mut self.0.reap(), true).transpose()
     }
 
-    /// The number may be reused from now on; a zombie is reaped.
-    pub(crate) fn let_go(&self) {
-        self.0.let_go();
+    pub(crate) fn is_reaped_by_thread(&self) -> bool {
+        matches!(self.0.watch, Watch::Thread { .. })
     }
 
-    /// Signals the process group that this process leads, as long as the number cannot be another one's. ESRCH: nobody is in it, or
-    /// that is not known any more.
+    /// Allows the number to be reused from now on; a zombie is reaped.
+    pub(crate) fn detach(&self) {
+        self.0.detach();
+    }
+
+    /// Signals the process group that this process leads, as long as the number is known to be its own. ESRCH: the group is empty, or
+    /// the number is not known to be its own any more.
     pub(crate) fn signal_group(&self, signal: i32) -> io::Result<()> {
         if let Watch::Pidfd(fd) = &self.0.watch {
-            // A kernel before 6.9 does not know this either.
+            // A kernel before 6.9 refuses this.
             if let Some(sent) = unless_refused(pidfd::send_signal_to_group(fd.as_fd(), signal)) {
                 return sent;
             }
@@ -356,27 +300,27 @@ impl Process {
         self.signal_number(-self.0.pid, signal)
     }
 
-    /// The signal that has stopped the process, if it is stopped; a look that takes nothing away. Who has ended, or is not known any more, is
-    /// not stopped. Nobody is told of a stop: it is asked for.
+    /// The signal that has stopped the process, if it is stopped; the look takes nothing away. A process that has ended is not stopped.
+    /// Linux does not notify of stops: this polls with `WSTOPPED | WNOHANG`.
     pub(crate) fn stopped_by(&self) -> Option<i32> {
-        let state = self.state();
-        match *state {
-            State::Kept(_) | State::Ended(_) => None,
+        let reap = self.0.reap();
+        match *reap {
+            Reap::Zombie(_) | Reap::Reaped(_) => None,
             // Under the lock: as long as it is not reaped, the number is the child's. Where the call is refused, stops are not seen.
-            State::Running => wait::stopped_by(self.0.child()).unwrap_or(None),
+            Reap::Pending { .. } => wait::stopped_by(self.0.child()).unwrap_or(None),
         }
     }
 
-    /// Whether its number is known to be its own, or its group's: nobody else can have it then.
+    /// Whether its number is known to be its own, or its group's, so that no other process can have it.
     pub(crate) fn keeps_number(&self) -> bool {
-        let state = self.state();
+        let reap = self.0.reap();
         let leads = |fd: &OwnedFd| pidfd::send_signal_to_group(fd.as_fd(), 0).is_ok();
-        !self.0.is_reaped(*state) || matches!(&self.0.watch, Watch::Pidfd(fd) if leads(fd))
+        !self.0.is_reaped(*reap) || matches!(&self.0.watch, Watch::Pidfd(fd) if leads(fd))
     }
 
-    /// The end of a process that the system reported, without saying how it ended.
-    pub(crate) fn ended_unseen(&self) -> Ended {
-        self.0.ended(Status::UNKNOWN, None)
+    /// The report on a process whose end is known and whose status is not.
+    pub(crate) fn unknown_report(&self) -> ExitReport {
+        self.0.report(Status::UNKNOWN, None)
     }
 
     pub(crate) fn wait_until(&self, deadline: Deadline) -> io::Result<Option<Status>> {
@@ -391,93 +335,12 @@ impl Process {
         }
     }
 
-    fn known(&self, ended: Ended) -> io::Result<Status> {
-        if ended.status.is_unknown() { Err(io::Error::other(self.stolen())) } else { Ok(ended.status) }
+    fn known(&self, report: ExitReport) -> io::Result<Status> {
+        if report.status.is_unknown() { Err(io::Error::other(self.stolen())) } else { Ok(report.status) }
     }
 
     pub(crate) fn stolen(&self) -> StatusStolen {
         StatusStolen { pid: self.pid() }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state()
-    }
-}
-
-/// What `pidfd_send_signal` came to; `None` where it was refused, by a filter, or by the process, which kill(2) then says again.
-fn unless_refused(sent: io::Result<()>) -> Option<io::Result<()>> {
-    match sent {
-        Err(error) if error.raw_os_error() != Some(libc::ESRCH) => None,
-        sent => Some(sent),
-    }
-}
-
-impl Inner {
-    fn let_go(&self) {
-        self.kept.store(false, Relaxed);
-        let mut state = self.state();
-        if let State::Kept(ended) = *state {
-            if !self.is_reaped(*state) {
-                // ECHILD: somebody else was faster. Nothing else refuses a zombie.
-                let _ = wait::reap(self.child(), false);
-            }
-            *state = State::Ended(ended);
-        }
-    }
-
-    fn child(&self) -> wait::Child<'_> {
-        match &self.watch {
-            Watch::Pidfd(fd) => wait::Child::Pidfd(fd.as_fd(), self.pid),
-            Watch::Thread { .. } => wait::Child::Pid(self.pid),
-        }
-    }
-
-    /// How a child ended, if it has: reaped, unless it is kept.
-    fn collect(&self, block: bool) -> io::Result<Option<(State, Ended)>> {
-        if self.kept.load(Relaxed) {
-            match wait::peek(self.child()) {
-                Ok(ended) => {
-                    let ended = ended.map(|(status, usage)| self.ended(status, usage));
-                    return Ok(ended.map(|ended| (State::Kept(ended), ended)));
-                }
-                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Err(error),
-                // Nothing but reaping is allowed here: its number is not kept, and not used any more.
-                Err(_) => {}
-            }
-        }
-        let ended = wait::reap(self.child(), block)?.map(|(status, usage)| self.ended(status, Some(usage)));
-        Ok(ended.map(|ended| (State::Ended(ended), ended)))
-    }
-
-    /// Whether it has been reaped, by whomever. Without a process descriptor that is as much as its number tells: another child of this
-    /// process may have that by now, where somebody else reaped this one.
-    fn is_reaped(&self, state: State) -> bool {
-        match (state, &self.watch) {
-            (State::Ended(_), _) => true,
-            (State::Running | State::Kept(_), Watch::Pidfd(fd)) => {
-                let asked = unless_refused(pidfd::send_signal(fd.as_fd(), 0));
-                asked.map_or_else(|| !wait::is_child(fd.as_fd()), |asked| asked.is_err())
-            }
-            (State::Running, Watch::Thread { .. }) => {
-                wait::peek(self.child()).is_err_and(|error| error.raw_os_error() == Some(libc::ECHILD))
-            }
-            (State::Kept(_), Watch::Thread { .. }) => !matches!(wait::peek(self.child()), Ok(Some(_))),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing under this lock panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ended(&self, status: Status, usage: Option<Usage>) -> Ended {
-        Ended { status, usage, wall: self.started.elapsed() }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.let_go();
     }
 }
 
@@ -485,9 +348,9 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Process");
         out.field("pid", &self.0.pid);
-        match *self.state() {
-            State::Running => out.field("state", &"not seen to have ended"),
-            State::Ended(ended) | State::Kept(ended) => out.field("status", &ended.status),
+        match self.0.reap().report() {
+            None => out.field("state", &"not seen to have ended"),
+            Some(report) => out.field("status", &report.status),
         };
         out.finish()
     }

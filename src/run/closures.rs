@@ -13,10 +13,10 @@ use super::spawn_error::setup_error;
 use crate::engine::cancellation::Cancellation;
 use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
-use crate::io::fd_writer::{Fd, Outlet};
-use crate::outcome::error::Fault;
+use crate::io::fd_writer::{Fd, FdWriter};
+use crate::outcome::Fault;
 use crate::pipe::{self, MemReader};
-use crate::plan::{PipePlan, Place, Plan};
+use crate::plan::{Endpoint, PipePlan, Plan};
 use crate::setup_step::Step;
 use crate::spec::closure::{Source, StageReader, StageWriter, WriterTarget};
 use crate::spec::{ClosureBody, Stage};
@@ -52,7 +52,7 @@ impl Closures {
     ) -> io::Result<ClosureHandle> {
         let (cancellation, waker) =
             self.ties.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
-        let [stdin, stdout] = plan.stages[index].wires.as_slice() else {
+        let [stdin, stdout] = plan.stages[index].bindings.as_slice() else {
             return Err(io::Error::other("a closure has an input and an output"));
         };
         let source = self.source(&stdin.place, ends, files)?;
@@ -64,14 +64,14 @@ impl Closures {
         Ok(closure)
     }
 
-    fn source(&mut self, place: &Place, ends: &mut Ends, files: &Files) -> io::Result<Source> {
+    fn source(&mut self, place: &Endpoint, ends: &mut Ends, files: &Files) -> io::Result<Source> {
         Ok(match place {
-            Place::Pipe(number) => match (self.next_input.take(), ends.take(*number, true)) {
+            Endpoint::Pipe(number) => match (self.next_input.take(), ends.take(*number, true)) {
                 (Some(memory), _) => Source::Memory(memory),
                 (None, Some(pipe)) => Source::Pipe(pipe),
                 (None, None) => return Err(io::Error::other("a closure's input was not made")),
             },
-            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, Source::foreign),
+            Endpoint::Inherit(number) => own_stream(*number).map_or(Source::Empty, Source::foreign),
             place => files.shared(place).map_or(Source::Empty, |fd| Source::foreign(Fd::Shared(fd))),
         })
     }
@@ -79,31 +79,31 @@ impl Closures {
     fn target(
         &mut self,
         index: usize,
-        place: &Place,
+        place: &Endpoint,
         plan: &Plan,
         cancellation: &Cancellation,
         ends: &mut Ends,
         files: &Files,
     ) -> io::Result<WriterTarget> {
-        let outlet = match place {
-            Place::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
+        let writer = match place {
+            Endpoint::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
                 let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
                 cancellation.add_breaker(writer.breaker());
                 self.next_input = Some(reader);
                 return Ok(WriterTarget::Memory(writer));
             }
-            Place::Pipe(number) if plan.users(*number, false).all(|(stage, _)| stage == index) => {
-                ends.take(*number, false).map(Outlet::ours).transpose()?
+            Endpoint::Pipe(number) if plan.users(*number, false).all(|(stage, _)| stage == index) => {
+                ends.take(*number, false).map(FdWriter::own_pipe).transpose()?
             }
             // A process writes to it, too, and must not find its description changed.
-            Place::Pipe(number) => {
+            Endpoint::Pipe(number) => {
                 let shared = ends.end(*number, false).map(|end| fds::dup_above(end.as_fd(), 3)).transpose()?;
-                shared.map(|end| Outlet::shared(Arc::new(end)))
+                shared.map(|end| FdWriter::shared(Arc::new(end)))
             }
-            Place::Inherit(number) => own_stream(*number).map(Outlet::stdio),
-            place => files.shared(place).map(Outlet::shared),
+            Endpoint::Inherit(number) => own_stream(*number).map(FdWriter::new),
+            place => files.shared(place).map(FdWriter::shared),
         };
-        Ok(outlet.map_or(WriterTarget::Discard, WriterTarget::Fd))
+        Ok(writer.map_or(WriterTarget::Discard, WriterTarget::Fd))
     }
 
     /// Starts the threads. The first that cannot be is the run's error.

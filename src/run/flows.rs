@@ -12,12 +12,14 @@ use super::spawn_error::setup_error;
 use super::started::Run;
 use crate::io::capture::Capture;
 use crate::io::drain::Drain;
-use crate::io::flow::{Feed, Flow};
-use crate::io::io_thread::Helper;
+use crate::io::fd_writer::FdWriter;
+use crate::io::feed::Feed;
+use crate::io::flow::Flow;
+use crate::io::io_thread::IoThreadHandle;
 use crate::io::lines::LineSplitter;
-use crate::io::sink::{FdSink, Sink};
-use crate::outcome::error::Fault;
-use crate::plan::{PipePlan, Place, Plan, SinkPlan};
+use crate::io::sink::Sink;
+use crate::outcome::Fault;
+use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
 use crate::spec::Input;
 use crate::stream::Stream;
@@ -93,21 +95,21 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
             }
             PipePlan::Drain(stream, sinks) => {
                 let Some(reader) = ends.take(number, true) else { continue };
-                if let ([SinkPlan::Lent], true) = (sinks.as_slice(), wants.reader) {
+                if let ([SinkPlan::Borrowed], true) = (sinks.as_slice(), wants.reader) {
                     run.untaken.ends.push((*stream, reader));
                     if wants.wake {
-                        let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
-                        let (tether, leash) = helper.into_leash();
-                        run.engine.add_stream(Flow::Helper(tether));
-                        run.untaken.leash = Some(leash);
+                        let connected = IoThreadHandle::reader_guard(Stream::Stdout);
+                        let (handle, guard) = connected.map_err(|error| failed(Step::Pipe, error))?;
+                        run.engine.add_stream(Flow::IoThread(handle));
+                        run.untaken.guard = Some(guard);
                     }
                     continue;
                 }
                 if let [SinkPlan::Writer(slot)] = sinks.as_slice() {
                     let writer = slot.take().ok_or_else(|| used(*stream))?;
-                    let tether = Helper::new(*stream).and_then(|helper| helper.drain(writer, reader));
-                    let tether = tether.map_err(|error| failed(Step::Thread, error))?;
-                    run.engine.add_stream(Flow::Helper(tether.numbered(number)));
+                    let handle = IoThreadHandle::drain(*stream, writer, reader);
+                    let handle = handle.map_err(|error| failed(Step::Thread, error))?;
+                    run.engine.add_stream(Flow::IoThread(handle.with_pipe(number)));
                     continue;
                 }
                 let mut made = Vec::with_capacity(sinks.len());
@@ -117,7 +119,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
                 }
                 let drain = Drain::new(reader, *stream, made, lone).map_err(|error| failed(Step::Pipe, error))?;
                 let writer = conclude::only_user(&plan, number, false);
-                run.engine.add_stream(Flow::Drain(drain.numbered(number).written_by(writer).of_capacity(fixed)));
+                run.engine.add_stream(Flow::Drain(drain.with_pipe(number, writer).with_fixed_capacity(fixed)));
             }
         }
     }
@@ -141,15 +143,15 @@ fn feed(
     let reader = match source {
         Input::Bytes(bytes) => {
             let feed = Feed::new(writer, stream, number, Arc::clone(bytes));
-            return Ok(feed.map(|feed| Flow::Feed(feed.of_capacity(fixed))));
+            return Ok(feed.map(|feed| Flow::Feed(feed.with_fixed_capacity(fixed))));
         }
         Input::Reader(slot) => slot.take().ok_or_else(|| used(stream))?,
         Input::ReaderWith(make) => make(),
         // Has no pipe of its own.
         Input::Common(_) | Input::Document(_) => Box::new(io::empty()),
     };
-    let tether = Helper::new(stream).and_then(|helper| helper.feed(reader, writer));
-    Ok(tether.map(|tether| Flow::Helper(tether.numbered(number))))
+    let handle = IoThreadHandle::feed(stream, reader, writer);
+    Ok(handle.map(|handle| Flow::IoThread(handle.with_pipe(number))))
 }
 
 struct Making<'a, 'b> {
@@ -165,18 +167,18 @@ impl Making<'_, '_> {
     fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Fault> {
         let sink = match plan {
             SinkPlan::Capture => Sink::Capture(self.capture()),
-            SinkPlan::Lent => Sink::LentLines(LineSplitter::default()),
+            SinkPlan::Borrowed => Sink::BorrowedLines(LineSplitter::default()),
             SinkPlan::EachLine(callback) => Sink::Lines(LineSplitter::default(), Arc::clone(callback)),
-            SinkPlan::Place(Place::Inherit(number)) => match own_stream(*number) {
-                Some(fd) => Sink::Fd(FdSink::stdio(fd)),
+            SinkPlan::Endpoint(Endpoint::Inherit(number)) => match own_stream(*number) {
+                Some(fd) => Sink::fd(FdWriter::new(fd)),
                 None => Sink::Discard,
             },
-            SinkPlan::Place(place) => match self.files.shared(place) {
-                Some(fd) => Sink::Fd(FdSink::shared(fd)),
+            SinkPlan::Endpoint(place) => match self.files.shared(place) {
+                Some(fd) => Sink::fd(FdWriter::shared(fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Relay(pipe) => match self.ends.take(*pipe, false) {
-                Some(writer) => return Ok(FdSink::ours(writer).map(Sink::Fd)),
+                Some(writer) => return Ok(FdWriter::own_pipe(writer).map(Sink::fd)),
                 None => Sink::Discard,
             },
             SinkPlan::Writer(slot) => {
@@ -190,10 +192,10 @@ impl Making<'_, '_> {
     /// A writer inside a tee: behind a pipe of its own.
     fn behind_a_pipe(&mut self, writer: Box<dyn io::Write + Send>) -> io::Result<Sink> {
         let (theirs, ours) = crate::pipe::kernel()?;
-        let sink = FdSink::ours(ours.into())?;
-        let tether = Helper::new(self.stream)?.drain(writer, theirs.into())?;
-        self.run.engine.add_stream(Flow::Helper(tether.numbered(self.number).of_a_tee()));
-        Ok(Sink::Fd(sink))
+        let sink = Sink::fd(FdWriter::own_pipe(ours.into())?);
+        let handle = IoThreadHandle::drain(self.stream, writer, theirs.into())?;
+        self.run.engine.add_stream(Flow::IoThread(handle.with_pipe(self.number).in_tee()));
+        Ok(sink)
     }
 
     fn capture(&mut self) -> Capture {

@@ -1,4 +1,5 @@
-//! One thread drives many runs: a third way, beside the blocking verb and the job's own thread.
+//! One thread, many runs: a third way to drive them, beside the blocking verb and the job's own thread. Nothing but the engine's own
+//! questions and answers is used, so a pool or a reactor can do the same.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use super::launch::{Drive, Wants, start};
 use super::started::Run;
 use crate::cmd::Cmd;
 use crate::engine::{Engine, driver};
-use crate::outcome::error::ErrorKind;
+use crate::outcome::ErrorKind;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::redirect::Redirect;
@@ -57,7 +58,7 @@ fn each_run_keeps_its_own_time() {
     });
     for (index, ended) in drive_all(runs.collect()).into_iter().enumerate() {
         match (index % 2, ended) {
-            (0, Err(fault)) => assert_eq!(fault.told_alone().kind(), ErrorKind::Timeout),
+            (0, Err(fault)) => assert_eq!(fault.into_bare_error().kind(), ErrorKind::Timeout),
             (1, Ok(over)) => assert_eq!(over.output.stdout, "well\n"),
             (_, other) => panic!("run {index}: {other:?}"),
         }

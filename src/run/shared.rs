@@ -21,9 +21,8 @@ use crate::engine::control::{Control, Request, Waker};
 use crate::engine::events::EventKind;
 use crate::engine::termination::{DROP_PATIENCE, SharedEnding, Termination};
 use crate::io::callback::panic_text;
-use crate::io::io_thread::Leash;
-use crate::outcome::error::{ErrorKind, Fault, Words};
-use crate::outcome::output::Output;
+use crate::io::io_thread::ReaderGuard;
+use crate::outcome::{ErrorKind, Fault, Output, Words};
 use crate::process::Process;
 use crate::status::Status;
 use crate::stream::Stream;
@@ -299,8 +298,8 @@ impl Shared {
         self.untaken().take(stream)
     }
 
-    pub(crate) fn take_leash(&self) -> Option<Leash> {
-        self.untaken().leash.take()
+    pub(crate) fn take_reader_guard(&self) -> Option<ReaderGuard> {
+        self.untaken().guard.take()
     }
 
     /// Ends what still runs. With a thread at work, the processes are killed and reaped from here and the thread is told; it is

@@ -13,7 +13,7 @@ use crate::contain;
 use crate::contain::Container;
 use crate::engine::control::{ForwardedSignal, Request, Waker};
 use crate::engine::termination::{Pipes, SharedEnding, Termination, WALK};
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::status::signal_name;
 use crate::sys::terminal;
@@ -173,7 +173,7 @@ pub(crate) fn tell(interrupt: ForwardedSignal) {
     for (processes, container) in members(Told::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));
-        contain::tell(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
+        contain::signal(&mut tree, container.as_deref(), interrupt.signal, Deadline::after(WALK));
     }
 }
 

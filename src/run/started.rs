@@ -17,12 +17,12 @@ use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
 use crate::engine::events::EventKind;
 use crate::engine::{Engine, driver};
-use crate::io::callback::Lent;
+use crate::io::callback::BorrowedCallback;
 use crate::io::drain::Drain;
 use crate::io::flow::Flow;
-use crate::io::io_thread::Leash;
+use crate::io::io_thread::ReaderGuard;
 use crate::io::sink::Sink;
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
@@ -62,7 +62,7 @@ pub(crate) struct Untaken {
     /// Whether the builder asked for a capacity, which is then not to be touched.
     pub(crate) fixed: bool,
     /// What ties a reader of stdout to a run that has a driver.
-    pub(crate) leash: Option<Leash>,
+    pub(crate) guard: Option<ReaderGuard>,
 }
 
 impl Untaken {
@@ -79,7 +79,7 @@ impl Untaken {
         let outputs = std::mem::take(&mut self.ends).into_iter().filter(|(stream, _)| !stream.is_input());
         let drains = outputs.filter_map(|(stream, end)| {
             let drain = Drain::new(end, stream, vec![Sink::Discard], false).ok();
-            drain.map(|drain| Flow::Drain(drain.of_capacity(self.fixed)))
+            drain.map(|drain| Flow::Drain(drain.with_fixed_capacity(self.fixed)))
         });
         drains.collect()
     }
@@ -87,7 +87,7 @@ impl Untaken {
 
 impl Run {
     /// Drives the run until it is over, or until `until`: whether it is over.
-    pub(crate) fn drive(&mut self, until: Deadline, lent: Lent<'_>) -> Result<bool, Fault> {
+    pub(crate) fn drive(&mut self, until: Deadline, lent: BorrowedCallback<'_>) -> Result<bool, Fault> {
         driver::drive(&mut self.engine, until, lent).map_err(|error| {
             let what = "the run was given up: waiting for it failed (poll)";
             Fault::new(ErrorKind::Io, what).because(error)
@@ -105,7 +105,7 @@ impl Run {
             broadcast.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
                 Err(fault) => {
-                    EventKind::Finished { status: None, error: Some(fault.clone().told_by(&plan).to_string()) }
+                    EventKind::Finished { status: None, error: Some(fault.clone().into_error(&plan).to_string()) }
                 }
             });
             broadcast.close();
@@ -132,7 +132,7 @@ impl Run {
 }
 
 /// Runs the plan on the calling thread, to its end.
-pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Ended {
+pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallback<'_>) -> Ended {
     let mut run = start(Arc::clone(plan), Drive::ByCaller, wants)?;
     // Nobody asks for a handle: the engine's own are the only ones.
     run.processes.clear();

@@ -120,6 +120,11 @@ pub(crate) fn wait_for(fd: BorrowedFd<'_>, interest: Interest, deadline: Deadlin
     Ok(set.wait(deadline)? > 0)
 }
 
+/// Whether a descriptor is readable now. Does not block.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    wait_for(fd, Interest::Readable, Deadline::after(Duration::ZERO))
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

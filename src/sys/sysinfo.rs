@@ -1,6 +1,6 @@
 //! Facts about the system and this process that need no descriptor.
 
-#![expect(unsafe_code, reason = "sysconf, dlsym, getppid, a clock: questions to the system")]
+#![expect(unsafe_code, reason = "sysconf, dlsym, getppid, prctl, a clock: questions to the system")]
 
 /// The most bytes that argv and envp may have together (`sysconf(_SC_ARG_MAX)`).
 pub(crate) fn arg_max() -> Option<u64> {
@@ -49,4 +49,17 @@ pub(crate) fn pid() -> i32 {
 pub(crate) fn parent_pid() -> i32 {
     // SAFETY: cannot fail, no memory involved.
     unsafe { libc::getppid() }
+}
+
+/// Whether the system gives this process the orphans among its descendants: it is pid 1 of its namespace, or a subreaper (prctl(2)).
+#[cfg(target_os = "linux")]
+pub(crate) fn adopts_orphans() -> bool {
+    let mut is_subreaper: libc::c_int = 0;
+    // SAFETY: the call writes one int, which lives on this stack. Where it is refused, the int stays 0.
+    unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is_subreaper) };
+    is_subreaper != 0 || pid() == 1
+}
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn adopts_orphans() -> bool {
+    false
 }

@@ -112,6 +112,16 @@ fn ended(child: Child<'_>, options: i32) -> io::Result<Option<(Status, Usage)>> 
     }
 }
 
+/// Reaps the process that a descriptor names, if it has ended and is a child of this process. Never by its number, which may be a
+/// stranger's.
+#[cfg(target_os = "linux")]
+pub(crate) fn reap_orphan(pidfd: BorrowedFd<'_>) {
+    // ECHILD: another process is its parent, or has reaped it. Where the call is refused, the zombie stays.
+    let _ = by_waitid(libc::P_PIDFD, pidfd.as_raw_fd(), libc::WNOHANG);
+}
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reap_orphan(_pidfd: BorrowedFd<'_>) {}
+
 /// WEXITED alone: a stopped child is not an ended one.
 #[cfg(target_os = "linux")]
 fn by_waitid(kind: libc::idtype_t, id: i32, options: i32) -> io::Result<Option<(Status, Usage)>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::Tree;
+use super::known::{Survivor, Tree};
 use super::system::{Listing, System};
 use crate::clock::Deadline;
 use crate::procfs::stat::Stat;
@@ -59,7 +59,7 @@ struct World {
     handles: Handles,
 }
 
-/// Which descriptors are to be had.
+/// Which descriptors the system gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handles {
     All,
@@ -273,12 +273,12 @@ impl System for RefCell<World> {
         let mut world = self.borrow_mut();
         world.step();
         let found = world.find(pid)?;
-        let to_be_had = match world.handles {
+        let is_given = match world.handles {
             Handles::All => true,
             Handles::Passing => !keep,
             Handles::None => false,
         };
-        Ok(to_be_had.then_some(found))
+        Ok(is_given.then_some(found))
     }
 
     fn signal(&self, &index: &usize, signal: i32) -> io::Result<()> {
@@ -287,23 +287,25 @@ impl System for RefCell<World> {
         world.hit(index, signal)
     }
 
-    /// Right after the look at the start time, with nothing in between: what may happen there is what the module's page owns up to.
+    /// Right after the look at the start time, with nothing in between: the module's page says what may happen there.
     fn signal_number(&self, pid: i32, signal: i32) -> io::Result<()> {
         let mut world = self.borrow_mut();
         let index = world.find(pid)?;
         world.hit(index, signal)
     }
 
-    fn is_ours(&self, &index: &usize) -> bool {
+    fn is_closable(&self, &index: &usize) -> bool {
         index != ROOT
     }
 
-    /// Of which a busy machine may take some.
+    /// Long: a busy machine may take some of it.
     fn patience(&self) -> Duration {
         Duration::from_secs(9)
     }
 
     fn pause(&self, _times: u32) {}
+
+    fn reap(&mut self, _handles: Vec<usize>) {}
 }
 
 fn tree(script: Vec<u8>, handles: Handles) -> Tree<RefCell<World>> {
@@ -311,9 +313,9 @@ fn tree(script: Vec<u8>, handles: Handles) -> Tree<RefCell<World>> {
 }
 
 fn ask(tree: &mut Tree<RefCell<World>>) {
-    tree.begin_asking(libc::SIGTERM);
+    tree.begin_request(libc::SIGTERM);
     tree.look(Deadline::NEVER);
-    tree.ask_known(Vec::new(), |_| ());
+    tree.request_known(Vec::new(), |_| ());
 }
 
 fn handles() -> impl Strategy<Value = Handles> {
@@ -334,8 +336,8 @@ proptest! {
         for _ in 0..20 {
             ask(&mut tree);
             tree.look(Deadline::NEVER);
-            tree.ask_older();
-            tree.ask_rest();
+            tree.request_older();
+            tree.request_rest();
         }
         tree.kill(Deadline::NEVER);
     }
@@ -350,7 +352,7 @@ proptest! {
         let known = tree.pids();
         for _ in 0..5 {
             tree.look(Deadline::NEVER);
-            tree.ask_older();
+            tree.request_older();
         }
         let found = tree.pids();
         let world = tree.system.get_mut();
@@ -363,7 +365,7 @@ proptest! {
             let raced = met(&found) && (before + 1..=world.told).contains(&proc.pid);
             prop_assert!(proc.asked == 1 || !raced || !is_live, "it was begun before: {:?}", proc);
         }
-        tree.ask_rest();
+        tree.request_rest();
         let world = tree.system.get_mut();
         for proc in world.procs.iter().filter(|proc| found.contains(&proc.pid.unsigned_abs())) {
             prop_assert!(proc.asked == 1 || proc.state == State::Reaped, "{:?}", proc);
@@ -374,7 +376,7 @@ proptest! {
     fn frozen_means_that_nothing_below_the_root_runs_or_is_unknown(script in script(), handles in handles()) {
         let mut tree = tree(script, handles);
         tree.freeze(Deadline::NEVER);
-        prop_assert_eq!(tree.gap, None);
+        prop_assert_eq!(tree.unseen(), None);
         let known = tree.pids();
         let world = tree.system.get_mut();
         for index in (ROOT..world.procs.len()).filter(|&index| world.is_live(index) && world.is_below_root(index)) {
@@ -393,8 +395,8 @@ proptest! {
         let world = tree.system.get_mut();
         prop_assert!(world.procs[STRANGER].state != State::Stopped);
         let left = world.procs.iter().skip(ROOT).filter(|proc| proc.of_tree && proc.state == State::Stopped);
-        prop_assert_eq!(left.count(), 0, "nobody stays frozen");
-        // Whoever of the tree lives had lost its parents before it was found.
+        prop_assert_eq!(left.count(), 0, "no process stays frozen");
+        // A process of the tree that lives had lost its parents before it was found.
         for index in (ROOT..world.procs.len()).filter(|&index| world.is_live(index)) {
             prop_assert!(!world.is_below_root(index), "{:?}", world.procs[index]);
         }
@@ -449,6 +451,15 @@ fn without_time_what_is_there_is_killed_all_the_same() {
     let mut tree = tree(Vec::new(), Handles::All);
     tree.system.get_mut().fork(ROOT, false);
     let killed = tree.kill(Deadline::after(Duration::ZERO));
-    assert_eq!((killed.killed, killed.gap), (vec![3, 5], Some(crate::procfs::Unseen::Time)));
+    assert_eq!((killed.killed, killed.unseen), (vec![3, 5], Some(crate::procfs::Unseen::Time)));
     assert!(!tree.system.get_mut().is_live(ROOT));
+}
+
+impl<S: System> Tree<S> {
+    /// Sends a signal to all known processes, parents first, and returns those that refuse; one that has ended does not.
+    pub(super) fn signal(&mut self, signal: i32) -> Vec<Survivor> {
+        let refused = (0..self.members.len()).filter_map(|index| Some((index, self.send(index, signal).err()?)));
+        let refused: Vec<(usize, io::Error)> = refused.collect();
+        refused.into_iter().map(|(index, error)| self.survivor(index, error.to_string())).collect()
+    }
 }

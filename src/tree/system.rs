@@ -1,18 +1,17 @@
-//! What a tree asks of the system, and what it gets from `/proc` and process descriptors.
+//! The questions of a tree to the system, answered from `/proc` and by process descriptors.
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::procfs::stat::{Stat, Table};
 use crate::procfs::{self, Procfs};
-use crate::sys::poll::{self, Interest};
-use crate::sys::{fds, pidfd, sysinfo, wait};
+use crate::sys::{fds, pidfd, poll, sysinfo, wait};
 
 /// The system as a tree sees it; a model of it in the tests.
 pub(crate) trait System {
@@ -23,27 +22,29 @@ pub(crate) trait System {
     fn own(&self) -> i32;
     /// In ticks since boot.
     fn now(&self) -> u64;
-    /// The number that was given away last, where that can be told.
+    /// The number that the kernel gave away last, if it tells.
     fn last_pid(&self) -> Option<i32>;
-    /// To be called before a round of [`children`](Self::children).
+    /// Prepares a round of [`children`](Self::children).
     fn begin(&mut self) -> io::Result<()>;
-    /// The children of whoever has this number, as they were at a moment after `at`.
+    /// The children of the process that has this number, as they were at a moment after `at`.
     fn children(&mut self, pid: i32) -> io::Result<Listing>;
     fn stat(&self, pid: i32) -> io::Result<Stat>;
-    /// Whether no thread of whoever has this number runs.
+    /// Whether no thread of the process that has this number runs.
     fn is_still(&self, pid: i32) -> io::Result<bool>;
-    /// A handle for whoever has this number; to keep, if `keep`. `None` where there is none to be had.
+    /// A handle for the process that has this number. `keep`: it will be kept, and counts against a limit. `None` where the system gives none.
     fn open(&self, pid: i32, keep: bool) -> io::Result<Option<Self::Handle>>;
-    /// ESRCH: it has been reaped.
+    /// Fails with ESRCH when the process has been reaped.
     fn signal(&self, handle: &Self::Handle, signal: i32) -> io::Result<()>;
-    /// To whoever has this number.
+    /// Signals the process that has this number.
     fn signal_number(&self, pid: i32, signal: i32) -> io::Result<()>;
-    /// Whether letting go of it gives a descriptor back.
-    fn is_ours(&self, handle: &Self::Handle) -> bool;
+    /// Whether dropping it closes a descriptor.
+    fn is_closable(&self, handle: &Self::Handle) -> bool;
     /// How long one level of a tree may take to stop.
     fn patience(&self) -> Duration;
-    /// Between two looks at something that tells nobody when it changes; longer from time to time.
+    /// Sleeps between two looks at a state that the kernel does not notify of; longer with each time.
     fn pause(&self, times: u32);
+    /// Reaps these processes once all of them have ended, as far as they are orphans that were given to this process.
+    fn reap(&mut self, handles: Vec<Self::Handle>);
 }
 
 pub(crate) struct Listing {
@@ -55,44 +56,49 @@ pub(crate) struct Listing {
 /// The real one.
 #[derive(Default)]
 pub(crate) struct Proc {
-    /// Looked at when it is first needed.
+    /// Opened when it is first needed.
     proc: Cell<Option<Procfs>>,
-    /// Where children are read; found out when it is first needed.
+    /// Found out when it is first needed.
     source: Option<Source>,
-    /// Who has which children, and since when that is known; where there are no `children` files.
+    /// Where there are no `children` files: the children of each process, and the time of the scan.
     table: Option<(u64, Table)>,
 }
 
-pub(crate) enum Name {
-    /// A child of ours: it knows by itself whether it was reaped.
+pub(crate) enum Handle {
+    /// A child of this process, which knows by itself whether it was reaped.
     Root(Process),
-    Pidfd(Held),
+    Pidfd(OwnedFd, Share),
 }
 
-/// A process descriptor that counts against [`share`].
-pub(crate) struct Held(OwnedFd);
+impl Handle {
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Handle::Root(process) => process.end_fd(),
+            Handle::Pidfd(fd, _) => fd.as_fd(),
+        }
+    }
+}
+
+/// One descriptor's part of [`share`].
+pub(crate) struct Share(());
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// How many descriptors all trees together keep: an eighth of what the process may have. What is found beyond that is known by its
-/// number and start time, and opened for each signal anew.
+/// The number of descriptors that all trees together keep: an eighth of what the process may have. A process that is found beyond that is
+/// known by its number and start time, and opened for each signal anew.
 fn share() -> usize {
     let limit = usize::try_from(fds::limit().unwrap_or(1024)).unwrap_or(usize::MAX);
     (limit / 8).min(4096)
 }
 
-impl Held {
-    fn new(fd: OwnedFd) -> Held {
+impl Share {
+    fn take() -> Share {
         HELD.fetch_add(1, Relaxed);
-        Held(fd)
-    }
-
-    pub(super) fn fd(&self) -> &OwnedFd {
-        &self.0
+        Share(())
     }
 }
 
-impl Drop for Held {
+impl Drop for Share {
     fn drop(&mut self) {
         HELD.fetch_sub(1, Relaxed);
     }
@@ -119,14 +125,14 @@ pub(super) fn held() -> usize {
     HELD.load(Relaxed)
 }
 
-/// Where children are read.
+/// The place where children are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Files,
     Scan,
 }
 
-/// Found out once. A shortage answers nothing and is not remembered.
+/// Found out once. A shortage (EMFILE, ENFILE, ENOMEM) is no answer, and is not remembered.
 fn source(proc: Procfs) -> io::Result<Source> {
     static SOURCE: OnceLock<Source> = OnceLock::new();
     if let Some(source) = SOURCE.get() {
@@ -137,7 +143,7 @@ fn source(proc: Procfs) -> io::Result<Source> {
 }
 
 impl System for Proc {
-    type Handle = Name;
+    type Handle = Handle;
 
     fn own(&self) -> i32 {
         sysinfo::pid()
@@ -183,25 +189,25 @@ impl System for Proc {
         self.proc()?.is_still(pid)
     }
 
-    fn open(&self, pid: i32, keep: bool) -> io::Result<Option<Name>> {
+    fn open(&self, pid: i32, keep: bool) -> io::Result<Option<Handle>> {
         if keep && HELD.load(Relaxed) >= share() {
             return Ok(None);
         }
         match pidfd::open(pid) {
-            Ok(fd) => Ok(Some(Name::Pidfd(Held::new(fds::clear_of_stdio(fd)?)))),
+            Ok(fd) => Ok(Some(Handle::Pidfd(fds::clear_of_stdio(fd)?, Share::take()))),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Err(error),
-            // None to spare, an old kernel, or a filter that refuses the call.
+            // No descriptor left, an old kernel, or a filter that refuses the call.
             Err(_) => Ok(None),
         }
     }
 
-    fn signal(&self, name: &Name, signal: i32) -> io::Result<()> {
-        match name {
-            Name::Root(process) => process.signal_unreaped(signal),
-            Name::Pidfd(held) => match pidfd::send_signal(held.fd().as_fd(), signal) {
-                // The question alone has another answer: what has not ended has not been reaped.
+    fn signal(&self, handle: &Handle, signal: i32) -> io::Result<()> {
+        match handle {
+            Handle::Root(process) => process.signal_unreaped(signal),
+            Handle::Pidfd(fd, _) => match pidfd::send_signal(fd.as_fd(), signal) {
+                // The call is refused. For signal 0 poll answers instead: a process that has not ended has not been reaped.
                 Err(error) if signal == 0 && error.raw_os_error() != Some(libc::ESRCH) => {
-                    match poll::wait_for(held.fd().as_fd(), Interest::Readable, Deadline::after(Duration::ZERO)) {
+                    match poll::is_readable(fd.as_fd()) {
                         Ok(true) => Err(io::Error::from_raw_os_error(libc::ESRCH)),
                         Ok(false) | Err(_) => Ok(()),
                     }
@@ -215,8 +221,8 @@ impl System for Proc {
         wait::kill(pid, signal)
     }
 
-    fn is_ours(&self, name: &Name) -> bool {
-        matches!(name, Name::Pidfd(_))
+    fn is_closable(&self, handle: &Handle) -> bool {
+        matches!(handle, Handle::Pidfd(..))
     }
 
     fn patience(&self) -> Duration {
@@ -230,13 +236,24 @@ impl System for Proc {
             std::thread::sleep(Duration::from_micros(50 * u64::from(times.min(20))));
         }
     }
+
+    fn reap(&mut self, handles: Vec<Handle>) {
+        // Only a descriptor means one process after its end.
+        let pidfds = handles.into_iter().filter_map(|handle| match handle {
+            Handle::Pidfd(fd, _) => Some(fd),
+            Handle::Root(_) => None,
+        });
+        if sysinfo::adopts_orphans() {
+            process::reap_orphans(pidfds.collect());
+        }
+    }
 }
 
-/// So many processes are looked at whatever the clock says.
+/// The number of processes that a scan looks at whatever the clock says: on a busy machine time passes in which this thread did nothing.
 const AT_LEAST: usize = 512;
 
-/// Every process there is, as far as there is time, the youngest first. One that ends meanwhile, or does not let itself be looked at, is
-/// left out.
+/// Every process of the system, as far as there is time, the youngest first. A process that ends meanwhile, or whose `stat` cannot be
+/// read, is left out.
 pub(super) fn scan(budget: Deadline) -> io::Result<Vec<Stat>> {
     let proc = Procfs::open()?;
     let mut stats = Vec::new();

@@ -10,8 +10,8 @@ use nix::sys::signal::{Signal, kill as kill_number};
 use nix::unistd::Pid;
 
 use super::system;
-use super::system::{Proc, System};
-use super::{Name, Survivor, Tree};
+use super::system::{Handle, Proc, System};
+use super::{Survivor, Tree};
 use crate::clock::Deadline;
 use crate::cmd::Cmd;
 use crate::job::Job;
@@ -20,7 +20,7 @@ use crate::process::Process;
 use crate::procfs::Unseen;
 use crate::redirect::Redirect;
 
-/// Half the life of the helper program: whoever is there until then was not ended by a test.
+/// Half the life of the helper program: a process that is there until then was not ended by a test.
 const SOON: Duration = Duration::from_secs(30);
 
 impl Tree {
@@ -45,9 +45,9 @@ fn seen(roots: &[Process]) -> Tree {
 
 fn asked(roots: &[Process]) -> Tree {
     let mut tree = Tree::of(roots);
-    tree.begin_asking(libc::SIGTERM);
+    tree.begin_request(libc::SIGTERM);
     tree.look(budget());
-    tree.ask_known(Vec::new(), |_| ());
+    tree.request_known(Vec::new(), |_| ());
     tree
 }
 
@@ -82,7 +82,7 @@ impl Grown {
         line.trim().to_string()
     }
 
-    /// Waits until so many are in their places: those below the root and the root, and those that left.
+    /// Waits until `count` members are in their places: first the root and those below it, then those that left.
     fn members(&mut self, count: usize) -> (BTreeSet<u32>, Vec<u32>) {
         let lines: Vec<String> = (0..count).map(|_| self.line()).collect();
         let (left, stayed): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.starts_with("orphan"));
@@ -90,13 +90,13 @@ impl Grown {
         (stayed.iter().map(pid).collect(), left.iter().map(pid).collect())
     }
 
-    /// Waits until nobody holds the output any more, which must be soon; what was said meanwhile.
+    /// Waits until no process holds the output any more, which must be soon, and returns what was written meanwhile.
     #[track_caller]
     fn assert_all_end(&mut self) -> String {
         let start = Instant::now();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
-        assert!(start.elapsed() < SOON, "somebody lived until its time was over");
+        assert!(start.elapsed() < SOON, "a process lived until its time was over");
         rest
     }
 }
@@ -130,7 +130,7 @@ fn alone(name: &str) -> bool {
 fn a_lone_child_is_its_whole_tree() {
     let mut cat = Grown::new("cat", &[]);
     let tree = seen(cat.job.processes());
-    assert_eq!((tree.pids(), tree.gap()), (cat.job.pids(), None));
+    assert_eq!((tree.pids(), tree.unseen()), (cat.job.pids(), None));
     let killed = Tree::of(cat.job.processes()).kill(budget());
     assert_eq!((killed.killed, killed.survivors), (cat.job.pids(), vec![]));
     assert_eq!(cat.assert_all_end(), "");
@@ -156,7 +156,7 @@ fn a_tree_is_killed_but_for_those_who_left_by_a_double_fork() {
 fn a_tree_is_killed_also_where_parents_have_to_be_looked_for() {
     let mut grown = Grown::new("tree", &[20, 3, 0, 0]);
     let (stayed, _) = grown.members(20);
-    let roots = grown.job.processes().iter().map(|root| (root.number(), Name::Root(root.clone())));
+    let roots = grown.job.processes().iter().map(|root| (root.number(), Handle::Root(root.clone())));
     let killed = Tree::new(Proc::scanning(), roots).kill(budget());
     assert_eq!((set(&killed.killed), killed.survivors), (stayed, vec![]));
     assert_eq!(grown.assert_all_end(), "");
@@ -218,7 +218,7 @@ fn without_a_descriptor_the_roots_are_killed_and_the_rest_is_owned_up_to() {
         let old = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let files: Vec<_> = std::iter::repeat_with(|| std::fs::File::open("/dev/null").unwrap()).take(64).collect();
         setrlimit(Resource::RLIMIT_NOFILE, 64, old.1).unwrap();
-        // Every number below the limit is taken, but for those that are given back.
+        // Every number below the limit is taken, except those that are given back.
         let low: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
         let mut files: Vec<_> = files.into_iter().chain(low).collect();
         files.sort_by_key(AsRawFd::as_raw_fd);
@@ -228,13 +228,13 @@ fn without_a_descriptor_the_roots_are_killed_and_the_rest_is_owned_up_to() {
         drop(files);
         assert_eq!(killed.survivors, [], "{spare}");
         if spare == 0 {
-            assert_eq!((killed.killed, killed.gap), (grown.job.pids(), Some(Unseen::Descriptors)));
+            assert_eq!((killed.killed, killed.unseen), (grown.job.pids(), Some(Unseen::Descriptors)));
             stayed
                 .into_iter()
                 .filter(|pid| *pid != grown.job.pids()[0])
                 .for_each(|pid| signal_number(pid, Signal::SIGKILL));
         } else {
-            assert_eq!((set(&killed.killed), killed.gap), (stayed, None), "{spare}");
+            assert_eq!((set(&killed.killed), killed.unseen), (stayed, None), "{spare}");
         }
         grown.assert_all_end();
     }
@@ -260,7 +260,7 @@ fn a_tree_may_be_larger_than_the_share_of_descriptors() {
 #[test]
 fn who_may_not_be_killed_is_a_survivor_with_a_name() {
     if !nix::unistd::geteuid().is_root() {
-        let _ = std::io::stderr().write_all(b"skipped: needs root, to have somebody else's process\n");
+        let _ = std::io::stderr().write_all(b"skipped: needs root, to have another user's process\n");
         return;
     }
     if !alone("who_may_not_be_killed_is_a_survivor_with_a_name") {

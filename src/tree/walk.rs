@@ -1,36 +1,33 @@
-//! Finding: the step from a process to its children. The module's first page says why what it finds is of the tree.
+//! The step from a process to its children. The module's page says why what it finds is of the tree.
 
 use std::io;
 
-use super::Tree;
-use super::member::Member;
+use super::known::Tree;
+use super::member::{Member, Origin};
 use super::system::{Listing, System};
 use crate::clock::Deadline;
-use crate::procfs::stat::Stat;
 use crate::procfs::{has_ended, is_shortage};
 
 impl<S: System> Tree<S> {
-    /// Looks for children of all that is known, and for theirs; how many were found.
-    pub(crate) fn look(&mut self, budget: Deadline) -> usize {
-        let known = self.members.len();
+    /// Looks for children of all known processes, and for theirs.
+    pub(crate) fn look(&mut self, budget: Deadline) {
         if self.begin() {
             let mut index = 0;
             while index < self.members.len() && self.list(index, budget) {
                 index += 1;
             }
         }
-        self.members.len() - known
     }
 
-    /// Whether there is anything to look at.
+    /// Prepares a round of looks; whether one is possible.
     pub(super) fn begin(&mut self) -> bool {
         let begun = self.with_room(S::begin);
-        begun.map_err(|error| self.note(&error)).is_ok()
+        begun.map_err(|error| self.search.failed(&error)).is_ok()
     }
 
-    /// Takes in the children of one member. False where looking any further is of no use; the gap says why.
+    /// Takes in the children of one member. False where a further look is of no use; the search holds the reason.
     pub(super) fn list(&mut self, index: usize, budget: Deadline) -> bool {
-        if self.is_out_of_time(budget) {
+        if self.search.is_out_of_time(budget) {
             return false;
         }
         let pid = self.members[index].pid;
@@ -42,7 +39,7 @@ impl<S: System> Tree<S> {
         match listed {
             Ok(()) => true,
             Err(error) => {
-                self.note(&error);
+                self.search.failed(&error);
                 !is_shortage(&error)
             }
         }
@@ -54,34 +51,34 @@ impl<S: System> Tree<S> {
             return Ok(());
         }
         for pid in new {
-            if self.is_out_of_time(budget) {
+            if self.search.is_out_of_time(budget) {
                 break;
             }
-            self.moved += usize::from(self.adopt(parent, pid, listing.at)?);
+            self.new_children += usize::from(self.adopt(parent, pid, listing.at)?);
         }
         Ok(())
     }
 
-    fn is_new(&mut self, pid: i32) -> bool {
+    pub(super) fn is_new(&mut self, pid: i32) -> bool {
         if pid <= 1 || pid == self.system.own() {
             return false;
         }
         match self.by_pid.get(&pid) {
-            // Once it is known to be gone, its number may be that of another one of the tree.
+            // Once a member is known to be gone, another process of the tree may have its number.
             Some(&index) => matches!(self.send(index, 0), Ok(false)),
             None => true,
         }
     }
 
-    /// Takes in a child that was listed. Whether that was news: anything but one that was met before.
+    /// Takes in a listed child; whether it was new, also if it has ended since.
     fn adopt(&mut self, parent: usize, pid: i32, listed: u64) -> io::Result<bool> {
-        let (handle, stat) = match self.meet(pid, true) {
+        let (handle, stat) = match self.open(pid, true) {
             Err(error) if has_ended(&error) => return Ok(true),
-            met => met?,
+            opened => opened?,
         };
         let stat = match stat {
             Err(error) if has_ended(&error) && !self.is_unreaped(handle.as_ref()) => return Ok(true),
-            // There, and not to be seen: another user's, in a `/proc` that hides those.
+            // It is there and its `stat` is not: another user's process, in a `/proc` that hides those.
             Err(error) if !is_shortage(&error) => {
                 let is_new = !self.hidden.contains(&pid.unsigned_abs());
                 self.hidden.extend(is_new.then_some(pid.unsigned_abs()));
@@ -95,59 +92,13 @@ impl<S: System> Tree<S> {
         if stat.has_ended() {
             return Ok(self.zombies.insert((pid, stat.start)));
         }
-        self.by_pid.insert(pid, self.members.len());
         let depth = self.members[parent].depth + 1;
-        self.members.push(Member::new(pid, handle, Some(stat), depth));
+        self.add(Member::new(pid, handle, Some(stat), depth, Origin::Descendant));
         Ok(true)
     }
 
-    /// Takes in a process that `belongs` to the tree by another mark than its parent. The mark is looked at when the descriptor is
-    /// there, and the process is seen not to have been reaped after that: so both are of one.
-    pub(super) fn take_in(&mut self, pid: i32, belongs: impl FnOnce(&Stat) -> bool) -> bool {
-        self.meet_new(pid).is_some_and(|met| met.stat.as_ref().is_some_and(belongs) && self.keep(met))
+    pub(super) fn is_unreaped(&self, handle: Option<&S::Handle>) -> bool {
+        let sent = handle.map(|handle| self.system.signal(handle, 0));
+        sent.is_some_and(|sent| !sent.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)))
     }
-
-    /// One that is not known yet, and is not seen to have ended.
-    pub(super) fn meet_new(&mut self, pid: i32) -> Option<Met<S::Handle>> {
-        if !self.is_new(pid) {
-            return None;
-        }
-        match self.meet(pid, true) {
-            Ok((handle, Ok(stat))) if !stat.has_ended() => Some(Met { pid, handle, stat: Some(stat) }),
-            Ok((_, Ok(_))) => None,
-            Ok((_, Err(error))) | Err(error) if has_ended(&error) => None,
-            Ok((handle, Err(error))) => {
-                self.note(&error);
-                handle.map(|handle| Met { pid, handle: Some(handle), stat: None })
-            }
-            Err(error) => {
-                self.note(&error);
-                None
-            }
-        }
-    }
-
-    /// Makes it a member, unless it has been reaped by now; whether it is one.
-    pub(super) fn keep(&mut self, met: Met<S::Handle>) -> bool {
-        let Met { pid, handle, stat } = met;
-        if handle.is_some() && !self.is_unreaped(handle.as_ref()) {
-            return false;
-        }
-        self.by_pid.insert(pid, self.members.len());
-        self.members.push(Member::new(pid, handle, stat, 0));
-        true
-    }
-
-    fn is_unreaped(&self, handle: Option<&S::Handle>) -> bool {
-        let asked = handle.map(|handle| self.system.signal(handle, 0));
-        asked.is_some_and(|asked| !asked.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH)))
-    }
-}
-
-/// One that may belong to the tree.
-pub(super) struct Met<H> {
-    pub(super) pid: i32,
-    handle: Option<H>,
-    /// `None`: it cannot be looked at, and is known by its handle alone.
-    stat: Option<Stat>,
 }

@@ -1,10 +1,10 @@
-//! Bytes get where they should, whoever is slow, full, gone or broken.
+//! Bytes arrive where they should, whichever end is slow, full, gone or broken.
 
 mod broken_pipe;
-mod conduit;
 mod failing;
 mod fdapi;
 mod flow;
+mod kernel_tee;
 mod memory;
 mod order;
 pub(crate) mod streams;

@@ -10,7 +10,7 @@
 //! | no zombie and no orphan, dropped at any moment | `time::drops` |
 //! | descriptor maps, further streams, closed 0 to 2 | `launch::{wiring, closed, low}`; the unit tests of `fd::table` |
 //! | any descriptor under any number; pipelines as arguments | `launch::wiring` |
-//! | the child's signals are clean; stops hang nobody | `launch::{signals, storm}` |
+//! | the child's signals are clean; a stopped child hangs no caller | `launch::{signals, storm}` |
 //! | no clone without shared memory; the child's code is system calls | `cost::{engine, child_code}` |
 //! | a failed start undoes the others, and names stage, step, errno | `launch::failure`, `surface::error_texts` |
 //! | few descriptors left | `limits::exhausted` |
@@ -19,16 +19,16 @@
 //! | a limit or name that does not fit is named | `limits::names`, `surface::error_texts` |
 //! | descriptors: their own functions, zero-copy, holders, jobservers | `bytes::fdapi` |
 //! | statuses that are stolen | `trees::stolen` |
-//! | what happens in a run is told, to early and late ones | `surface::{events, tracing}` |
+//! | the events of a run reach callbacks and iterators, begun early or late | `surface::{events, tracing}` |
 //! | a busy executable | `limits::busy` |
 //! | no deadlock; broken pipes; order; bounded memory; failing sinks | `bytes`, `limits::memory` |
 //! | deadlines, `eof_grace`, cancelling | `time` |
-//! | what is said between the first signal and the end reaches every leg | `bytes::streams::last_words` |
+//! | what is written between the first signal and the end reaches every target | `bytes::streams::last_output` |
 //! | a panic of a callback for events, at each event | `surface::events::panics` |
 //! | what processes have started ends with the run | `trees`, `trees::contain`; the unit tests of `process::tree` |
 //! | a graceful end leaves clean-ups alone, and nothing behind | `trees::graceful`; the unit tests of `process::tree` and `pump` |
-//! | who is left behind is named, and ended where that was asked for | `trees::leaks` |
-//! | what shall die with this process does | `trees::parent_death`; the unit tests of `spawn` |
+//! | processes that are left behind are named, and ended where that was asked for | `trees::leaks` |
+//! | what is to end with this process does | `trees::parent_death`; the unit tests of `spawn` |
 //! | signals passed on, the terminal lent and taken back, stops and continues | `trees::signals` |
 //! | statuses and policies | `surface::status` |
 //! | secrets | `surface::secrets` |

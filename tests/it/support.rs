@@ -122,7 +122,7 @@ pub(crate) fn assert_no_new_fd(before: &BTreeMap<i32, String>) {
     assert!(new.is_empty(), "new fds: {new:?}");
 }
 
-/// What the fds 0, 1 and 2 of a child that waits are. It has no others, but for those that the loader of its program opens and
+/// What the fds 0, 1 and 2 of a child that waits are. It has no others, except those that the loader of its program opens and
 /// closes on the way.
 #[track_caller]
 pub(crate) fn three_fds(pid: u32) -> [String; 3] {
@@ -149,7 +149,7 @@ pub(crate) fn assert_childless() {
 /// The time that everything else may take, beyond what a test waits for on purpose: the promised 100 ms, ten times over.
 pub(crate) const SLACK: Duration = Duration::from_secs(1);
 
-/// Orphans may take a moment to be gone, and a moment more to be reaped by whoever got them.
+/// Orphans may take a moment to end, and a moment more until their new parent reaps them.
 #[track_caller]
 pub(crate) fn assert_gone(pids: &[i32]) {
     let start = Instant::now();
@@ -165,7 +165,7 @@ pub(crate) fn all_at_once<T: Sync>(items: &[T], each: impl Fn(&T) + Sync) {
         let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| each(item))).collect();
         // The panic's own text was printed by its thread.
         let failed = threads.into_iter().filter_map(|thread| thread.join().err()).count();
-        assert_eq!(failed, 0, "so many of {} failed", items.len());
+        assert_eq!(failed, 0, "failures among {} items", items.len());
     });
 }
 

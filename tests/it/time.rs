@@ -102,7 +102,7 @@ fn what_a_child_says_when_it_is_asked_to_end_is_there() {
 }
 
 #[test]
-fn a_grandchild_on_the_pipe_holds_nobody_up() {
+fn a_grandchild_on_the_pipe_delays_no_verb() {
     isolated(|| {
         let hold = role("fork-and-hold").arg("30000").into();
         every_verb_is_in_time(hold, NO_GRACE_NEEDED, |seen| end_stranger(seen) == Some(b""));
@@ -110,7 +110,7 @@ fn a_grandchild_on_the_pipe_holds_nobody_up() {
 }
 
 #[test]
-fn a_grandchild_that_never_stops_talking_holds_nobody_up() {
+fn a_grandchild_that_never_stops_writing_delays_no_verb() {
     isolated(|| {
         let yes = role("fork-and-yes").into();
         every_verb_is_in_time(yes, NO_GRACE_NEEDED, |seen| end_stranger(seen).is_some_and(says_yes));
@@ -129,7 +129,7 @@ fn endless_output_moves_no_deadline() {
 }
 
 #[test]
-fn the_deadline_is_the_whole_pipelines() {
+fn the_deadline_is_for_the_whole_pipeline() {
     isolated(|| {
         every_verb_is_in_time(role("ignore-term") | role("cat") | role("cat"), GRACE, says("ready\n"));
         every_verb_is_in_time(role("yes") | role("cat") | role("cat"), NO_GRACE_NEEDED, says_yes);
@@ -177,7 +177,7 @@ fn a_slow_callback_moves_the_deadline_by_one_call() {
 }
 
 #[test]
-fn a_deadline_of_a_job_holds_while_nobody_waits() {
+fn a_deadline_of_a_job_holds_without_a_waiter() {
     isolated(|| {
         let job = captured(role("hang")).timeout(TIMEOUT).spawn().expect("it starts");
         // The process's own end: nothing here drives the job.

@@ -5,6 +5,7 @@ mod contain;
 mod graceful;
 mod leaks;
 mod namespaces;
+mod orphans;
 mod parent_death;
 mod signals;
 mod stolen;
@@ -22,7 +23,7 @@ fn tree(roles: &[&str]) -> Cmd {
     Cmd::sh(text).args(["sh", fixture()]).args(roles).stderr(Redirect::null())
 }
 
-/// The numbers that a tree says, the shell's first: once all are said, and those are ready who say so.
+/// The process numbers that a tree has printed, the shell's first; `None` until all are printed and each role that can has said "ready".
 fn complete(lines: &[String], roles: &[&str]) -> Option<Vec<i32>> {
     let pids: Vec<i32> = lines.iter().filter_map(|line| line.parse().ok()).collect();
     let ready = lines.iter().filter(|line| *line == "ready").count();
@@ -43,7 +44,7 @@ fn live(cmd: &Cmd, roles: &[&str]) -> (Job, Vec<i32>) {
     }
 }
 
-/// Not on other systems, where nobody shows who started whom.
+/// False on systems that do not show which process started which.
 fn can_walk() -> bool {
     if !cfg!(target_os = "linux") {
         skip("a walk needs Linux");
@@ -54,7 +55,7 @@ fn can_walk() -> bool {
 const ROLES: [&str; 3] = ["hang", "ignore-term", "stop-self"];
 
 #[test]
-fn a_timeout_and_a_cancel_end_all_of_it_also_who_ignores_the_first_signal_or_has_stopped() {
+fn a_timeout_and_a_cancel_end_processes_that_ignore_the_first_signal_or_have_stopped() {
     isolated(|| {
         if !can_walk() {
             return;
@@ -130,7 +131,7 @@ fn a_shutdown_comes_back_when_all_are_gone_and_not_before() {
         if !can_walk() {
             return;
         }
-        // Nobody ignores the first signal: long before the grace is over.
+        // No process ignores the first signal: the end comes long before the grace is over.
         let (job, all) = live(&tree(&["hang", "hang"]), &["hang", "hang"]);
         let report = within(Duration::from_secs(20), || job.shutdown(Duration::from_secs(60))).expect("a report");
         assert!(report.survivors.is_empty(), "{report:?}");
@@ -165,7 +166,7 @@ fn what_left_the_session_is_reached_as_long_as_its_parent_is_there() {
 }
 
 #[test]
-fn a_kill_ends_also_who_holds_a_stream_and_is_nobodys_descendant() {
+fn a_kill_ends_a_holder_of_a_stream_that_is_no_descendant() {
     isolated(|| {
         if !can_walk() {
             return;

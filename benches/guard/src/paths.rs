@@ -85,7 +85,7 @@ fn equal(is: usize, should: u64) -> Result<()> {
     if is as u64 == should { Ok(()) } else { Err(format!("{is} bytes instead of {should}").into()) }
 }
 
-/// What the child writes: so many MiB of lines of 64 bytes.
+/// What the child writes: `mib` MiB of lines of 64 bytes.
 pub fn write_lines(mib: u64) -> Result<()> {
     let mut line = [b'x'; 64];
     line[63] = b'\n';

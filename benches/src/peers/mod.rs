@@ -22,7 +22,7 @@ pub type Job = fn(&Task) -> Result<Outcome>;
 
 pub struct Peer {
     pub name: &'static str,
-    /// The package whose version the table tells; none for what is no package.
+    /// The package whose version the table shows; `None` for what is not a package.
     pub package: Option<&'static str>,
     jobs: fn(&str) -> Option<Job>,
     /// Why there is a dash, for rows in which that is not plain.
@@ -34,7 +34,7 @@ impl Peer {
         (self.jobs)(row)
     }
 
-    /// Whether it is one of those that a reader would use instead: not ours, not the limit, not a yardstick.
+    /// Whether it is one of those that a reader would use instead: not pipewright, not the limit, not a yardstick.
     pub fn is_peer(&self) -> bool {
         !self.name.starts_with("pipewright") && !self.name.starts_with("raw") && self.name != "std-plain"
     }

@@ -116,7 +116,7 @@ fn lines(task: &Task) -> Result<Outcome> {
     check.outcome(code(output.status))
 }
 
-/// By the iterator, whose lines are the caller's to keep.
+/// With the iterator, whose lines the caller may keep.
 fn lines_iterator(task: &Task) -> Result<Outcome> {
     let mut check = LineCheck::default();
     for line in command(task, &["lines", &task.size_text()]).lines_bytes()? {
@@ -164,7 +164,7 @@ fn relay_feed(task: &Task) -> Result<Outcome> {
     Outcome::codes([code(from.status), code(to.wait()?)])
 }
 
-/// Into pipes as they come, or with room for so many bytes.
+/// Into pipes of the kernel's size, or with a capacity of this many bytes.
 fn tee(task: &Task, capacity: Option<usize>) -> Result<Outcome> {
     let (one, other) = (sink(task)?, sink(task)?);
     let targets = [one.take_stdin().ok_or("no stdin")?, other.take_stdin().ok_or("no stdin")?];

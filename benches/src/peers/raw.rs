@@ -73,7 +73,7 @@ fn capture(task: &Task, args: &[&str], capacity: i32, mut into: Vec<u8>) -> Resu
     Outcome::captured(wait(pid)?, into)
 }
 
-/// This process's own stdout, replaced and put back: for what fits into a pipe, where nobody else prints and no test harness is in
+/// This process's own stdout, replaced and put back: for what fits into a pipe, where no other thread prints and no test harness is in
 /// the way.
 fn capture_own() -> Result<Outcome> {
     let (reader, writer) = pipe(SMALL)?;
@@ -89,7 +89,7 @@ fn capture_own() -> Result<Outcome> {
 }
 
 fn replace_stdout(by: &OwnedFd) -> Result<()> {
-    // SAFETY: stdout belongs to the process as a whole; nobody owns its number.
+    // SAFETY: stdout belongs to the process as a whole; no value owns its number.
     if unsafe { libc::dup2(by.as_raw_fd(), 1) } == -1 {
         return Err(std::io::Error::last_os_error().into());
     }
@@ -160,7 +160,7 @@ fn feed(task: &Task) -> Result<Outcome> {
     }
 }
 
-/// After a read of little, a nap: a writer that finds nobody waiting need not wake anybody.
+/// Sleeps after a small read: a writer that finds no waiting reader need not wake one.
 fn merged(task: &Task) -> Result<Outcome> {
     let (reader, writer) = pipe(BULK)?;
     let end = Some(writer.as_raw_fd());

@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-/// A pipe of at least so many bytes, which no child inherits by itself; 0 for the kernel's choice.
+/// A pipe of at least this many bytes, close-on-exec; 0 for the kernel's choice.
 pub fn pipe(capacity: c_int) -> Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: the pointer is valid for writes.
@@ -14,7 +14,7 @@ pub fn pipe(capacity: c_int) -> Result<(OwnedFd, OwnedFd)> {
         // SAFETY: takes no pointer. A refusal leaves the pipe as it is.
         unsafe { libc::fcntl(fds[1], libc::F_SETPIPE_SZ, capacity) };
     }
-    // SAFETY: just made, owned by nobody else.
+    // SAFETY: just made, and owned here alone.
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
@@ -24,7 +24,7 @@ pub fn nonblocking(fd: &OwnedFd) -> Result<()> {
     Ok(())
 }
 
-/// Reads into the vector's spare capacity, at most so many bytes, and makes room for them first.
+/// Makes room in the vector for `most` bytes, and reads at most that many into it.
 pub fn read_into(fd: &OwnedFd, into: &mut Vec<u8>, most: usize) -> Result<usize> {
     into.reserve(most);
     // SAFETY: the spare capacity is valid for writes for that length.
@@ -45,13 +45,13 @@ pub fn write(fd: &OwnedFd, bytes: &[u8]) -> Result<usize> {
     check(unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Moves at most so many bytes from pipe to pipe.
+/// Moves at most this many bytes from pipe to pipe.
 pub fn splice(from: &OwnedFd, to: &OwnedFd, most: usize) -> Result<usize> {
     // SAFETY: no offsets for pipes.
     check(unsafe { libc::splice(from.as_raw_fd(), ptr::null_mut(), to.as_raw_fd(), ptr::null_mut(), most, 0) })
 }
 
-/// Doubles at most so many bytes from pipe to pipe, and leaves them there.
+/// Copies at most this many bytes from pipe to pipe, and leaves them in the first.
 pub fn tee(from: &OwnedFd, to: &OwnedFd, most: usize) -> Result<usize> {
     // SAFETY: takes no pointer.
     check(unsafe { libc::tee(from.as_raw_fd(), to.as_raw_fd(), most, 0) })

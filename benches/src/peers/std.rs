@@ -195,7 +195,7 @@ fn memory(task: &Task) -> Result<Outcome> {
     Ok(Outcome { figure, ..all_of(results)? })
 }
 
-/// The same, but for what nobody captures.
+/// The same without captures.
 fn memory_bare(task: &Task) -> Result<Outcome> {
     let (held, hold) = std::io::pipe()?;
     let before = resident()?;

@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use crate::io::capture::{Capture, Limit};
 use crate::io::drain::*;
+use crate::io::fd_writer::FdWriter;
 use crate::io::lines::LineSplitter;
-use crate::io::sink::FdSink;
+use crate::io::pipe_growth::BUSY;
 use crate::pipe;
 
-/// A reader that goes away ends the moving by the kernel; the stream is given up before anything else happens.
+/// A reader that goes away ends zero-copy; the stream is given up before anything else happens.
 #[test]
 fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     if !cfg!(target_os = "linux") {
@@ -19,12 +20,12 @@ fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     drop(gone);
     let mut file = crate::sys::fds::memory_file(0).unwrap();
     let sinks = vec![
-        Sink::Fd(FdSink::ours(first.into()).unwrap()),
-        Sink::Fd(FdSink::ours(second.into()).unwrap()),
-        Sink::Fd(FdSink::shared(Arc::new(file.try_clone().unwrap().into()))),
+        Sink::fd(FdWriter::own_pipe(first.into()).unwrap()),
+        Sink::fd(FdWriter::own_pipe(second.into()).unwrap()),
+        Sink::fd(FdWriter::shared(Arc::new(file.try_clone().unwrap().into()))),
     ];
     let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
-    drain.busy.proven = true;
+    drain.policy.growth.full_chunks = BUSY;
     input.write_all(b"some bytes").unwrap();
     drain.step(&mut None, Interrupt::NEVER).unwrap();
     assert!(drain.close(Time::IsUp, &mut None).result.is_ok());
@@ -40,7 +41,7 @@ fn captured() -> (Drain, pipe::PipeWriter) {
     (Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap(), input)
 }
 
-/// What it waits for after each of many tiny pieces.
+/// The drain's interest after each of many tiny pieces.
 fn wants_after_tiny_pieces(drain: &mut Drain, input: &mut pipe::PipeWriter) -> Vec<Interest> {
     let mut wanted = Vec::new();
     for _ in 0..200 {
@@ -58,21 +59,21 @@ fn a_writer_of_tiny_pieces_is_left_alone_until_a_process_ends() {
     }
     let (mut drain, mut input) = captured();
     let wanted = wants_after_tiny_pieces(&mut drain, &mut input);
-    // Not the last one for certain: a busy machine may be away for longer than a nap.
+    // Not the last one for certain: a busy machine may be away for longer than a pause.
     assert!(wanted.iter().any(|interest| matches!(interest, Interest::ReadableAfter(_))));
-    drain.end_nap();
+    drain.end_backoff();
     drain.interests(|_, interest, _| assert_eq!(interest, Interest::Readable));
 }
 
 #[test]
-fn a_capture_whose_lines_are_heard_as_they_come_is_never_left_alone() {
+fn a_capture_whose_lines_are_observed_as_they_come_is_never_left_alone() {
     let (mut drain, mut input) = captured();
-    drain.listen(|_| {}).unwrap();
+    drain.observe_lines(|_| {}).unwrap();
     let wanted = wants_after_tiny_pieces(&mut drain, &mut input);
     assert!(wanted.iter().all(|interest| *interest == Interest::Readable));
 }
 
-/// How much one step takes of a pipe that has more.
+/// The bytes that one step reads from a pipe that has more.
 fn one_step(sink: Sink) -> usize {
     let (source, mut input) = pipe::kernel().unwrap();
     fds::set_capacity(input.as_fd(), 8 * CHUNK).unwrap();
@@ -89,5 +90,5 @@ fn of_what_is_captured_a_few_chunks_are_read_at_once_and_of_what_is_seen_one() {
     }
     assert_eq!(one_step(Sink::Capture(Capture::new(Limit::None))), READS * CHUNK);
     assert_eq!(one_step(Sink::Capture(Capture::new(Limit::Tail(1)))), READS * CHUNK);
-    assert_eq!(one_step(Sink::LentLines(LineSplitter::default())), CHUNK);
+    assert_eq!(one_step(Sink::BorrowedLines(LineSplitter::default())), CHUNK);
 }

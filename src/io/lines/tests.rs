@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::io::lines::LineSplitter;
 
-/// What `slice::split` makes of it; a newline ends a line, it does not begin one.
+/// The lines according to `slice::split`; a newline ends a line, it does not begin one.
 fn model(data: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = data.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
     if lines.last().is_some_and(Vec::is_empty) {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::engine::cancellation::Cancellation;
-use crate::io::fd_writer::{Outlet, OutletKind};
+use crate::io::fd_writer::{Blocking, FdWriter};
 use crate::pipe::{self, MemWriter};
 use crate::sys::poll::Interest;
 
@@ -40,7 +40,7 @@ pub struct StageWriter {
 pub(crate) enum Target {
     /// `/dev/null`.
     Discard,
-    Fd(Outlet),
+    Fd(FdWriter),
     Memory(MemWriter),
 }
 
@@ -78,7 +78,7 @@ impl Write for StageWriter {
         }
         let result = match &mut self.target {
             Target::Discard => Ok(bytes.len()),
-            Target::Fd(outlet) => write(outlet, &bytes[..bytes.len().min(CHUNK)], &self.cancellation),
+            Target::Fd(writer) => write(writer, &bytes[..bytes.len().min(CHUNK)], &self.cancellation),
             Target::Memory(pipe) => pipe.write(bytes),
         };
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
@@ -102,13 +102,13 @@ impl Write for StageWriter {
     }
 }
 
-fn write(outlet: &Outlet, bytes: &[u8], cancellation: &Cancellation) -> io::Result<usize> {
+fn write(writer: &FdWriter, bytes: &[u8], cancellation: &Cancellation) -> io::Result<usize> {
     loop {
-        if outlet.kind() == OutletKind::MayBlock {
-            cancellation.wait_for(outlet.fd(), Interest::Writable)?;
+        if writer.blocking() == Blocking::Possible {
+            cancellation.wait_for(writer.fd(), Interest::Writable)?;
         }
-        match outlet.write_some(bytes)? {
-            0 => cancellation.wait_for(outlet.fd(), Interest::Writable)?,
+        match writer.write_some(bytes)? {
+            0 => cancellation.wait_for(writer.fd(), Interest::Writable)?,
             written => return Ok(written),
         }
     }

@@ -200,8 +200,8 @@ fn await_waiter(lock: &SideLock) {
 #[test]
 fn a_thread_that_waits_for_a_lock_is_passed_over_so_often_and_no_more() {
     let lock = SideLock::new();
-    let mut guard = lock.try_lock();
     thread::scope(|scope| {
+        let mut guard = lock.try_lock();
         // It keeps the lock, so that the loop ends.
         let waiter = scope.spawn(|| std::mem::forget(lock.lock_until(Deadline::NEVER)));
         await_waiter(&lock);
@@ -224,14 +224,16 @@ fn a_deadline_that_is_near_gives_no_processor_away() {
         let reader = scope.spawn(|| read(&empty, &mut [0; 2], Deadline::NEVER));
         await_loan(&empty);
         YIELDS.set(0);
-        for deadline in [Deadline::at(Instant::now()), near()] {
+        let results = [Deadline::at(Instant::now()), near()].map(|deadline| {
             // Behind the reader that waits, and for a reader.
-            assert_eq!(read(&empty, &mut [0; 2], deadline), Err(TransferError::TimedOut));
-            assert_eq!(write(&full, b"x", deadline), Err(TransferError::TimedOut));
-        }
-        assert_eq!(write(&full, &bytes(0, DIRECT), near()), Err(TransferError::TimedOut));
-        assert_eq!(YIELDS.get(), 0);
+            (read(&empty, &mut [0; 2], deadline), write(&full, b"x", deadline))
+        });
+        let big = write(&full, &bytes(0, DIRECT), near());
+        let yields = YIELDS.get();
         empty.close(Side::Writer);
+        let timed_out = Err(TransferError::TimedOut);
+        assert_eq!((results, big), ([(timed_out, timed_out); 2], timed_out));
+        assert_eq!(yields, 0);
         assert_eq!(reader.join().unwrap(), Err(TransferError::PeerClosed));
     });
 }

@@ -1,4 +1,4 @@
-//! A child that stops reading is nobody's failure, whatever the host does about SIGPIPE.
+//! A child that stops reading is no failure, whatever the host does about SIGPIPE.
 
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::whatever_sigpipe_does;
 
 const MIB: usize = 1024 * 1024;
 
-/// More than any pipe of ours ever holds.
+/// More than any pipe of the library holds, in bytes.
 const PIPES: u64 = MIB as u64;
 
 #[test]
@@ -101,7 +101,7 @@ fn what_is_taken_is_counted() {
 }
 
 #[test]
-fn every_writing_end_of_ours_survives_its_reader() {
+fn every_write_end_of_the_library_survives_its_reader() {
     isolated(|| {
         whatever_sigpipe_does(|| {
             // A taken stdin.

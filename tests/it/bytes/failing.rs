@@ -173,7 +173,7 @@ fn the_neighbours_of_a_failure_end() {
                     assert_eq!(error.stage(), Some(2));
                 },
             );
-            // In the middle, with nobody else to hear it: the next stage sees the end.
+            // In the middle, with no other sink: the next stage sees the end.
             by_each_verb(
                 || cmd!(fixture(), "lines", "10").stdout(Redirect::tee([callback(how)])) | cmd!(fixture(), "count"),
                 |error| {
@@ -198,7 +198,7 @@ fn what_was_captured_before_a_failure_is_in_the_error() {
 }
 
 #[test]
-fn a_child_that_does_not_mind_is_ended_after_the_grace() {
+fn a_child_that_ignores_the_signal_is_ended_after_the_grace() {
     isolated(|| {
         let grace = Duration::from_millis(50);
         for how in [How::Errs, How::Panics] {

@@ -76,7 +76,7 @@ fn a_wanted_capacity_is_what_every_pipe_keeps() {
 }
 
 #[test]
-fn a_child_that_never_reads_holds_nobody_up() {
+fn a_child_that_never_reads_delays_no_output() {
     isolated(|| {
         let much = || Redirect::bytes(vec![b'x'; 8 * MIB]);
         let output = cmd!(fixture(), "both", "300000").stdin(much()).output().expect("it ends");

@@ -36,7 +36,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 #[track_caller]
 fn take(reader: &mut MemReader, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
-    reader.read_exact(&mut bytes).expect("so many come");
+    reader.read_exact(&mut bytes).expect("that many bytes");
     bytes
 }
 

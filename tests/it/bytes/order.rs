@@ -68,7 +68,7 @@ fn swapped_streams_are_kept_apart() {
 
 const WRITERS: &str = "abcdefgh";
 
-/// Records are not torn, none is missing, and none is there that nobody wrote.
+/// Records are not torn, none is missing, and each was written.
 #[track_caller]
 fn all_whole(bytes: &[u8], each: usize, size: usize) {
     let mut seen: HashMap<u8, usize> = HashMap::new();

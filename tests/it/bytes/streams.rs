@@ -3,7 +3,7 @@
 mod buffer;
 mod inherit;
 mod into;
-mod last_words;
+mod last_output;
 mod limits;
 mod lines;
 mod one_shot;

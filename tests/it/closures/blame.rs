@@ -1,4 +1,4 @@
-//! Whose failure is the run's: closures under the rules for processes, broken pipes included.
+//! Which failure is the run's: closures follow the rules for processes, broken pipes included.
 
 use pipewright::{ErrorKind, StatusPolicy};
 
@@ -80,7 +80,7 @@ fn unchecked_and_the_policies_leave_a_closures_error_alone() {
     });
 }
 
-/// Writes without looking until a write fails, then does as it is told with the error.
+/// Writes until a write fails, then handles the error in the given way.
 fn writes_until(
     then: impl Fn(io::Error) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
 ) -> Stage {

@@ -51,7 +51,7 @@ fn alone_there(line: impl Into<Pipeline>) -> Site {
 
 type MakeSite = fn() -> Site;
 
-/// Each place where a closure can be stuck in a call of ours.
+/// Each place where a closure can be stuck in a call of the library.
 const SITES: [(&str, MakeSite); 15] = [
     ("a read from a process", || alone_there(role("hang") | count_bytes())),
     ("a read of lines from a process", || alone_there(role("hang") | upper())),
@@ -213,7 +213,7 @@ fn dropped_lines_and_readers_wake_closures() {
 #[test]
 fn closures_of_runs_that_share_an_input_take_turns_and_all_can_be_ended() {
     isolated(|| {
-        // A byte at a time, so that whoever looked first may find it gone.
+        // A byte at a time, so that the closure that saw it first may find it gone.
         let sip = Stage::from_fn(|input, _| {
             while input.read(&mut [0])? > 0 {}
             Ok(())

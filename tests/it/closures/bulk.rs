@@ -142,9 +142,9 @@ fn one_write_macro_is_one_write() {
         let made =
             unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr()) };
         assert_eq!(made, 0, "a pair");
-        // SAFETY: just made, nobody else's.
+        // SAFETY: just made, and owned here alone.
         let ours = unsafe { OwnedFd::from_raw_fd(pair[0]) };
-        // SAFETY: just made, nobody else's.
+        // SAFETY: just made, and owned here alone.
         let theirs = unsafe { OwnedFd::from_raw_fd(pair[1]) };
         let pieces = Stage::from_fn(|_, output| {
             let two = "two";

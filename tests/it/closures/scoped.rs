@@ -229,7 +229,7 @@ fn an_error_of_the_callers_callback_ends_scoped_closures() {
 }
 
 #[test]
-fn settings_of_the_run_come_before_the_scope_and_misplaced_ones_are_told() {
+fn settings_of_the_run_come_before_the_scope_and_misplaced_ones_are_refused() {
     isolated(|| {
         let timed = role("cat").timeout(Duration::from_secs(60));
         let text = timed

@@ -131,7 +131,7 @@ fn is_plausible(error: &Error, ends: Option<ErrorKind>) {
     assert!(matches!(kind, Status | Closure | Panic) || Some(kind) == ends, "{error:?}");
     let Some(output) = error.output() else { return assert_ne!(kind, Closure, "{error:?}") };
     for report in &output.stages {
-        // Nobody here sits outside of reads and writes: nobody may be left behind.
+        // Every closure here blocks in reads and writes only, so none may be left behind.
         assert!(!report.status.is_unknown(), "{error:?}");
         if let Some(own) = &report.error {
             let code = report.status.code();

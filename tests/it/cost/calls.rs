@@ -8,7 +8,7 @@ use pipewright::{Cmd, Pipeline, Redirect, Resource};
 use crate::harness::*;
 use crate::support::*;
 
-/// Calls by name: ours, and those of children that have not become their programs.
+/// Calls by name: the library's, and those of children before their `execve`.
 #[derive(Debug, PartialEq)]
 struct Calls {
     ours: BTreeMap<String, usize>,
@@ -55,7 +55,7 @@ fn counted(part: &str, times: usize) -> Calls {
     count_in(&traced(&format!("{part} {times}"), &["trace=all"]))
 }
 
-/// What one more run of `part` costs, but for these of our calls, of which it takes as many as it happens: at most so many each.
+/// What one more run of `part` costs, without the library's calls in `at_most`, whose number varies: at most that many each.
 fn cost_of(part: &str, at_most: &[(&str, usize)]) -> Calls {
     let (few, mut more) = (counted(part, FEW), counted(part, MORE));
     if !at_most.is_empty() {
@@ -187,7 +187,7 @@ fn the_stages_of_a_long_pipeline_cost_no_more_calls_than_those_of_a_short_one() 
         let sum = |stages: usize| {
             let log = traced(&stages.to_string(), &["trace=all"]);
             let mut calls = count_in(&log);
-            // As often as somebody ends while nobody else has.
+            // Once for each stage that ends at another time than the others.
             assert!(calls.ours.remove("poll").unwrap_or(0) <= stages + 1, "{log}");
             calls.ours.values().chain(calls.childs.values()).sum::<usize>()
         };

@@ -19,7 +19,7 @@ fn calls(log: &str) -> Vec<String> {
     log.lines().filter(is_call).map(String::from).collect()
 }
 
-/// Everything that can be set on a command, but for credentials.
+/// Everything that can be set on a command, except credentials.
 fn tour() {
     let made = tempfile::tempdir().expect("a directory");
     let file = made.path().join("file");

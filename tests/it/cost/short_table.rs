@@ -48,11 +48,10 @@ fn tour() {
     assert_eq!(swapped.read().expect("it runs"), "err");
     let mapped = role("count-fds").map_fd(null(), 40).map_fd(null(), 900);
     assert_eq!(mapped.read().expect("it runs"), "0\n1\n2\n40\n900");
-    // A cycle that nobody outside reads: one of the three is saved for a moment.
+    // A cycle of three numbers: one of them is saved for a moment.
     let fds = [(); 3].map(|()| Arc::new(OwnedFd::from(null())));
     let numbers = fds.each_ref().map(AsRawFd::as_raw_fd);
-    let turned =
-        (0..3).fold(role("count-fds"), |cmd, at| cmd.map_shared_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
+    let turned = (0..3).fold(role("count-fds"), |cmd, at| cmd.map_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
     let told = turned.read().expect("it runs");
     let mut expected: Vec<_> = [0, 1, 2].into_iter().chain(numbers).collect();
     expected.sort_unstable();
@@ -228,7 +227,7 @@ fn where_the_cut_is_refused_children_start_without_it() {
     });
 }
 
-/// So many children at once that their pipes and descriptors would fill the low numbers.
+/// Enough children at once to fill the low numbers with their pipes and descriptors.
 const ALIVE: usize = 60;
 
 #[test]

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::isolate::Options;
-use super::{nap, proc};
+use super::{pause, proc};
 
 /// What must be the same after a body as before it.
 pub(super) struct Snapshot {
@@ -37,7 +37,7 @@ impl Snapshot {
             if start.elapsed() > options.settle {
                 panic!("end check: {}", differences.join("; "));
             }
-            nap(Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
     }
 

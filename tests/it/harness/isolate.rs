@@ -43,7 +43,7 @@ impl Default for Options {
 
 /// Runs the body of the calling test in a process of its own, with the check at its end.
 ///
-/// To be called as the test's one statement, on the test's own thread, whose name is the test's.
+/// Must be the test's only statement, on the test's own thread, which has the test's name.
 #[track_caller]
 pub(crate) fn isolated(body: impl FnOnce()) {
     isolated_with(Options::default(), body);
@@ -99,7 +99,7 @@ fn start(test: Cmd) -> watchdog::Body {
 }
 
 fn run_body(options: &Options, body: impl FnOnce()) {
-    // Nobody is there to watch once the test's own process is gone.
+    // Nothing watches this process once the test's own process is gone.
     prctl::set_pdeathsig(Signal::SIGKILL).expect("can ask to die with the parent");
     keep_inherited_fds();
     forget_nohup();
@@ -109,7 +109,7 @@ fn run_body(options: &Options, body: impl FnOnce()) {
     before.check(options);
 }
 
-/// An fd that whoever started the test-suite left open is not the body's to pass on.
+/// Marks descriptors that the test-suite was started with as close-on-exec, so that the body does not pass them on.
 fn keep_inherited_fds() {
     for fd in proc::open_fds().into_keys().filter(|&fd| fd > 2) {
         // SAFETY: the fd was open a moment ago and this process has no other thread at work.
@@ -118,7 +118,7 @@ fn keep_inherited_fds() {
     }
 }
 
-/// The suite may have been started under nohup; what a body ignores is its own affair.
+/// The suite may have been started under nohup. A body begins with the default actions.
 fn forget_nohup() {
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
         // SAFETY: no handler is installed, and this process has no other thread at work.

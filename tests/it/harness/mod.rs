@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::poll::{PollTimeout, poll};
 
-pub(crate) use fds::{hostile_fd, spare_fds, with_closed};
+pub(crate) use fds::{hostile_fd, spare_fds, wide, with_closed};
 pub(crate) use isolate::{Options, isolated, isolated_with, progress, try_isolated};
 pub(crate) use proc::{children, open_fds, peak_rss_kib, process_fds, process_state, rss_kib, threads};
 
@@ -48,7 +48,7 @@ pub(crate) fn read_line(mut from: impl Read) -> String {
     String::from_utf8(line).expect("the line is UTF-8")
 }
 
-/// Between two looks at something that tells nobody when it changes. Tests order nothing by it.
-pub(crate) fn nap(time: Duration) {
-    let _ = poll(&mut [], PollTimeout::try_from(time).expect("a short nap"));
+/// The pause between two looks at state that sends no event when it changes. Tests order nothing by it.
+pub(crate) fn pause(time: Duration) {
+    let _ = poll(&mut [], PollTimeout::try_from(time).expect("a short time"));
 }

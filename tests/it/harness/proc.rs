@@ -69,7 +69,7 @@ pub(crate) fn children() -> Vec<i32> {
     processes().iter().filter(|process| process.parent == own).map(|child| child.pid).collect()
 }
 
-/// The state letter of a process; `None` when it is gone, `Z` when nobody waited for it yet.
+/// The state letter of a process; `None` when it is gone, `Z` when it has ended and is not yet reaped.
 pub(crate) fn process_state(pid: i32) -> Option<char> {
     stat(&format!("/proc/{pid}")).map(|process| process.state)
 }

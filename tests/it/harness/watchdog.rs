@@ -24,7 +24,7 @@ pub(super) struct Body {
 /// How the process of a body ended.
 pub(super) enum End {
     Exited(ExitStatus),
-    /// Killed for want of progress, with what it and its relatives were doing.
+    /// Killed because it made no progress, with what it and its relatives were doing.
     Hung(String),
 }
 
@@ -72,7 +72,7 @@ fn take_output(from: &mut PipeReader, time: Duration, said: &mut Vec<u8>) -> boo
     let n = from.read(&mut buffer).unwrap_or(0);
     if n == 0 {
         // At its end, which poll would report without waiting.
-        super::nap(time.min(Duration::from_millis(1)));
+        super::pause(time.min(Duration::from_millis(1)));
         return false;
     }
     let news = &buffer[..n];
@@ -89,7 +89,7 @@ fn has_ended(pid: i32) -> bool {
     !matches!(waitid(Id::Pid(Pid::from_raw(pid)), flags), Ok(WaitStatus::StillAlive))
 }
 
-/// The process, everybody in its group, and all that descend from one of them.
+/// The process, the others of its group, and all descendants of these.
 fn relatives(pid: i32) -> Vec<Stat> {
     let mut others = proc::processes();
     let mut found: Vec<Stat> = Vec::new();
@@ -119,7 +119,7 @@ fn kill_relatives(pid: i32) {
         for process in alive {
             let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
         }
-        super::nap(Duration::from_millis(1));
+        super::pause(Duration::from_millis(1));
     }
 }
 

@@ -40,7 +40,7 @@ fn what_the_user_may_not_do_is_an_error_of_its_step() {
         }
         let made = tempfile::tempdir().expect("a directory");
         std::fs::set_permissions(made.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
-        // The directory is entered as the user who is to run in it.
+        // The child enters the directory after it has changed its user.
         let error = role("cat").uid(1234).gid(1234).current_dir(made.path()).run().expect_err("it is closed to him");
         assert_eq!((error.kind(), error.step()), (ErrorKind::CurrentDir, Some(Step::Chdir)), "{error:?}");
         assert_eq!(error.raw_os_error(), Some(libc::EACCES));
@@ -51,7 +51,7 @@ fn what_the_user_may_not_do_is_an_error_of_its_step() {
 }
 
 #[test]
-fn a_failure_of_a_child_that_is_to_die_with_us_is_told_as_any_other() {
+fn a_failure_of_a_child_that_is_to_die_with_this_process_is_reported_like_any_other() {
     isolated_with(Options { extra_threads: 1, ..Options::default() }, || {
         let error = Cmd::new("/no/such/program").kill_on_parent_death(true).run().expect_err("no program");
         assert_eq!((error.kind(), error.step()), (ErrorKind::ProgramNotFound, Some(Step::Exec)), "{error:?}");

@@ -77,7 +77,7 @@ fn a_stage_that_cannot_start_ends_those_before_and_never_starts_those_behind() {
                     let text = error.to_string();
                     assert!(text.contains(&names) && text.contains(&format!("stage {at} of 5")), "{text}");
                     assert!(text.len() < 600 && !text.contains('\n'), "{text}");
-                    // The end shows that nobody of the earlier stages is left, and nothing that no later one was.
+                    // The end shows that no earlier stage is left; that nothing was written shows that no later one was started.
                     drop(line);
                     let mut traced = String::new();
                     reader.read_to_string(&mut traced).expect("its end");

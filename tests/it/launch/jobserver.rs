@@ -47,7 +47,7 @@ fn the_parents_own_makeflags_count_when_the_child_inherits_them() {
     isolated(|| {
         let (reader, writer) = os_pipe::pipe().expect("a pipe");
         let fds = [reader.as_raw_fd(), writer.as_raw_fd()];
-        // SAFETY: nobody else in this process looks at the environment now.
+        // SAFETY: no other thread of this process uses the environment now.
         unsafe { std::env::set_var("MAKEFLAGS", format!("--jobserver-auth={},{}", fds[0], fds[1])) };
         assert_eq!(role("count-fds").read().expect("it runs"), with(fds));
         for cmd in [role("count-fds").env_remove("MAKEFLAGS"), role("count-fds").env_clear()] {
@@ -68,7 +68,7 @@ fn a_jobserver_that_is_closed_or_no_pipe_is_not_passed_on() {
         for flags in ["--jobserver-auth=fifo:/tmp/x", "--jobserver-auth=", "--jobserver-auth=x,y", "-j2", ""] {
             assert_eq!(told(flags), "0\n1\n2", "{flags}");
         }
-        // Anyone may name a descriptor in a variable of another name.
+        // A variable of another name may name a descriptor.
         let named = format!("--jobserver-auth={pipe},{}", writer.as_raw_fd());
         assert_eq!(role("count-fds").env("MFLAGS", named).read().expect("it runs"), "0\n1\n2");
     });
@@ -87,7 +87,7 @@ fn a_jobserver_does_not_hinder_a_failure() {
 }
 
 #[test]
-fn a_jobserver_that_make_closed_is_not_our_own_pipe() {
+fn a_jobserver_that_make_closed_is_not_this_processs_pipe() {
     isolated(|| {
         // As make 4.3 leaves it to a recipe that is not recursive: named, and closed. The next pipes get these numbers.
         let free: Vec<i32> = (3..).filter(|fd| !open_fds().contains_key(fd)).take(2).collect();

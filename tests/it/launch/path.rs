@@ -50,7 +50,7 @@ fn assert_relative(result: Result<String, pipewright::Error>, element: &str) {
 fn the_childs_path_counts_and_not_this_processs() {
     isolated(|| {
         let two = Two::new();
-        // SAFETY: nobody else in this process looks at the environment now.
+        // SAFETY: no other thread of this process uses the environment now.
         unsafe { std::env::set_var("PATH", two.dir("a")) };
         assert_eq!(two.told(&["@/b"], "").expect("it runs"), "@/b/prog");
         assert_eq!(Cmd::new("prog").read().expect("it runs"), two.dir("a").join("prog").display().to_string());
@@ -65,7 +65,7 @@ fn the_childs_path_counts_and_not_this_processs() {
 fn without_a_path_the_systems_directories_are_searched() {
     isolated(|| {
         let two = Two::new();
-        // SAFETY: nobody else in this process looks at the environment now.
+        // SAFETY: no other thread of this process uses the environment now.
         unsafe { std::env::set_var("PATH", two.dir("a")) };
         let sh = |name: &str| Cmd::new(name).args(["-c", "exit 7"]);
         assert_eq!(sh("sh").env_remove("PATH").status().expect("it is found").code(), Some(7));
@@ -161,7 +161,7 @@ fn a_relative_element_of_path_is_searched_when_it_is_allowed() {
 }
 
 fn in_path(path: &str, program: &str) -> Result<PathBuf, ErrorKind> {
-    // SAFETY: nobody else in this process looks at the environment now.
+    // SAFETY: no other thread of this process uses the environment now.
     unsafe { std::env::set_var("PATH", path) };
     which(program).map_err(|error| error.kind())
 }
@@ -180,14 +180,14 @@ fn which_finds_what_a_command_would_run() {
         assert_eq!(in_path("/no/such", "../b/prog"), Ok(PathBuf::from("../b/prog")));
         assert_eq!(in_path("/bin", "./missing"), Err(ErrorKind::ProgramNotFound));
         assert_eq!(in_path("/bin", ""), Err(ErrorKind::ProgramNotFound));
-        // Neither a directory nor what nobody may execute.
+        // Neither a directory nor a file without an execute bit.
         std::fs::create_dir(two.dir("a").join("sub")).expect("it can be made");
         std::fs::write(two.dir("a").join("plain"), "").expect("it can be written");
         for name in ["sub", "plain"] {
             assert_eq!(in_path(&path(&["@/a"]), name), Err(ErrorKind::ProgramNotFound), "{name}");
             assert_eq!(in_path("/bin", &format!("./{name}")), Err(ErrorKind::ProgramNotFound), "{name}");
         }
-        // SAFETY: nobody else in this process looks at the environment now.
+        // SAFETY: no other thread of this process uses the environment now.
         unsafe { std::env::remove_var("PATH") };
         let found = which("sh").expect("it is there");
         assert!(found == Path::new("/bin/sh") || found == Path::new("/usr/bin/sh"));

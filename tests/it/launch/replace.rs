@@ -108,7 +108,7 @@ fn a_failed_exec_comes_back_with_an_error_and_everything_still_open() {
 }
 
 #[test]
-fn what_needs_somebody_to_wait_is_a_conflict_and_changes_nothing() {
+fn settings_that_need_a_waiting_process_are_a_conflict_and_change_nothing() {
     isolated(|| {
         let before = open_fds();
         for (cmd, word) in [

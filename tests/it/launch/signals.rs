@@ -24,7 +24,7 @@ fn free() -> impl Iterator<Item = i32> {
 /// The kernel's own sigaction, since glibc's refuses 32 and 33. Handler, flags, restorer, mask.
 fn set_action(signal: i32, new: [usize; 8]) -> [usize; 8] {
     let mut old = [0_usize; 8];
-    // SAFETY: both arrays are larger than the kernel's structure, and no handler is called: nobody sends these signals.
+    // SAFETY: both arrays are larger than the kernel's structure, and no handler is called: no process sends these signals.
     let done = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new.as_ptr(), old.as_mut_ptr(), 8_usize) };
     assert_eq!(done, 0, "signal {signal}");
     old
@@ -136,7 +136,7 @@ fn what_this_process_catches_is_default_in_a_child() {
 fn inherit_signals_keeps_what_is_ignored_and_blocked() {
     isolated(|| {
         let kept = [libc::SIGUSR2, libc::SIGPIPE, libc::SIGTSTP, 34];
-        // Whoever started the tests may have ignored some, too.
+        // The process that started the tests may have ignored some, too.
         let own = told(&role("signals").inherit_signals(true))[1];
         let before = set_mask(bit(libc::SIGUSR1));
         let seen = ignoring(kept, || told(&role("signals").inherit_signals(true)));

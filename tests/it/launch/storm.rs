@@ -28,7 +28,7 @@ fn to_the_group(signal: Signal) {
     kill(Pid::from_raw(0), signal).expect("the group of this body is there");
 }
 
-/// Many times a spawn. Not a nap: its granularity would be a whole spawn.
+/// Many times the length of a spawn. It spins: a sleep would be as coarse as a whole spawn.
 fn pause() {
     let start = Instant::now();
     while start.elapsed() < Duration::from_micros(30) {
@@ -37,7 +37,7 @@ fn pause() {
 }
 
 #[test]
-fn stops_and_continues_during_spawns_hang_nobody() {
+fn stops_and_continues_during_spawns_hang_no_caller() {
     isolated(|| {
         catching_stops(|| {
             let over = AtomicBool::new(false);
@@ -62,7 +62,7 @@ fn stops_and_continues_during_spawns_hang_nobody() {
     });
 }
 
-/// Only stops, no continue until the spawn is over: what is still on its way must not be hit, but for the instant in which
+/// Only stops, no continue until the spawn is over: what is still on its way must not be hit, except in the instant in which
 /// nothing is left to be done but `execve`. A spawn that was caught in it is freed after a while, and counted.
 #[test]
 fn a_stop_on_the_way_to_the_program_is_thrown_away() {

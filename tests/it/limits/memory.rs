@@ -24,7 +24,7 @@ fn stays_small(what: &str, flow: impl Fn(usize)) {
     progress();
 }
 
-/// So many bytes, in lines of 1000.
+/// Writes this many bytes in lines of 1000.
 fn lines(bytes: usize) -> Cmd {
     cmd!(fixture(), "records", "x", (bytes / 1000).to_string(), "1000")
 }

@@ -1,4 +1,4 @@
-//! What a run says of itself: to callbacks, and to whoever asks its job, early or late.
+//! The events of a run: to callbacks, and to iterators of its job, begun early or late.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +46,7 @@ fn three_lines() -> Pipeline {
 const LINES: [&str; 3] = ["line Some(1) stdout line 0", "line Some(1) stdout line 1", "line Some(1) stdout line 2"];
 
 #[test]
-fn the_events_are_the_runs_whole_life_in_order() {
+fn the_events_are_the_whole_run_in_order() {
     isolated(|| {
         for _ in 0..count(20, 500) {
             let job = three_lines().stdout(Redirect::capture()).spawn().expect("it starts");
@@ -64,7 +64,7 @@ fn the_events_are_the_runs_whole_life_in_order() {
 }
 
 #[test]
-fn who_asks_when_the_run_is_over_hears_all_of_it() {
+fn events_that_are_asked_for_after_the_run_are_complete() {
     isolated(|| {
         let job = three_lines().stdout(Redirect::capture()).spawn().expect("it starts");
         job.wait().expect("a status");
@@ -76,7 +76,7 @@ fn who_asks_when_the_run_is_over_hears_all_of_it() {
 }
 
 #[test]
-fn who_asks_while_the_run_comes_to_its_end_hears_all_of_it_too() {
+fn events_that_are_asked_for_while_the_run_ends_are_complete() {
     isolated(|| {
         for _ in 0..count(60, 3000) {
             // Its own thread may be at any point by the time of the question.
@@ -89,7 +89,7 @@ fn who_asks_while_the_run_comes_to_its_end_hears_all_of_it_too() {
 }
 
 #[test]
-fn lines_from_before_are_told_to_who_comes_in_the_middle() {
+fn events_that_are_asked_for_in_the_middle_begin_with_earlier_lines() {
     isolated(|| {
         let cat = role("cat").stdin(Redirect::piped()).stdout(Redirect::capture());
         let job = cat.spawn().expect("it starts");
@@ -166,7 +166,7 @@ fn an_end_by_force_is_told_step_by_step() {
 }
 
 #[test]
-fn who_was_left_is_told() {
+fn processes_that_are_left_are_an_event() {
     isolated(|| {
         if !cfg!(target_os = "linux") {
             return skip("who holds a pipe can only be seen on Linux");
@@ -194,7 +194,7 @@ fn a_job_that_is_dropped_or_detached_has_no_more_events() {
             let cat = if driven { cat.timeout(Duration::from_secs(60)) } else { cat };
             let job = cat.spawn().expect("it starts");
             let events = job.events();
-            // It ends by itself, and a thread that sees to it goes on telling.
+            // It ends by itself, and its thread goes on with the events.
             job.detach();
             let last = events.last().map(|event| word(&event.kind));
             assert_eq!(last == Some(good_end()), driven, "{last:?}");
@@ -237,7 +237,7 @@ fn a_callback_that_panics_ends_the_run_and_goes_on_to_the_caller() {
 }
 
 #[test]
-fn a_callback_that_panics_at_the_end_leaves_nobody_waiting() {
+fn a_callback_that_panics_at_the_end_leaves_no_waiter_blocked() {
     isolated(|| {
         for driven in [false, true] {
             let exit = role("exit").arg("0").stdout(Redirect::capture()).on_event(|event| {
@@ -269,7 +269,7 @@ fn a_callback_that_would_panic_once_more_while_the_run_is_ended_is_not_asked() {
 }
 
 #[test]
-fn a_wait_beside_one_who_watches_closes_the_stdin_that_nobody_took() {
+fn a_wait_beside_an_iterator_closes_the_stdin_that_was_not_taken() {
     isolated(|| {
         for _ in 0..count(5, 100) {
             let job = role("cat").stdin(Redirect::piped()).stdout(Redirect::piped()).spawn().expect("it starts");
@@ -290,7 +290,7 @@ fn a_wait_beside_one_who_watches_closes_the_stdin_that_nobody_took() {
 }
 
 #[test]
-fn what_is_detached_lives_on_though_somebody_watched_it() {
+fn a_detached_run_lives_on_after_its_events_were_read() {
     isolated(|| {
         let hang = role("hang").stdout(Redirect::null()).stdin(Redirect::piped()).spawn().expect("it starts");
         let process = hang.processes()[0].clone();
@@ -366,7 +366,7 @@ fn a_dropped_job_is_told_of_on_stderr_where_that_is_asked_for() {
 #[test]
 fn a_stop_and_its_end_are_told_and_are_no_end() {
     isolated(|| {
-        // Driven by whoever asks, and by a thread that was at it before anybody asked.
+        // Driven by the thread that asks, and by one that drove it before.
         for timeout in [None, Some(Duration::from_secs(60))] {
             let cat = role("cat").stdin(Redirect::piped()).stdout(Redirect::null());
             let cat = timeout.into_iter().fold(cat, |cat, timeout| cat.timeout(timeout));

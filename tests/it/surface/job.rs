@@ -1,4 +1,4 @@
-//! The live run: who may wait for it and how, and what its methods promise.
+//! The live run: how threads wait for it, and what its methods promise.
 
 mod detach;
 mod ends;
@@ -92,7 +92,7 @@ fn a_wait_that_runs_out_ends_nothing() {
     });
 }
 
-/// Another waiter's deadline is nobody else's.
+/// A waiter's deadline is its own.
 #[test]
 fn a_waiter_that_leaves_hands_over_to_the_next() {
     isolated(|| {

@@ -1,4 +1,4 @@
-//! A plan is made without touching the system, and its text says who owns which end.
+//! A plan is made without touching the system, and its text says which stage owns which end.
 
 use std::time::Duration;
 

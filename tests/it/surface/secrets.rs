@@ -33,7 +33,7 @@ impl Secret {
     }
 }
 
-/// Bytes that mean something to a shell, to a terminal, or to nobody.
+/// Bytes that mean something to a shell or a terminal, and bytes that mean nothing.
 fn junk(random: &mut Random, most: usize) -> Vec<u8> {
     let pieces: [&[u8]; 16] = [
         b"'",

@@ -55,7 +55,7 @@ type Culprit = Option<usize>;
 const FIRST: Culprit = Some(0);
 const SECOND: Culprit = Some(1);
 
-/// (first, second, pipefail, last, strict): who is at fault.
+/// How the two stages end, and which one is at fault under pipefail, last and strict.
 const TABLE: [(End, End, Culprit, Culprit, Culprit); 25] = [
     (Code(0), Code(0), None, None, None),
     (Code(0), Code(3), SECOND, SECOND, SECOND),
@@ -85,7 +85,7 @@ const TABLE: [(End, End, Culprit, Culprit, Culprit); 25] = [
 ];
 
 #[test]
-fn the_policy_says_whose_status_counts() {
+fn the_policy_says_which_status_counts() {
     isolated(|| {
         for (first, second, pipefail, last, strict) in TABLE {
             let both = stage(first) | stage(second);
@@ -139,7 +139,7 @@ fn allowed_codes_unchecked_stages_and_codes_for_sigpipe() {
 }
 
 #[test]
-fn a_stage_that_feeds_one_who_had_enough_did_not_fail() {
+fn a_stage_whose_reader_had_enough_did_not_fail() {
     isolated(|| {
         for _ in 0..count(15, 1000) {
             assert_eq!((role("yes") | role("head")).read().expect("head had enough"), "y");
@@ -164,7 +164,7 @@ fn a_stage_that_fails_is_named_though_the_last_one_is_well() {
 }
 
 #[test]
-fn a_last_stage_that_we_stop_reading_did_not_fail() {
+fn a_last_stage_that_is_read_no_further_did_not_fail() {
     isolated(|| {
         let yes = role("yes").stdout_limit(Limit::Head(4));
         assert_eq!(yes.output().expect("we had enough").stdout, "y\ny\n");

@@ -39,7 +39,7 @@ fn pipeline() -> Pipeline {
 }
 
 #[test]
-fn each_stage_is_a_span_of_its_run_whoever_drives_it() {
+fn each_stage_is_a_span_of_its_run_whichever_thread_drives_it() {
     isolated(|| {
         let runs: [fn(Pipeline); 2] = [
             |it| drop(it.output().expect("it ends well")),
@@ -78,7 +78,7 @@ fn the_command_line_is_there_when_asked_for_and_secrets_never() {
 }
 
 #[test]
-fn an_end_by_force_and_who_is_left_are_warnings() {
+fn an_end_by_force_and_processes_that_are_left_are_warnings() {
     isolated(|| {
         let late: Cmd = role("hang").timeout(Duration::from_millis(50));
         let log = log_of(|| drop(late.output().expect_err("it hangs")));

@@ -1,4 +1,4 @@
-//! A run that is dropped, waited for or failed, at any point, leaves nobody behind.
+//! A run that is dropped, waited for or failed, at any point, leaves no process behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
@@ -70,7 +70,7 @@ fn use_it(job: &Job, random: &mut Random) {
 }
 
 #[test]
-fn a_drop_at_any_point_is_short_and_leaves_nobody() {
+fn a_drop_at_any_point_is_short_and_leaves_no_process() {
     isolated(|| {
         let mut random = Random::new(21);
         for _ in 0..count(60, 2000) {
@@ -84,7 +84,7 @@ fn a_drop_at_any_point_is_short_and_leaves_nobody() {
 }
 
 #[test]
-fn pipelines_of_five_leave_nobody_however_they_end() {
+fn pipelines_of_five_leave_no_process_however_they_end() {
     isolated(|| {
         let mut random = Random::new(3);
         for _ in 0..count(60, 10_000) {
@@ -124,14 +124,14 @@ fn a_drop_does_not_wait_for_a_callback() {
         within(DROPPED_WITHIN, || drop(job));
         // Although their thread sits in the callback.
         assert_childless();
-        // The callback goes; the lines behind the one it sat on are nobody's any more.
+        // The callback is dropped; the lines after the one that it was called with reach no callback.
         drop((release, yes));
         assert!(inside.iter().count() <= 1);
     });
 }
 
 #[test]
-fn a_panic_while_a_verb_runs_leaves_nobody() {
+fn a_panic_while_a_verb_runs_leaves_no_process() {
     isolated(|| {
         let yes = role("yes") | role("cat");
         let panics = || yes.for_each_line(|_| -> () { panic!("a panic of the caller's") }).map(drop);

@@ -62,7 +62,7 @@ fn the_streams_that_were_cut_are_named() {
             leaked(hold.clone().stdin(Redirect::bytes("in")).stderr(Redirect::null())),
             Some(vec![Stream::Stdout])
         );
-        // More than a pipe takes, and nobody who reads it.
+        // More than a pipe takes, and no process reads it.
         let bytes = Redirect::bytes(vec![b'x'; 1 << 20]);
         assert_eq!(
             leaked(hold.clone().stdin(bytes).stderr(Redirect::null())),
@@ -132,7 +132,7 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
 }
 
 #[test]
-fn a_timeout_names_who_holds_a_pipe_between_stages() {
+fn a_timeout_names_the_holder_of_a_pipe_between_stages() {
     isolated(|| {
         if !cfg!(target_os = "linux") {
             return skip("who holds a pipe can only be seen on Linux");
@@ -155,7 +155,7 @@ fn a_timeout_names_who_holds_a_pipe_between_stages() {
 }
 
 #[test]
-fn a_slow_writer_of_the_callers_is_nobody_who_holds_the_stream() {
+fn a_slow_writer_of_the_caller_is_not_a_holder_of_the_stream() {
     isolated(|| {
         /// Takes a little at a time, and not at once.
         struct Slow(Arc<Mutex<Vec<u8>>>);

@@ -1,4 +1,4 @@
-//! A run's processes are held together by a group, a session or a cgroup, and who left that is not signalled by mistake.
+//! A group, a session or a cgroup holds a run's processes together, and a process that left it is not signalled by mistake.
 
 mod cgroup;
 mod reach;
@@ -10,10 +10,10 @@ use crate::harness::*;
 use crate::support::*;
 use crate::trees::cgroups::Cgroup;
 
-/// Who said what: "member", "session", "orphan" or "parent", with a number.
+/// What each process said of itself: "member", "session", "orphan" or "parent", with its number.
 type Said = Vec<(String, i32)>;
 
-/// A live run, once it has said so many lines of who is in it.
+/// A live run that has printed this many lines about its processes, and those lines.
 #[track_caller]
 fn live(cmd: &Cmd, lines: usize) -> (Job, Said) {
     let job = cmd.clone().stdin(Redirect::null()).stdout(Redirect::piped()).spawn().expect("it starts");

@@ -1,4 +1,4 @@
-//! Who is left behind when a run is over: named, an error, or ended.
+//! Processes that are left when a run is over are named, are an error, or are ended.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn said(output: &Output) -> i32 {
     output.stdout_str().expect("text").trim().parse().expect("its number")
 }
 
-/// Says its number too, but nobody's pipe is held: only who was in the container tells.
+/// Prints its number too, but holds no pipe: only the container shows that it is left.
 fn quiet(containment: Containment) -> Cmd {
     let text = "\"$1\" hang > /dev/null 2>&1 & echo $!";
     Cmd::sh(text).args(["sh", fixture()]).contain(containment)
@@ -80,7 +80,7 @@ fn it_is_ended_and_told() {
 }
 
 #[test]
-fn who_holds_nothing_is_seen_in_the_container() {
+fn a_process_that_holds_no_pipe_is_seen_in_the_container() {
     isolated(|| {
         let cgroup = Cgroup::new();
         let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
@@ -106,7 +106,7 @@ fn who_holds_nothing_is_seen_in_the_container() {
 }
 
 #[test]
-fn nobody_is_left_where_all_have_ended() {
+fn no_process_is_left_where_all_have_ended() {
     isolated(|| {
         let cgroup = Cgroup::new();
         let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));

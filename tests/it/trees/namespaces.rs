@@ -1,4 +1,4 @@
-//! A `/proc` that shows another process namespace: its numbers mean other processes than ours.
+//! A `/proc` of another process namespace: its numbers mean other processes here.
 
 use std::fs;
 use std::io::Read;
@@ -90,7 +90,7 @@ fn assert_unharmed(innocent: Option<Child>) {
     }
 }
 
-/// Leaves a process on its stdout, whose number it says on stderr; ends when its stdin does.
+/// Leaves a process behind that holds its stdout, prints that process's number on stderr, and ends at the end of its stdin.
 fn leaky() -> Cmd {
     let text = "\"$1\" sleep 20000 & echo $! >&2; read line; exit 0";
     Cmd::sh(text).args(["sh", fixture()]).stdin(Redirect::piped()).stderr(Redirect::piped())
@@ -108,9 +108,9 @@ fn run_beside_an_innocent(cmd: Cmd) -> Result<pipewright::Output, Error> {
 }
 
 #[test]
-fn nobody_is_killed_or_named_for_a_leak_by_a_number_of_another_namespace() {
+fn no_process_is_signalled_or_named_for_a_leak_by_a_number_of_another_namespace() {
     with_a_foreign_proc(
-        "trees::namespaces::nobody_is_killed_or_named_for_a_leak_by_a_number_of_another_namespace",
+        "trees::namespaces::no_process_is_signalled_or_named_for_a_leak_by_a_number_of_another_namespace",
         || {
             for containment in [None, Some(Containment::Group)] {
                 let cmd = leaky().stdout(Redirect::capture()).on_leak(OnLeak::Kill).eof_grace(Duration::ZERO);
@@ -127,9 +127,9 @@ fn nobody_is_killed_or_named_for_a_leak_by_a_number_of_another_namespace() {
 }
 
 #[test]
-fn a_timeout_signals_and_names_nobody_by_a_number_of_another_namespace() {
+fn a_timeout_signals_and_names_no_process_by_a_number_of_another_namespace() {
     with_a_foreign_proc(
-        "trees::namespaces::a_timeout_signals_and_names_nobody_by_a_number_of_another_namespace",
+        "trees::namespaces::a_timeout_signals_and_names_no_process_by_a_number_of_another_namespace",
         || {
             let cmd = leaky().stdout(Redirect::capture()).timeout(Duration::from_millis(300));
             let error = run_beside_an_innocent(cmd).expect_err("the stream is held");
@@ -141,8 +141,8 @@ fn a_timeout_signals_and_names_nobody_by_a_number_of_another_namespace() {
 }
 
 #[test]
-fn reports_and_searches_say_that_proc_is_not_ours() {
-    with_a_foreign_proc("trees::namespaces::reports_and_searches_say_that_proc_is_not_ours", || {
+fn reports_and_searches_say_that_proc_is_of_another_namespace() {
+    with_a_foreign_proc("trees::namespaces::reports_and_searches_say_that_proc_is_of_another_namespace", || {
         let report = role("hang").spawn().expect("it starts").kill().expect("a report");
         assert_eq!((report.means, report.unseen, report.killed.len()), (Means::Children, Some(Unseen::Proc), 1));
         let shut = role("hang").spawn().expect("it starts").shutdown(SLACK).expect("a report");

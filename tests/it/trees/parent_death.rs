@@ -26,7 +26,7 @@ fn bound(name: &str) -> Cmd {
 
 const IN: &str = "PIPEWRIGHT_TEST_IN";
 
-/// Starts trees in the container that the environment names until somebody kills it. Everything writes to this process's stdout.
+/// Starts trees in the container that the environment names until a signal kills it. Everything writes to this process's stdout.
 fn be_a_parent(part: &str) -> ! {
     let tree = |own_session| bound("tree").args(["6", own_session, "2", "1"]);
     let cmd = match part {
@@ -43,7 +43,7 @@ fn be_a_parent(part: &str) -> ! {
     }
 }
 
-/// Kills a process that starts and ends runs at a random instant; whoever is left then holds the pipe.
+/// Kills a process that starts and ends runs at a random instant; a process that is left then holds the pipe.
 fn killed_at_random(part: &str, name: &str, cgroup: Option<&Cgroup>) {
     let mut random = Random::new(part.len() as u64);
     for _ in 0..count(15, 1000) {
@@ -105,7 +105,7 @@ fn no_descendant_and_no_cgroup_is_left() {
         let Some(cgroup) = Cgroup::new() else { return };
         killed_at_random("cgroup", "trees::parent_death::no_descendant_and_no_cgroup_is_left", Some(&cgroup));
         // One that was killed in the moment in which it made one may have left an empty one.
-        // Who lets go of the pipe is about to be gone, no more.
+        // A process that has closed the pipe may still be about to end.
         let start = Instant::now();
         while !cgroup.members().is_empty() {
             assert!(start.elapsed() < Duration::from_secs(5), "left: {:?}", cgroup.members());
@@ -114,14 +114,14 @@ fn no_descendant_and_no_cgroup_is_left() {
     });
 }
 
-/// Everything that a run with somebody who watches over it can be put into.
+/// Everything that can contain a run that a watchdog guards.
 fn watched(cgroup: Option<&Cgroup>) -> Vec<Containment> {
     let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
     [Containment::Group].into_iter().chain(cgroup).collect()
 }
 
 #[test]
-fn who_waits_for_the_end_of_this_process_ends_with_the_run() {
+fn the_watchdog_ends_with_the_run() {
     isolated_with(one_thread(), || {
         let cgroup = Cgroup::new();
         for containment in watched(cgroup.as_ref()) {
@@ -153,7 +153,7 @@ fn who_waits_for_the_end_of_this_process_ends_with_the_run() {
             within(SLACK, || drop(job));
             assert_childless();
 
-            // The run lives on, the one who waits does not.
+            // The run lives on, the watchdog does not.
             let job = start(hang());
             let process = job.processes()[0].clone();
             job.detach();
@@ -181,7 +181,7 @@ fn who_waits_for_the_end_of_this_process_ends_with_the_run() {
 }
 
 #[test]
-fn a_signal_to_the_whole_group_leaves_who_watches_in_its_place() {
+fn a_signal_to_the_whole_group_does_not_end_the_watchdog() {
     isolated_with(one_thread(), || {
         let text = "trap '' TERM HUP INT USR1; kill -TERM 0; kill -HUP 0; kill -INT 0; kill -USR1 0; echo done; read x";
         let cmd = Cmd::sh(text).kill_on_parent_death(true).contain(Containment::Group);
@@ -195,7 +195,7 @@ fn a_signal_to_the_whole_group_leaves_who_watches_in_its_place() {
 }
 
 #[test]
-fn a_run_of_which_one_stage_is_not_bound_has_nobody_who_watches() {
+fn a_run_with_a_stage_that_is_not_bound_has_no_watchdog() {
     isolated_with(one_thread(), || {
         let line = bound("cat") | role("cat");
         let line = line.contain(Containment::Group).stdin(Redirect::piped());
@@ -254,7 +254,7 @@ fn a_thread_that_is_unlike_the_one_that_starts_children_is_refused() {
         assert_refused(on_a_thread(nicer, echo()), "nice value");
         // What the child gets by its own attribute does not differ.
         assert!(on_a_thread(nicer, echo().nice(9)).is_some_and(|result| result.is_ok()));
-        // Who does not ask for it is not concerned.
+        // A run that does not ask for it has no watchdog.
         assert!(on_a_thread(nicer, role("exit").arg("0")).is_some_and(|result| result.is_ok()));
         let elsewhere = || apart(libc::CLONE_NEWNET);
         assert_refused(on_a_thread(elsewhere, echo()), "network namespace");

@@ -82,7 +82,7 @@ fn wait_for_state(pids: &[i32], wanted: fn(Option<char>) -> bool) {
     while !pids.iter().all(|&pid| wanted(process_state(pid))) {
         let states: Vec<_> = pids.iter().map(|&pid| (pid, process_state(pid))).collect();
         assert!(start.elapsed() < Duration::from_secs(5), "{states:?}");
-        nap(Duration::from_millis(1));
+        pause(Duration::from_millis(1));
     }
 }
 

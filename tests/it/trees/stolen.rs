@@ -1,4 +1,4 @@
-//! Whoever else reaps our children: the right status or a typed "status stolen", and never a hang.
+//! When other code reaps the library's children, a run gets the right status or a typed "status stolen", and never hangs.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -86,7 +86,7 @@ fn live_with_it() {
     }
 }
 
-/// The same of runs in a container, whose leaders are wanted by others, too.
+/// The same with runs in a container, whose leaders other code reaps too.
 fn live_with_it_in_a_container() {
     let cgroup = Cgroup::new();
     let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));

@@ -192,7 +192,7 @@ fn a_copy_that_stops_says_how_far_it_came_and_keeps_what_it_took() {
         let mut from = file_with(&content(room * 3));
         let gone = std::thread::spawn(move || {
             let mut taken = vec![0; room + 1];
-            (&reader).read_exact(&mut taken).expect("so many");
+            (&reader).read_exact(&mut taken).expect("that many bytes");
         });
         let error = fd::copy(&from, &writer).expect_err("nobody reads");
         gone.join().expect("no panic");
@@ -203,7 +203,7 @@ fn a_copy_that_stops_says_how_far_it_came_and_keeps_what_it_took() {
 }
 
 #[test]
-fn nobody_at_the_other_end_is_an_error_and_no_signal() {
+fn a_copy_to_a_pipe_without_a_reader_is_an_error_and_no_signal() {
     isolated(|| {
         whatever_sigpipe_does(|| {
             for (from, to) in

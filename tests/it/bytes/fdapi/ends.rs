@@ -1,4 +1,4 @@
-//! What can be copied from and to, with somebody at the other side.
+//! What can be copied from and to, with a process at the other end.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};

@@ -1,4 +1,4 @@
-//! Who holds the write end of a pipe.
+//! Which processes hold the write end of a pipe.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -143,7 +143,7 @@ fn processes_that_hide_are_counted() {
         let (reader, writer) = pipe::kernel().expect("a pipe");
         let job = role("hang").stdout(Redirect::fd(writer)).spawn().expect("it starts");
         assert_eq!(read_line(&reader), "ready");
-        // The look of somebody who may not: the thread's own credentials count.
+        // The look is without permission: the thread's own credentials count.
         let nobody = 65534;
         let reader = OwnedFd::from(reader);
         std::thread::scope(|scope| {

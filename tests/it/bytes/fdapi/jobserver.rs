@@ -109,7 +109,7 @@ fn a_fifo_that_is_gone_or_none_is_an_error() {
 }
 
 #[test]
-fn a_jobserver_that_make_closed_is_never_somebody_elses_pipe() {
+fn a_jobserver_that_make_closed_is_never_another_pipe() {
     isolated(|| {
         // As make 4.3 leaves it to a recipe that is not recursive: named, and closed. The next pipes get these numbers.
         let free: Vec<i32> = (3..).filter(|fd| !open_fds().contains_key(fd)).take(2).collect();

@@ -160,7 +160,7 @@ fn waiting_for_a_turn_ends_with_the_side() {
 }
 
 #[test]
-fn both_closed_at_once_from_many_threads_wakes_everybody() {
+fn both_closed_at_once_from_many_threads_wakes_all() {
     isolated(|| {
         for round in 0..count(100, 5_000) {
             let (reader, writer) = pipe::buffered(round % 3);

@@ -8,7 +8,7 @@ use super::{assert_end, join, start, take};
 use crate::harness::*;
 
 #[test]
-fn a_write_that_fits_waits_for_nobody_and_reads_span_writes() {
+fn a_write_that_fits_does_not_block_and_reads_span_writes() {
     isolated(|| {
         let (mut reader, mut writer) = pipe::buffered(10);
         for text in ["one", "", "three", "ab"] {
@@ -41,7 +41,7 @@ fn a_write_returns_once_its_rest_fits() {
             let given = bytes.clone();
             let write = start(move || (writer.write(&given), writer));
             let mut seen = take(&mut reader, size - capacity);
-            // Nobody reads now: it must come back by itself.
+            // There is no reader now: it must return by itself.
             let (written, writer) = join(write);
             assert_eq!(written.expect("the rest fits"), size);
             seen.extend(take(&mut reader, capacity));

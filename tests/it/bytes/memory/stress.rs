@@ -10,7 +10,7 @@ use pipewright::pipe::{self, MemReader, MemWriter};
 use crate::harness::*;
 use crate::random::Random;
 
-/// A record: who wrote it, its number, its length, and as many bytes that follow from those.
+/// A record: its writer, its number, its length, and as many bytes that follow from those.
 fn record(name: u8, number: u32, length: usize) -> Vec<u8> {
     let mut record = vec![name];
     record.extend(number.to_be_bytes());

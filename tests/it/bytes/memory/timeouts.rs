@@ -140,7 +140,7 @@ fn a_time_without_end_is_no_overflow() {
 }
 
 #[test]
-fn whatever_gives_up_when_the_sum_is_right() {
+fn calls_that_time_out_at_any_moment_lose_nothing() {
     isolated(|| {
         each_kind(|mut reader, writer| {
             let rounds = count(400, 20_000);

@@ -31,7 +31,7 @@ fn say() -> Cmd {
 }
 
 #[test]
-fn unset_streams_go_where_ours_go() {
+fn unset_streams_go_where_those_of_this_process_go() {
     isolated(|| {
         let said = with_own_outputs(|| {
             say().run().expect("it runs");

@@ -1,4 +1,4 @@
-//! Ends of pipes that are taken, and those that nobody takes.
+//! Ends of pipes that are taken, and those that are not.
 
 use std::io::{Read, Write};
 

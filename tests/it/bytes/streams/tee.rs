@@ -146,9 +146,9 @@ fn the_slowest_target_sets_the_pace_and_loses_nothing() {
 }
 
 #[test]
-fn a_full_pipe_of_somebody_elses_does_not_put_off_a_deadline() {
+fn a_full_pipe_with_another_writer_does_not_put_off_a_deadline() {
     isolated(|| {
-        // Another writer may take the room that a readiness promised; here nobody reads at all, and the room ends.
+        // Another writer may take the room that a readiness promised; here nothing is read, and the room ends.
         let (reader, writer) = pipewright::pipe::kernel().expect("a pipe");
         let tee = Redirect::tee([Redirect::capture(), Redirect::fd(writer)]);
         let endless = cmd!(fixture(), "yes").stdout(tee).stdout_limit(pipewright::Limit::Tail(10));

@@ -47,7 +47,7 @@ fn the_policy_of_the_run_is_theirs() {
         assert_eq!(own.run().expect_err("it is the last").stage(), Some(1));
         let last = paths().arg("/dev/fd/9").arg_reader(exits("0")).status_policy(StatusPolicy::Last);
         assert_eq!(last.run().expect_err("no fd 9").stage(), Some(0));
-        // Somebody who had enough is forgiven, unless all count.
+        // A stage whose reader had enough did not fail, unless all count.
         let head = || role("head").arg_reader(role("yes") | role("cat")).stdin(Redirect::null());
         assert!(head().run().is_ok());
         let strict = head().status_policy(StatusPolicy::Strict).run().expect_err("a death of SIGPIPE");

@@ -53,7 +53,7 @@ fn a_document_may_be_empty_or_large() {
         assert_eq!(cat(Vec::new()).read().expect("it runs"), "0");
         let size = 64 << 20;
         assert_eq!(cat(vec![b'x'; size]).read().expect("it runs"), size.to_string());
-        // It is no pipe that somebody feeds: a child that does not read is as good.
+        // It is no pipe that this process feeds, so a child that does not read ends as well.
         let output = role("exit").arg("0").stdin(Redirect::here_document(vec![b'x'; size])).output().expect("it runs");
         assert_eq!(output.stdin_taken, None);
     });
@@ -76,7 +76,7 @@ fn a_descriptor_as_stdin_is_read_from_where_it_stands() {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(b"skipped, read").expect("it can be written");
         file.seek(SeekFrom::Start(9)).expect("a file");
-        let cat = role("cat").stdin_fd(file);
+        let cat = role("cat").stdin(file);
         assert_eq!(cat.read().expect("it runs"), "read");
         let again = cat.read().expect_err("it was used");
         assert_eq!(again.kind(), pipewright::ErrorKind::AlreadyUsed);

@@ -34,7 +34,7 @@ fn a_further_input_comes_from_wherever_stdin_may() {
             ("document", "text", Redirect::here_document("text")),
             ("reader", "text", Redirect::from_reader(&b"text"[..])),
             ("readers", "text", Redirect::reader_with(|| &b"text"[..])),
-            // Nobody can write to it: it is empty.
+            // No writer exists: it is empty.
             ("piped", "", Redirect::piped()),
         ];
         for (name, expected, source) in sources {
@@ -90,7 +90,7 @@ fn a_further_output_goes_wherever_stdout_may() {
 #[test]
 fn inheriting_a_further_number_is_refused_in_a_tee_too() {
     isolated(|| {
-        // What is 3 here is nobody's to write to by its number.
+        // Descriptor 3 of this process must not be written to because of its number.
         let mut three = tempfile::tempfile().expect("a file");
         assert_eq!(three.as_raw_fd(), 3);
         let tee = Redirect::tee([Redirect::inherit(), Redirect::capture()]);
@@ -113,15 +113,18 @@ fn every_verb_serves_a_further_stream() {
         let cmd = || role("say").args(["3", "three", "1", "one\n"]).stdout(Redirect::capture());
         let seen = |output: &Output| output.fd(3).map(|bytes| bytes.to_str().expect("text").to_owned());
         let three = Some("three".to_owned());
-        assert_eq!(seen(&cmd().fd_piped_out(3).run().expect("run")), three);
-        assert_eq!(seen(&cmd().fd_piped_out(3).output().expect("output")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).run().expect("run")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).output().expect("output")), three);
         let mut buffer = Vec::new();
-        assert_eq!(seen(&cmd().fd_piped_out(3).output_into(&mut buffer).expect("output_into")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).output_into(&mut buffer).expect("output_into")), three);
         assert_eq!(buffer, b"one\n");
-        assert!(cmd().fd_piped_out(3).status().expect("status").success());
-        assert_eq!(cmd().fd_piped_out(3).read().expect("read"), "one");
-        assert_eq!(cmd().fd_piped_out(3).read_bytes().expect("read_bytes"), b"one\n");
-        assert_eq!(seen(&cmd().fd_piped_out(3).for_each_line(|_: &[u8]| ()).expect("for_each_line")), three);
+        assert!(cmd().fd_out(3, Redirect::piped()).status().expect("status").success());
+        assert_eq!(cmd().fd_out(3, Redirect::piped()).read().expect("read"), "one");
+        assert_eq!(cmd().fd_out(3, Redirect::piped()).read_bytes().expect("read_bytes"), b"one\n");
+        assert_eq!(
+            seen(&cmd().fd_out(3, Redirect::piped()).for_each_line(|_: &[u8]| ()).expect("for_each_line")),
+            three
+        );
         assert_eq!(seen(&cmd().fd_out(3, Redirect::capture()).spawn().expect("spawn").output().expect("ends")), three);
 
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -143,7 +146,7 @@ fn every_verb_serves_a_further_stream() {
 fn every_limit_holds_for_a_further_stream_alone() {
     isolated(|| {
         let cmd = || role("say").args(["3", "0123456789", "4", "0123456789", "1", "0123456789"]);
-        let cmd = || cmd().fd_piped_out(3).fd_piped_out(4);
+        let cmd = || cmd().fd_out(3, Redirect::piped()).fd_out(4, Redirect::piped());
         let limited = |limit| cmd().fd_limit(3, limit).output().expect("it runs");
         let head = limited(Limit::Head(4));
         assert_eq!((head.fd(3).expect("captured").len(), head.fd(4).expect("captured").len()), (4, 10));
@@ -165,9 +168,13 @@ fn every_limit_holds_for_a_further_stream_alone() {
 }
 
 #[test]
-fn ends_are_taken_once_and_those_that_nobody_takes_do_no_harm() {
+fn ends_are_taken_once_and_ends_that_are_not_taken_do_no_harm() {
     isolated(|| {
-        let cmd = role("fan").args(["3", "4", "1"]).fd_piped_in(3).fd_piped_out(4).stdout(Redirect::piped());
+        let cmd = role("fan")
+            .args(["3", "4", "1"])
+            .fd_in(3, Redirect::piped())
+            .fd_out(4, Redirect::piped())
+            .stdout(Redirect::piped());
         let job = cmd.spawn().expect("it starts");
         assert!(job.take_fd_in(4).is_none() && job.take_fd_out(3).is_none() && job.take_fd_out(5).is_none());
         assert!(job.take_fd_in(0).is_none() && job.take_fd_out(1).is_none() && job.take_fd_out(-1).is_none());
@@ -180,12 +187,18 @@ fn ends_are_taken_once_and_those_that_nobody_takes_do_no_harm() {
         assert_eq!(text, "x");
         assert!(job.wait().expect("it ends").success());
 
-        // Nobody takes any: the input ends, the output goes nowhere, however much it is.
-        let all = || role("fan").args(["0", "3", "4", "1"]).fd_piped_out(3).fd_piped_out(4).fd_piped_in(5);
+        // No end is taken: the input ends, the output is discarded, however much it is.
+        let all = || {
+            role("fan")
+                .args(["0", "3", "4", "1"])
+                .fd_out(3, Redirect::piped())
+                .fd_out(4, Redirect::piped())
+                .fd_in(5, Redirect::piped())
+        };
         let all = || all().stdin(Redirect::bytes(vec![b'x'; 1 << 20])).stdout(Redirect::piped());
         assert!(all().spawn().expect("it starts").wait().expect("it ends").success());
         drop(all().spawn().expect("it starts"));
-        let job = copies_fd_3().fd_piped_in(3).stdout(Redirect::null()).spawn().expect("it starts");
+        let job = copies_fd_3().fd_in(3, Redirect::piped()).stdout(Redirect::null()).spawn().expect("it starts");
         assert!(within(SLACK * 5, || job.wait()).expect("it ends").success());
         assert_no_child();
     });
@@ -194,7 +207,11 @@ fn ends_are_taken_once_and_those_that_nobody_takes_do_no_harm() {
 #[test]
 fn an_end_that_is_dropped_breaks_the_childs_pipe() {
     isolated(|| {
-        let job = role("fan").args(["0", "3"]).fd_piped_out(3).stdin(Redirect::bytes(vec![b'x'; 1 << 20])).spawn();
+        let job = role("fan")
+            .args(["0", "3"])
+            .fd_out(3, Redirect::piped())
+            .stdin(Redirect::bytes(vec![b'x'; 1 << 20]))
+            .spawn();
         let job = job.expect("it starts");
         drop(job.take_fd_out(3).expect("piped"));
         let status = within(SLACK * 5, || job.wait()).expect("it ends");

@@ -54,6 +54,7 @@ pub(super) const OPTIONAL: &[Call] = &[
     some("F_GETPIPE_SZ", libc::SYS_fcntl, 1, WHOLE, libc::F_GETPIPE_SZ as u32),
     some("FIONREAD", libc::SYS_ioctl, 1, WHOLE, libc::FIONREAD as u32),
     some("PR_SET_PDEATHSIG", libc::SYS_prctl, 0, WHOLE, libc::PR_SET_PDEATHSIG as u32),
+    some("PR_GET_CHILD_SUBREAPER", libc::SYS_prctl, 0, WHOLE, libc::PR_GET_CHILD_SUBREAPER as u32),
 ];
 
 /// What the child of a fork says just before its exec.

@@ -56,15 +56,15 @@ fn streams() {
     let read = role("count").stdin(Redirect::here_document("a document")).read().expect("it runs");
     assert_eq!(read, "10");
     let mut file = tempfile::tempfile().expect("a file");
-    let legs = [Redirect::fd(file.try_clone().expect("a copy")), Redirect::capture()];
-    let out = role("blocks").arg("2000000").stdout(Redirect::tee(legs)).output().expect("it runs");
+    let targets = [Redirect::fd(file.try_clone().expect("a copy")), Redirect::capture()];
+    let out = role("blocks").arg("2000000").stdout(Redirect::tee(targets)).output().expect("it runs");
     let mut written = Vec::new();
     file.rewind().expect("a file");
     file.read_to_end(&mut written).expect("a file");
     assert!(out.stdout == written && written.len() == 2_000_000, "{} of it", written.len());
     let (mut reader, writer) = pipe::kernel().expect("a pipe");
-    let legs = [Redirect::fd(writer), Redirect::fd(File::create("/dev/null").expect("it opens"))];
-    let job = role("blocks").arg("2000000").stdout(Redirect::tee(legs)).spawn().expect("it starts");
+    let targets = [Redirect::fd(writer), Redirect::fd(File::create("/dev/null").expect("it opens"))];
+    let job = role("blocks").arg("2000000").stdout(Redirect::tee(targets)).spawn().expect("it starts");
     let reading = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map(|_| bytes)
@@ -156,8 +156,8 @@ fn end_each_way(cmd: &Cmd) {
     assert_all_end(None, stdout);
 
     let (reader, writer) = pipe::kernel().expect("a pipe");
-    let legs = [Redirect::fd(writer), Redirect::capture()];
-    let cut = cmd.clone().stdout(Redirect::tee(legs)).timeout(Duration::from_millis(150));
+    let targets = [Redirect::fd(writer), Redirect::capture()];
+    let cut = cmd.clone().stdout(Redirect::tee(targets)).timeout(Duration::from_millis(150));
     let error = cut.output().expect_err("it takes longer");
     drop(cut);
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");

@@ -93,7 +93,7 @@ fn a_cancelled_run_says_so() {
 }
 
 #[test]
-fn more_output_than_allowed_says_how_much_and_whose() {
+fn more_output_than_allowed_is_named_with_its_limit_and_stage() {
     isolated(|| {
         let mut texts = Texts::new();
         let stages = helper("yes").stdin(Redirect::null()) | helper("cat");
@@ -139,7 +139,7 @@ fn the_callers_own_failures_are_told_with_their_cause() {
     });
 }
 
-/// The number of who is left, which it said, and what varies with that.
+/// The number of the process that is left, which it printed, and the texts that vary with it.
 fn left_of(error: &Error) -> (String, Vec<(String, &'static str)>) {
     let said = error.output().expect("what there was").stdout_lossy().into_owned();
     let pid = said.trim().to_owned();
@@ -148,7 +148,7 @@ fn left_of(error: &Error) -> (String, Vec<(String, &'static str)>) {
 }
 
 #[test]
-fn who_is_left_behind_is_named() {
+fn processes_that_are_left_behind_are_named() {
     isolated(|| {
         let mut texts = Texts::new();
         let mut check = |name: &str, result: Result<Output, Error>| {
@@ -161,7 +161,7 @@ fn who_is_left_behind_is_named() {
         check("left-behind", hold().output());
         check("left-behind-with-stdout", hold().stderr(Redirect::null()).output());
         let pipeline = helper("fork-and-hold").arg("30000").stderr(Redirect::null()) | helper("cat");
-        // `cat` waits for whoever holds its input, so it is left, too, in its way.
+        // `cat` waits for the holder of its input, so it is left, too.
         let (error, time) = timed_out(
             |time| pipeline.clone().timeout(time).output().unwrap_err(),
             |error| error.output().is_some_and(|output| output.stdout.ends_with(b"\n")),

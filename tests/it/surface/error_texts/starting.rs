@@ -180,7 +180,7 @@ fn what_was_used_up_is_named() {
 fn a_step_that_the_system_refuses_is_named() {
     isolated(|| {
         let mut texts = Texts::new();
-        // No group of ours, and no process that may become one.
+        // This session has no group of that number, so `setpgid` gives EPERM.
         texts.check("refused-process-group", cmd!("echo", "hi").process_group(1).run());
         let null = helper("cat").stdin(Redirect::null());
         texts.check("no-descriptor-for-null", spare_fds(0, || null.run()));

@@ -142,7 +142,7 @@ fn a_signal_by_the_handle_ends_the_run_though_a_callback_panics_at_it() {
             ("terminate", |job| drop(job.terminate())),
             ("shutdown", |job| drop(job.shutdown(Duration::from_secs(30)))),
         ];
-        // Nobody drives it, its own thread does, and one who waits does.
+        // No thread drives it, its own does, and one that waits does.
         for driver in ["nobody", "thread", "waiter"] {
             for (name, act) in acts {
                 progress();
@@ -280,7 +280,7 @@ fn a_callback_may_end_its_own_run_at_every_event() {
 }
 
 #[test]
-fn a_callback_may_drop_the_job_whose_event_it_hears() {
+fn a_callback_may_drop_the_job_of_its_event() {
     isolated(|| {
         let slot: Arc<Mutex<Option<Job>>> = Arc::default();
         let job = Arc::clone(&slot);

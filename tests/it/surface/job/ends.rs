@@ -120,7 +120,7 @@ fn a_held_pipe_does_not_hold_up_a_shutdown() {
 }
 
 #[test]
-fn signals_after_the_end_reach_nobody() {
+fn signals_after_the_end_reach_no_process() {
     isolated(|| {
         let job = role("exit").arg("0").stdin(Redirect::null()).spawn().expect("it starts");
         job.wait().expect("a status");
@@ -170,7 +170,7 @@ fn a_stranger_with_the_same_number_is_never_signalled() {
             let Some(next) = NextPid::is(pid) else {
                 return skip("the numbers of processes cannot be chosen here");
             };
-            // Somebody else on this machine may be faster; then this is an ordinary run.
+            // Another process of this machine may get the number first; then this is an ordinary run.
             let (stranger, _stdout) = ready(role("hang"));
             drop(next);
             met += usize::from(stranger.pids()[0] == pid);

@@ -1,4 +1,4 @@
-//! The ends that a job gives out, and what becomes of those that nobody takes.
+//! The ends that a job gives out, and what becomes of those that are not taken.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -39,7 +39,7 @@ fn each_end_is_taken_once() {
 }
 
 #[test]
-fn what_nobody_took_holds_up_no_wait() {
+fn ends_that_are_not_taken_hold_up_no_wait() {
     isolated(|| {
         for driven in [false, true] {
             // Both outputs over what a pipe takes, and a stdin that is waited for.
@@ -78,9 +78,9 @@ fn try_wait_leaves_the_ends_alone() {
     });
 }
 
-/// Those who look and those who wait take the run from each other; the untaken ends must not get lost on the way.
+/// Looks and waits take the run from each other; the ends that were not taken must not get lost on the way.
 #[test]
-fn what_nobody_took_is_drained_whoever_else_looks() {
+fn ends_that_are_not_taken_are_drained_beside_other_looks() {
     isolated(|| {
         for _ in 0..count(50, 3000) {
             let job = piped("both", &["300000"], false);

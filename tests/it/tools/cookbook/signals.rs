@@ -28,7 +28,7 @@ fn ctrl_c_leaves_nothing_of_the_run_and_dies_of_the_signal() {
 }
 
 #[test]
-fn ctrl_c_runs_to_its_end_where_nobody_interrupts_it() {
+fn ctrl_c_runs_to_its_end_without_an_interrupt() {
     isolated(|| {
         cook("ctrl_c", |example| {
             let out = output(&example.args([fixture(), "echo", "own"]));

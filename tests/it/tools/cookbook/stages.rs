@@ -20,7 +20,7 @@ fn source(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.rs"))).expect("an example")
 }
 
-/// A file of so many bytes, most of them a hole.
+/// A file of this many bytes, most of them a hole.
 fn big_file(directory: &Path, bytes: usize) -> PathBuf {
     let path = directory.join("big");
     let mut file = File::create(&path).expect("a file");

@@ -57,7 +57,7 @@ fn read_stdin_takes_lines_from_a_terminal() {
 }
 
 #[test]
-fn stdin_kind_asks_somebody_who_is_there() {
+fn stdin_kind_prompts_at_a_terminal() {
     isolated(|| {
         cook("stdin_kind", |example| {
             let Some(said) = typed(example, b"to be or not to be\n") else { return };
@@ -67,7 +67,7 @@ fn stdin_kind_asks_somebody_who_is_there() {
 }
 
 #[test]
-fn stdin_kind_asks_nobody_else() {
+fn stdin_kind_prompts_nowhere_else() {
     isolated(|| {
         cook("stdin_kind", |example| {
             let out = output(&example.clone().stdin(Redirect::bytes("b  c\na b\n")));

@@ -7,7 +7,7 @@ use crate::harness::*;
 fn timeout_tree_ends_all_of_a_tree_and_says_how_many() {
     isolated(|| {
         cook("timeout_tree", |example| {
-            // The shell, its three children, and the sleep of one of them, as soon as they are there. Who is left would be a child of
+            // The shell, its three children, and the sleep of one of them, as soon as they are there. One that is left would be a child of
             // this process.
             let lines = |seconds| -> Vec<String> {
                 progress();
@@ -23,7 +23,7 @@ fn timeout_tree_ends_all_of_a_tree_and_says_how_many() {
 }
 
 #[test]
-fn leak_report_names_who_holds_the_pipes_and_ends_it() {
+fn leak_report_names_the_holder_of_the_pipes_and_ends_it() {
     isolated(|| {
         cook("leak_report", |example| {
             let out = output(&example.clone().args([fixture(), "fork-and-hold", "30000"]));

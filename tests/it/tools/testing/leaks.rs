@@ -41,7 +41,7 @@ fn a_descriptor_is_named_with_where_it_points() {
 #[test]
 #[should_panic(expected = "(`pipewright-fixt`)")]
 fn a_child_is_named_with_its_program() {
-    // Nobody waits for it: it ends with the process that is its parent.
+    // No code waits for it: it ends with its parent.
     isolate(|| {
         let mut child = role("hang").kill_on_parent_death(true);
         child = child.stdout(Redirect::null());

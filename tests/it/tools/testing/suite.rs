@@ -107,7 +107,7 @@ fn capture_exactly(number: usize) {
     }
 }
 
-/// Prints in every way but two, which reach the descriptor whoever has it: system calls, and the children of others.
+/// Prints in every way except by system calls and by children of `Command`: those two reach the descriptor, captured or not.
 fn make_noise(number: usize) {
     for round in 0..60 {
         println!("noise {number} {round}");

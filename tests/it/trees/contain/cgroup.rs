@@ -54,7 +54,7 @@ fn runs_in_one_directory_have_nothing_to_do_with_each_other() {
 fn a_cgroup_that_is_in_use_is_removed_later() {
     isolated(|| {
         let Some(cgroup) = Cgroup::new() else { return };
-        // Somebody goes on in it, which nobody minds.
+        // A process goes on in it, which is no error.
         let hold = in_cgroup(role("fork-and-hold").arg("30000"), &cgroup).stderr(Redirect::null());
         let out = hold.eof_grace(std::time::Duration::ZERO).output().expect("a success");
         let leak = out.leaked.clone().expect("it is left");
@@ -88,7 +88,7 @@ fn cgroups_that_the_run_makes_inside_are_part_of_it() {
 }
 
 #[test]
-fn a_threaded_cgroup_inside_hides_nobody() {
+fn a_threaded_cgroup_inside_hides_no_process() {
     isolated(|| {
         let Some(cgroup) = Cgroup::new() else { return };
         let text = "own=$1; own=$own/$(ls \"$own\" | grep pipewright-); mkdir \"$own/a\" && \
@@ -167,7 +167,7 @@ fn where_the_cgroup_cannot_be_entered_the_run_goes_without_and_says_so() {
 }
 
 #[test]
-fn a_cgroup_that_somebody_takes_away_is_an_empty_one() {
+fn a_cgroup_that_is_removed_counts_as_empty() {
     isolated(|| {
         let Some(cgroup) = Cgroup::new() else { return };
         let (job, _) = live(&in_cgroup(role("orphan").arg("with"), &cgroup), 2);

@@ -6,7 +6,7 @@ use pipewright::{Containment, Error, ErrorKind, KillReport, Means};
 
 use super::*;
 
-/// A tree of 50: 5 in sessions of their own, 5 that nobody is the parent of any more.
+/// A tree of 50: 5 in sessions of their own, 5 whose parents have ended.
 fn fifty() -> Cmd {
     role("tree").args(["50", "5", "5", "0"])
 }
@@ -28,7 +28,7 @@ fn a_tree_of_fifty_is_killed_or_told_of() {
             let (job, said) = live(&fifty(), 50);
             let report = job.kill().expect("a report");
             assert_eq!((report.means, report.complete), (Means::Walk, false));
-            // They hold the pipe whose end was taken here, so nobody finds them by it.
+            // They hold the pipe whose end was taken here, so the run does not find them by it.
             let orphans = of(&said, |what| what == "orphan");
             assert_eq!(orphans.len(), 5);
             assert_all_told(&report, &said, &orphans);
@@ -55,7 +55,7 @@ fn a_tree_of_fifty_is_killed_or_told_of() {
 }
 
 #[test]
-fn a_timeout_finds_who_has_no_parent_by_the_pipe() {
+fn a_timeout_finds_an_orphan_by_the_pipe() {
     isolated(|| {
         let grace = Duration::from_millis(50);
         let run = |time| fifty().timeout(time).grace(grace).output().expect_err("it waits");
@@ -75,13 +75,13 @@ fn a_timeout_finds_who_has_no_parent_by_the_pipe() {
 }
 
 #[test]
-fn who_left_by_a_group_of_its_own_is_in_the_session() {
+fn a_process_in_a_group_of_its_own_is_still_in_the_session() {
     isolated(|| {
         let apart = |containment| live(&role("orphan").arg("group").contain(containment), 2);
         let (job, said) = apart(Containment::Session);
         assert_eq!(sorted(job.kill().expect("a report").killed), of(&said, |_| true));
         assert_gone(&of(&said, |_| true));
-        // It left the group, and its parent: nobody sees it.
+        // It left the group and has no parent in the run: nothing shows it.
         let (job, said) = apart(Containment::Group);
         let report = job.kill().expect("a report");
         assert_eq!(sorted(report.killed), of(&said, |what| what == "parent"));
@@ -111,7 +111,7 @@ fn a_group_is_ended_also_when_its_first_process_has_ended() {
 }
 
 #[test]
-fn a_shutdown_asks_who_has_no_parent_too_and_waits_for_it() {
+fn a_shutdown_asks_orphans_too_and_waits_for_them() {
     isolated(|| {
         let cgroup = Cgroup::new();
         for containment in containments(cgroup.as_ref()) {
@@ -131,7 +131,7 @@ fn a_shutdown_asks_who_has_no_parent_too_and_waits_for_it() {
 }
 
 #[test]
-fn who_is_stopped_is_ended_too() {
+fn a_stopped_process_is_ended_too() {
     isolated(|| {
         let cgroup = Cgroup::new();
         for containment in containments(cgroup.as_ref()) {
@@ -150,7 +150,7 @@ fn a_drop_ends_all_of_it_also_without_a_spare_descriptor() {
         for containment in containments(cgroup.as_ref()).into_iter().filter(|it| *it != Containment::Session) {
             let (job, said) = live(&role("tree").args(["20", "2", "4", "1"]).contain(containment.clone()), 20);
             spare_fds(0, || within(SLACK, || drop(job)));
-            // Who left the group by `setsid` was to be found by a walk alone, which takes a descriptor.
+            // Only a walk finds a process that left the group by `setsid`, and a walk takes a descriptor.
             let found = |what: &str| what != "session" || matches!(containment, Containment::Cgroup(_));
             assert_gone(&of(&said, found));
             end_strangers(&of(&said, |_| true));

@@ -1,4 +1,4 @@
-//! Numbers that were given to somebody else.
+//! Process numbers that another process has by now.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -23,7 +23,7 @@ fn stranger(number: u32) -> Option<Child> {
         if child.id() == number {
             return Some(child);
         }
-        // Somebody else on this machine was faster.
+        // Another process of this machine got the number first.
         child.kill().expect("ours");
         child.wait().expect("ours");
     }
@@ -31,7 +31,7 @@ fn stranger(number: u32) -> Option<Child> {
 }
 
 #[test]
-fn a_number_that_a_stranger_has_by_now_is_nobodys_group() {
+fn a_number_that_another_process_has_by_now_is_not_signalled_as_a_group() {
     isolated(|| {
         if let Err(error) = fs::write(LAST, fs::read_to_string(LAST).unwrap_or_default()) {
             return skip(&format!("numbers cannot be forced here: {error}"));

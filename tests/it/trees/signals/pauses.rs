@@ -34,7 +34,7 @@ fn a_stop_stops_the_run_and_its_time() {
         let start = Instant::now();
         while start.elapsed() < TIMEOUT / 4 {
             assert!(is_stopped(process_state(told.pid())));
-            nap(Duration::from_millis(5));
+            pause(Duration::from_millis(5));
         }
         let stopped = start.elapsed();
         told.send(Signal::SIGCONT);

@@ -1,4 +1,4 @@
-//! A terminal of the test's own: what its keys do, who may read it, who has it.
+//! A terminal of the test's own: what its keys do, and which process group may read it.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ fn at_terminal(cmd: Cmd) -> (Told, File) {
     let told = Told::by(cmd.controlling_tty(true).stdin(Redirect::fd(pty.slave)));
     let keyboard = File::from(pty.master);
     let mut screen = keyboard.try_clone().expect("a descriptor");
-    // Ends with the last who has the terminal open.
+    // Ends when the last descriptor of the terminal is closed.
     std::thread::spawn(move || while screen.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {});
     (told, keyboard)
 }
@@ -156,7 +156,7 @@ fn a_start_that_fails_late_and_a_sentinel_leave_the_terminal_where_it_belongs() 
             let bound = role("head").stdin(Redirect::inherit()).foreground(true).kill_on_parent_death(true);
             assert_eq!(within(LONG, || bound.read()).expect("it may read"), "typed");
             assert!(have_terminal(), "after a good end");
-            // Who hears of the end can read.
+            // A process that learns of the end can read.
             println!("reads again");
             let head = role("head").stdin(Redirect::inherit()).stdout(Redirect::null()).foreground(true);
             let job = head.spawn().expect("it starts");

@@ -1,4 +1,4 @@
-//! A busy stream that goes on to descriptors alone: the same bytes for everybody, none of them through this process.
+//! A busy stream that goes to descriptors alone: each gets the same bytes, and none pass through this process.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -205,7 +205,7 @@ fn a_pipe_of_the_caller_s_is_grown_by_a_busy_tee() {
     });
 }
 
-/// The trace is of a run in which the kernel moved so many bytes, but for a few.
+/// The trace is of a run in which the kernel moved `size` bytes, except a few.
 fn assert_moved(log: &str, size: usize) {
     // The first bytes are read, until the pipe has proved busy.
     let moved = |call: &str| -> usize {

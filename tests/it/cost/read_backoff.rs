@@ -1,20 +1,20 @@
-//! Tiny writes: left to gather where the bytes are wanted at the end alone.
+//! Tiny writes gather in the pipe when their bytes are needed only at the end.
 
 use pipewright::{Cmd, Redirect};
 
 use crate::harness::*;
 use crate::support::*;
 
-/// So many writes of 20 bytes.
+/// Makes `count` writes of 20 bytes.
 fn tiny(count: usize) -> Cmd {
     role("records").args(["x", &count.to_string(), "20"])
 }
 
 const MANY: usize = 3000;
-/// Fewer than make a reader nap.
+/// Fewer writes than make a reader pause.
 const FEW: usize = 4;
 
-/// Each part with the run that it stands for, and whether it naps.
+/// Each part with its run, and whether the run's reads pause.
 const PARTS: [(&str, fn(), bool); 7] = [
     ("captured alone", captured_alone, true),
     ("captured, two streams", captured_apart, true),
@@ -65,7 +65,7 @@ fn shown() {
 }
 
 /// How often a wait of a tenth of a millisecond or less was begun.
-fn naps(log: &str) -> usize {
+fn pauses(log: &str) -> usize {
     let time = |line: &str| -> Option<u64> {
         let (_, rest) = line.split_once("{tv_sec=0, tv_nsec=")?;
         rest.split('}').next()?.parse().ok()
@@ -74,7 +74,7 @@ fn naps(log: &str) -> usize {
 }
 
 #[test]
-fn tiny_writes_gather_where_nobody_sees_them_before_the_end_and_nowhere_else() {
+fn tiny_writes_gather_only_where_nothing_sees_them_before_the_end() {
     isolated(|| {
         if let Ok(part) = std::env::var(PART) {
             let (_, run, _) = PARTS.into_iter().find(|(name, ..)| *name == part).expect("a part");
@@ -87,8 +87,8 @@ fn tiny_writes_gather_where_nobody_sees_them_before_the_end_and_nowhere_else() {
             return skip("no strace here, or it may not trace");
         }
         for (part, _, wanted) in PARTS {
-            let naps = naps(&traced(part, &["trace=ppoll"]));
-            assert_eq!(naps > 0, wanted, "{part}: {naps} naps");
+            let pauses = pauses(&traced(part, &["trace=ppoll"]));
+            assert_eq!(pauses > 0, wanted, "{part}: {pauses} pauses");
             progress();
         }
     });

@@ -30,7 +30,7 @@ impl Write for Sheet {
 }
 
 /// One more target beside a capture, and what it has got when the run is over.
-type Leg = Box<dyn FnOnce() -> Vec<u8>>;
+type Collect = Box<dyn FnOnce() -> Vec<u8>>;
 
 fn to_the_end(reader: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
     let mut reader = reader;
@@ -42,13 +42,13 @@ fn to_the_end(reader: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec
     })
 }
 
-fn pipe_leg() -> (Redirect, Leg) {
+fn pipe_target() -> (Redirect, Collect) {
     let (reader, writer) = pipe::kernel().expect("a pipe");
     let read = to_the_end(reader);
     (Redirect::fd(writer), Box::new(move || read.join().expect("no panic")))
 }
 
-fn shared_leg() -> (Redirect, Leg) {
+fn shared_target() -> (Redirect, Collect) {
     let (reader, writer) = pipe::kernel().expect("a pipe");
     let writer: Arc<OwnedFd> = Arc::new(writer.into());
     let read = to_the_end(reader);
@@ -62,13 +62,13 @@ fn shared_leg() -> (Redirect, Leg) {
     )
 }
 
-fn socket_leg() -> (Redirect, Leg) {
+fn socket_target() -> (Redirect, Collect) {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
     let read = to_the_end(ours);
     (Redirect::fd(OwnedFd::from(theirs)), Box::new(move || read.join().expect("no panic")))
 }
 
-fn terminal_leg() -> (Redirect, Leg) {
+fn terminal_target() -> (Redirect, Collect) {
     let pty = openpty(None, None).expect("a terminal");
     let mut raw = tcgetattr(&pty.slave).expect("its settings");
     cfmakeraw(&mut raw);
@@ -77,28 +77,28 @@ fn terminal_leg() -> (Redirect, Leg) {
     (Redirect::fd(pty.slave), Box::new(move || read.join().expect("no panic")))
 }
 
-fn writer_leg() -> (Redirect, Leg) {
+fn writer_target() -> (Redirect, Collect) {
     let sheet = Sheet::default();
     (Redirect::to_writer(sheet.clone()), Box::new(move || std::mem::take(&mut *sheet.0.lock().unwrap())))
 }
 
-fn callback_leg() -> (Redirect, Leg) {
+fn callback_target() -> (Redirect, Collect) {
     let sheet = Sheet::default();
     let heard = sheet.clone();
     let line = move |line: &[u8]| heard.0.lock().unwrap().extend([line, b"\n"].concat());
     (Redirect::each_line(line), Box::new(move || std::mem::take(&mut *sheet.0.lock().unwrap())))
 }
 
-/// Makes a leg.
-type Make = fn() -> (Redirect, Leg);
+/// Makes a target.
+type Make = fn() -> (Redirect, Collect);
 
-const LEGS: [(&str, Make); 6] = [
-    ("pipe", pipe_leg),
-    ("shared", shared_leg),
-    ("socket", socket_leg),
-    ("terminal", terminal_leg),
-    ("writer", writer_leg),
-    ("callback", callback_leg),
+const TARGETS: [(&str, Make); 6] = [
+    ("pipe", pipe_target),
+    ("shared", shared_target),
+    ("socket", socket_target),
+    ("terminal", terminal_target),
+    ("writer", writer_target),
+    ("callback", callback_target),
 ];
 
 /// Ends the run once it has said that it is ready; what its capture has.
@@ -141,20 +141,20 @@ fn polite(last: &str) -> Cmd {
 }
 
 #[test]
-fn what_is_said_last_reaches_every_leg_of_a_tee() {
+fn the_last_output_reaches_every_target_of_a_tee() {
     isolated(|| {
-        for (leg_name, leg) in LEGS {
+        for (target_name, make) in TARGETS {
             for (end_name, end) in ENDS {
                 for _ in 0..count(5, 200) {
                     progress();
-                    let (target, got) = leg();
+                    let (target, got) = make();
                     let tee = Redirect::tee([target, Redirect::capture()]);
                     let capture = end(role("term-exit").arg("0").grace(Duration::from_secs(20)).stdout(tee));
                     let got = got();
-                    assert_eq!(got, capture, "{leg_name} by {end_name}");
+                    assert_eq!(got, capture, "{target_name} by {end_name}");
                     // A busy machine may not even have let it begin before a timeout.
                     if end_name != "timeout" || !capture.is_empty() {
-                        assert_eq!(capture, b"ready\nbye\n", "{leg_name} by {end_name}");
+                        assert_eq!(capture, b"ready\nbye\n", "{target_name} by {end_name}");
                     }
                 }
             }
@@ -163,23 +163,23 @@ fn what_is_said_last_reaches_every_leg_of_a_tee() {
 }
 
 #[test]
-fn a_long_farewell_reaches_every_leg_whole() {
+fn a_long_last_output_reaches_every_target_whole() {
     isolated(|| {
         // More than all the pipes on the way hold; by the shell alone, before it is ready.
         let long = "s=bye; while [ ${#s} -lt 400000 ]; do s=$s$s; done";
         let script = format!("{long}; trap 'echo $s; exit 0' TERM; echo ready; {WAIT}");
         let length = "ready\n".len() + (3 << 18) + 1;
-        for (leg_name, leg) in LEGS {
+        for (target_name, make) in TARGETS {
             for (end_name, end) in ENDS {
                 for _ in 0..count(1, 20) {
                     progress();
-                    let (target, got) = leg();
+                    let (target, got) = make();
                     let wordy = Cmd::sh(&script).grace(Duration::from_secs(20));
                     let capture = end(wordy.stdout(Redirect::tee([target, Redirect::capture()])));
-                    assert!(got() == capture, "{leg_name} by {end_name}");
+                    assert!(got() == capture, "{target_name} by {end_name}");
                     // A busy machine may not even have let it begin before a timeout.
                     if end_name != "timeout" || !capture.is_empty() {
-                        assert_eq!(capture.len(), length, "{leg_name} by {end_name}");
+                        assert_eq!(capture.len(), length, "{target_name} by {end_name}");
                     }
                 }
             }
@@ -188,7 +188,7 @@ fn a_long_farewell_reaches_every_leg_whole() {
 }
 
 #[test]
-fn what_is_said_last_reaches_what_is_no_tee() {
+fn the_last_output_reaches_a_single_target() {
     isolated(|| {
         let last = "printf \"bye\\nno newline\"";
         for _ in 0..count(5, 100) {
@@ -221,7 +221,7 @@ fn what_is_said_last_reaches_what_is_no_tee() {
     });
 }
 
-/// A pipe that nobody reads, without any room.
+/// A full pipe that is not read.
 fn full_pipe() -> (pipe::PipeReader, pipe::PipeWriter) {
     let (reader, mut writer) = pipe::kernel().expect("a pipe");
     let room = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).expect("its capacity");
@@ -230,7 +230,7 @@ fn full_pipe() -> (pipe::PipeReader, pipe::PipeWriter) {
 }
 
 #[test]
-fn a_leg_that_takes_nothing_is_named_and_the_others_lose_nothing() {
+fn a_target_that_takes_nothing_is_named_and_the_others_lose_nothing() {
     isolated(|| {
         let grace = Duration::from_millis(300);
         let stuck_writer = || {
@@ -251,7 +251,7 @@ fn a_leg_that_takes_nothing_is_named_and_the_others_lose_nothing() {
             let (reader, writer) = full_pipe();
             let (stuck, sender) = stuck_writer();
             let (stuck, name) = if is_pipe { (Redirect::fd(writer), "a pipe") } else { (stuck, "a writer") };
-            let (healthy, got) = pipe_leg();
+            let (healthy, got) = pipe_target();
             let cmd = role("term-exit").arg("0").stdout(Redirect::tee([stuck, healthy, Redirect::capture()]));
             let handle = cmd.cancel_handle();
             let cmd = cmd.on_event(on_ready(move || handle.cancel())).grace(grace);
@@ -267,13 +267,13 @@ fn a_leg_that_takes_nothing_is_named_and_the_others_lose_nothing() {
 }
 
 #[test]
-fn what_holds_the_stream_on_does_not_keep_last_words_back() {
+fn a_process_that_keeps_the_stream_open_does_not_hold_back_the_last_output() {
     isolated(|| {
         // It ignores the signal, so it is there until the end of the grace; what it holds is delivered all the same.
         let grace = Duration::from_millis(300);
         for _ in 0..count(2, 50) {
             progress();
-            let (target, got) = pipe_leg();
+            let (target, got) = pipe_target();
             let holder = format!("{} ignore-term 3>&1 >/dev/null & trap 'echo bye; exit 0' TERM", fixture());
             let cmd = Cmd::sh(format!("{holder}; echo ready; {WAIT}"));
             let cmd = cmd.stdout(Redirect::tee([target, Redirect::capture()])).grace(grace);
