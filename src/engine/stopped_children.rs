@@ -1,155 +1,124 @@
-//! Processes that a terminal has stopped: looked for where that can be, because nobody tells.
+//! Stages that a signal has stopped. The kernel tells only a parent that waits with WUNTRACED, which would reap, too; so they are looked
+//! at from time to time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::end_reason::EndReason;
 use super::events::EventKind;
-use super::timing::Cut;
-use super::{Phase, Pump};
+use super::observers::Observers;
+use super::stages::Stages;
 use crate::clock::Deadline;
 use crate::contain::Container;
 use crate::process::suspension_clock;
 use crate::process::terminal::{Terminal, stop_own_group};
 
-/// Between two looks.
+/// The time between two looks: Ctrl-Z feels immediate, and the looks cost nothing that can be measured.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long a handler of this program's may take to stop it.
+/// How long this process waits to be stopped, after it has sent itself the signal: a handler of the program's may do something first.
 const HANDLED: Duration = Duration::from_secs(1);
 
-/// The looks of a run.
-pub(crate) struct Stops {
+pub(crate) struct StoppedChildren {
     next: Deadline,
-    /// Whether a stop would be the end of the run, or of this process's patience: a group of its own and a terminal.
+    /// Whether a stop can end the run or has to stop this process: the run has a group of its own, and there is a terminal.
     matters: bool,
-    /// The run was lent it.
+    /// The terminal, if it was callback to the run.
     terminal: Option<Arc<Terminal>>,
-    /// This process was asked to stop, too: so many pauses were over then, and when to go on in any case.
-    asked: Option<(u64, Deadline)>,
-    /// What those who watch were told last, by stage.
-    told: Vec<Option<i32>>,
+    /// This process is being stopped, too: the count of pauses before that, and when to go on if it is not stopped.
+    stopping: Option<(u64, Deadline)>,
+    /// The signals that observers know of, by stage.
+    known: Vec<Option<i32>>,
 }
 
-impl Stops {
-    pub(super) fn none() -> Stops {
-        Stops { next: Deadline::after(LOOK), matters: false, terminal: None, asked: None, told: Vec::new() }
+impl StoppedChildren {
+    pub(super) fn none() -> StoppedChildren {
+        StoppedChildren {
+            next: Deadline::after(LOOK),
+            matters: false,
+            terminal: None,
+            stopping: None,
+            known: Vec::new(),
+        }
     }
 
-    /// Of a run that is in the background of a terminal, or was lent it.
-    pub(crate) fn at(terminal: Option<Arc<Terminal>>) -> Stops {
-        Stops { matters: true, terminal, ..Stops::none() }
+    /// Of a run that is in the background of a terminal, or to which the terminal was callback.
+    pub(crate) fn at(terminal: Option<Arc<Terminal>>) -> StoppedChildren {
+        StoppedChildren { matters: true, terminal, ..StoppedChildren::none() }
     }
 
-    /// The run that has the terminal was stopped, so this process stops, and goes on with it: as if they were one group. Ctrl-Z is for
-    /// both, and a shell waits for its own child alone.
-    fn follow(&mut self, signal: i32, terminal: &Terminal, container: Option<&Container>) {
-        let over = match self.asked {
+    /// When to look next.
+    pub(super) fn deadline(&self, observers: &Observers) -> Deadline {
+        if self.matters || observers.want_lines() { self.next } else { Deadline::NEVER }
+    }
+
+    /// Looks, if it is time to; returns a reason to end the run.
+    pub(super) fn look(
+        &mut self,
+        stages: &Stages,
+        container: Option<&Container>,
+        observers: &Observers,
+    ) -> Option<EndReason> {
+        if !self.deadline(observers).passed() {
+            return None;
+        }
+        self.next = Deadline::after(LOOK);
+        let mut first = None;
+        for (stage, process) in stages.live() {
+            let stopped = process.stopped_by();
+            if self.known.len() <= stage {
+                self.known.resize(stage + 1, None);
+            }
+            if self.known[stage] != stopped {
+                self.known[stage] = stopped;
+                observers.emit(EventKind::Stopped { stage, signal: stopped });
+            }
+            first = first.or(stopped.map(|signal| (stage, signal)));
+        }
+        let (stage, signal) = first.filter(|_| self.matters)?;
+        let uses_terminal = matches!(signal, libc::SIGTTIN | libc::SIGTTOU);
+        match self.terminal.clone() {
+            Some(terminal) => self.follow(uses_terminal, &terminal, container),
+            None if uses_terminal => return Some(EndReason::Stopped { stage, signal }),
+            // Another process has stopped the stage, and may continue it.
+            None => {}
+        }
+        None
+    }
+
+    /// The run that has the terminal was stopped, so this process stops, too, and continues the run when it is continued itself: as if
+    /// both were one group. Ctrl-Z is meant for both, and a shell waits for its own child alone.
+    fn follow(&mut self, uses_terminal: bool, terminal: &Terminal, container: Option<&Container>) {
+        let is_over = match self.stopping {
             Some((pauses, until)) => pauses != suspension_clock::count() || until.passed(),
-            // It had the terminal until a shell took it, and gave it back to us.
-            None if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && terminal.lend_again() => true,
+            // The run had the terminal until a shell took it, which has given it back to this process.
+            None if uses_terminal && terminal.lend_again() => true,
             None => {
                 terminal.take_back();
-                self.asked = Some((suspension_clock::count(), Deadline::after(HANDLED)));
+                self.stopping = Some((suspension_clock::count(), Deadline::after(HANDLED)));
                 stop_own_group()
             }
         };
-        if over {
-            self.asked = None;
-            // Where this process was continued in the background, so is the run.
+        if is_over {
+            self.stopping = None;
+            // If this process was continued in the background, then so is the run.
             terminal.lend_again();
             container.into_iter().for_each(Container::go_on);
         }
     }
 }
 
-impl Pump {
-    /// When to look, where anybody wants to know.
-    pub(super) fn next_look(&self) -> Deadline {
-        let wanted = self.stops.matters || self.hub.as_ref().is_some_and(|hub| hub.is_watched());
-        if wanted { self.stops.next } else { Deadline::NEVER }
-    }
-
-    /// Looks, if it is time to.
-    pub(super) fn look_for_stops(&mut self) {
-        if !self.next_look().passed() {
-            return;
-        }
-        self.stops.next = Deadline::after(LOOK);
-        self.stops.told.resize(self.stages.len(), None);
-        let mut first = None;
-        for stage in 0..self.stages.len() {
-            let Some(process) = self.stages[stage].live_process() else { continue };
-            let stopped = process.stopped_by();
-            if self.stops.told[stage] != stopped {
-                self.stops.told[stage] = stopped;
-                self.tell(EventKind::Stopped { stage, signal: stopped });
-            }
-            first = first.or(stopped.map(|signal| (stage, signal)));
-        }
-        let (true, Some((stage, signal))) = (self.stops.matters, first) else { return };
-        match self.stops.terminal.clone() {
-            Some(terminal) => self.stops.follow(signal, &terminal, self.container.as_deref()),
-            None if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) => self.begin_end(Cut::Stopped { stage, signal }),
-            // Whoever stopped it may continue it.
-            None => {}
-        }
-    }
-
-    /// Moves the times of the run by what this process has spent stopped since it was last asked.
-    pub(super) fn give_back_pauses(&mut self) {
-        let Some(known) = self.timing.paused else { return };
-        let spent = suspension_clock::spent();
-        let by = spent.saturating_sub(known);
-        if by.is_zero() {
-            return;
-        }
-        self.timing.paused = Some(spent);
-        self.timing.deadline = self.timing.deadline.later_by(by);
-        self.last_end = self.last_end.map(|end| end.checked_add(by).unwrap_or(end));
-        match &mut self.phase {
-            Phase::Closing(until) | Phase::FlowingOut { until, .. } => *until = until.later_by(by),
-            Phase::Ending => self.termination.iter_mut().for_each(|termination| termination.later_by(by)),
-            Phase::Running | Phase::Over => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use super::super::leak::OnLeak;
-    use super::super::timing::Timing;
     use super::*;
 
     #[test]
-    fn every_time_of_a_run_moves_by_a_pause_and_by_no_pause_twice() {
-        let hour = Deadline::after(Duration::from_secs(3600));
-        let timing = |paused| Timing {
-            deadline: hour,
-            paused,
-            steps: Default::default(),
-            eof_grace: None,
-            on_leak: OnLeak::Allow,
-        };
-        let mut pump = Pump::new(timing(Some(suspension_clock::spent())), None, None, None);
-        let mut other = Pump::new(timing(None), None, None, None);
-        let (end, before) = (Instant::now(), suspension_clock::spent());
-        pump.last_end = Some(end);
-        pump.phase = Phase::Closing(hour);
-        let pause = suspension_clock::begin();
-        std::thread::sleep(Duration::from_millis(2));
-        // Already while it is thought to go on.
-        pump.give_back_pauses();
-        assert_ne!(pump.timing.deadline, hour);
-        drop(pause);
-        pump.give_back_pauses();
-        pump.give_back_pauses();
-        other.give_back_pauses();
-        let by = suspension_clock::spent() - before;
-        assert!(by >= Duration::from_millis(2));
-        assert_eq!((pump.timing.deadline, pump.phase), (hour.later_by(by), Phase::Closing(hour.later_by(by))));
-        assert_eq!(pump.last_end, Some(end + by));
-        assert_eq!(other.timing.deadline, hour, "it did not ask");
+    fn stops_are_looked_for_where_they_matter_or_an_observer_wants_them() {
+        let observed = Observers { broadcast: Some(Arc::default()), yields_on_event: false };
+        let observer = observed.broadcast.iter().next().unwrap();
+        assert!(StoppedChildren::none().deadline(&observed).is_never());
+        observer.observe(Arc::new(|_| true), Vec::new());
+        assert!(!StoppedChildren::none().deadline(&observed).is_never());
+        assert!(!StoppedChildren::at(None).deadline(&Observers::default()).is_never());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::state::{RECEIVED, Signals, ends, keeps_running};
 use crate::clock::Deadline;
-use crate::engine::control::Interrupt;
+use crate::engine::control::ForwardedSignal;
 use crate::process::suspension_clock;
 use crate::run::signal_registry::{self, Delivered, Delivery};
 use crate::sys::poll::{Interest, wait_for};
@@ -69,16 +69,16 @@ pub(super) fn serve(mut delivery: Signals) -> Signals {
 
 /// A signal, and whether the terminal sent it. It sends the keyboard's signals to the whole foreground group, but a hangup only to the leader
 /// of the session.
-fn interrupt_of(info: &libc::siginfo_t) -> Interrupt {
+fn interrupt_of(info: &libc::siginfo_t) -> ForwardedSignal {
     let is_of_keyboard = matches!(info.si_signo, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
     #[cfg(target_os = "linux")]
     let by_kernel = info.si_code == libc::SI_KERNEL;
     #[cfg(not(target_os = "linux"))]
     let by_kernel = false;
-    Interrupt { signal: info.si_signo, by_terminal: is_of_keyboard && by_kernel }
+    ForwardedSignal { signal: info.si_signo, by_terminal: is_of_keyboard && by_kernel }
 }
 
-fn end(ending: &mut Option<Ending>, interrupt: Interrupt) {
+fn end(ending: &mut Option<Ending>, interrupt: ForwardedSignal) {
     let signal = interrupt.signal;
     RECEIVED.store(signal, SeqCst);
     // A second Ctrl-C means that the user will not wait longer. A second TERM does not: service managers send TERM, CONT and HUP in a row.
@@ -117,7 +117,7 @@ fn check_ending(ending: Ending) -> Option<Ending> {
 }
 
 /// Stops the runs, then this process. Returns when this process was continued; signals that came meanwhile are added to `received`.
-fn suspend(interrupt: Interrupt, delivery: &mut Signals, received: &mut Vec<libc::siginfo_t>) {
+fn suspend(interrupt: ForwardedSignal, delivery: &mut Signals, received: &mut Vec<libc::siginfo_t>) {
     let pause = suspension_clock::begin();
     signal_registry::signal(interrupt);
     self_signal::suspend(|| {
@@ -129,5 +129,5 @@ fn suspend(interrupt: Interrupt, delivery: &mut Signals, received: &mut Vec<libc
 }
 
 fn resume_runs() {
-    signal_registry::signal(Interrupt { signal: libc::SIGCONT, by_terminal: false });
+    signal_registry::signal(ForwardedSignal { signal: libc::SIGCONT, by_terminal: false });
 }

@@ -6,14 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::callback::BorrowedCallback;
 use super::failure::{Closed, FlowError, FlowFailure, Time};
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::line_observer::LineObserver;
 use super::pipe_growth::{CHUNK, PipeGrowth};
 use super::read_backoff::ReadBackoff;
 use super::sink::Sink;
+use super::stream_end::StreamEnd;
 use super::zero_copy::{Progress, ZeroCopy};
 use crate::clock::Deadline;
-use crate::engine::Token;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
 use crate::sys::{fds, stream};
@@ -242,31 +242,35 @@ impl Drain {
         Some((blocked, self.sinks[blocked].fd_writer()?.fd()))
     }
 
-    pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+    pub(crate) fn interests(&self, mut each: impl FnMut(BorrowedFd<'_>, Interest, StreamEnd)) {
         let Some(source) = self.source() else { return };
         if let Some((number, sink)) = self.blocked_sink() {
-            return each(sink, Interest::Writable, Token::Sink(index, number));
+            return each(sink, Interest::Writable, StreamEnd::Sink(number));
         }
         let mut pending = false;
         for (number, sink) in self.sinks.iter().enumerate() {
             if let Some(fd) = sink.pending(&self.chunk) {
                 pending = true;
-                each(fd, Interest::Writable, Token::Sink(index, number));
+                each(fd, Interest::Writable, StreamEnd::Sink(number));
             }
         }
         // The slowest sink sets the pace: nothing is read before all sinks have the chunk.
         if !pending {
             let pause = if self.left().is_none() { self.policy.backoff.until() } else { Deadline::NEVER };
             let interest = if pause.is_never() { Interest::Readable } else { Interest::ReadableAfter(pause) };
-            each(source, interest, Token::Flow(index));
+            each(source, interest, StreamEnd::Pipe);
         }
     }
 
     /// Reads a chunk and writes it to the sinks; a few chunks of a captured stream. Lines that an interrupt left come first.
-    pub(crate) fn step(&mut self, callback: &mut BorrowedCallback<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
+    pub(crate) fn step(
+        &mut self,
+        callback: &mut BorrowedCallback<'_>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), FlowFailure> {
         if self.is_behind() {
             self.chunk.clear();
-            let caught_up = self.distribute(callback, halt);
+            let caught_up = self.distribute(callback, interrupt);
             if caught_up.is_err() || self.is_behind() {
                 return caught_up;
             }
@@ -283,7 +287,7 @@ impl Drain {
         // Only the first read of a blocking source is known not to keep the driver from its deadlines.
         let reads = if self.policy.blocking || !self.is_kept() { 1 } else { READS };
         for _ in 0..reads {
-            if !self.read(callback, halt)? {
+            if !self.read(callback, interrupt)? {
                 break;
             }
         }
@@ -296,7 +300,7 @@ impl Drain {
     }
 
     /// Reads one chunk and writes it to the sinks; returns whether the read was full, so that there may be more.
-    fn read(&mut self, callback: &mut BorrowedCallback<'_>, halt: Halt<'_>) -> Result<bool, FlowFailure> {
+    fn read(&mut self, callback: &mut BorrowedCallback<'_>, interrupt: Interrupt<'_>) -> Result<bool, FlowFailure> {
         let left = self.left().unwrap_or(usize::MAX);
         let State::Open(source, mode) = &mut self.state else { return Ok(false) };
         let room = self.policy.backoff.read_size(self.policy.growth.chunk()).min(left);
@@ -329,7 +333,7 @@ impl Drain {
                     observer.push(&self.chunk);
                 }
                 if !is_direct {
-                    self.distribute(callback, halt)?;
+                    self.distribute(callback, interrupt)?;
                 }
                 Ok(read == room)
             }
@@ -339,8 +343,9 @@ impl Drain {
     }
 
     /// Writes the chunk to every sink, and closes those that fail.
-    fn distribute(&mut self, callback: &mut BorrowedCallback<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        let result = self.each_sink(|_, sink, chunk| sink.write(chunk, callback, halt).inspect_err(|_| sink.close()));
+    fn distribute(&mut self, callback: &mut BorrowedCallback<'_>, interrupt: Interrupt<'_>) -> Result<(), FlowFailure> {
+        let result =
+            self.each_sink(|_, sink, chunk| sink.write(chunk, callback, interrupt).inspect_err(|_| sink.close()));
         self.close_if_unwanted();
         result
     }

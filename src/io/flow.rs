@@ -6,9 +6,9 @@ use super::callback::BorrowedCallback;
 use super::drain::Drain;
 use super::failure::{Closed, FlowFailure, Time};
 use super::feed::Feed;
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::io_thread::IoThreadHandle;
-use crate::engine::Token;
+use super::stream_end::StreamEnd;
 use crate::stream::Stream;
 use crate::sys::poll::Interest;
 
@@ -45,14 +45,14 @@ impl Flow {
         }
     }
 
-    pub(crate) fn interests(&self, index: usize, each: &mut impl FnMut(BorrowedFd<'_>, Interest, Token)) {
+    pub(crate) fn interests(&self, mut each: impl FnMut(BorrowedFd<'_>, Interest, StreamEnd)) {
         let (fd, interest) = match self {
             Flow::Feed(feed) => (feed.fd(), Interest::Writable),
-            Flow::Drain(drain) => return drain.interests(index, each),
+            Flow::Drain(drain) => return drain.interests(each),
             Flow::IoThread(handle) => (handle.fd(), Interest::Readable),
         };
         if let Some(fd) = fd {
-            each(fd, interest, Token::Flow(index));
+            each(fd, interest, StreamEnd::Pipe);
         }
     }
 
@@ -71,20 +71,18 @@ impl Flow {
         matches!(self, Flow::Drain(drain) if drain.may_read_on())
     }
 
-    /// Does the work that the descriptor of [`Token::Flow`] is ready for.
-    pub(crate) fn step(&mut self, callback: &mut BorrowedCallback<'_>, halt: Halt<'_>) -> Result<(), FlowFailure> {
-        match self {
-            Flow::Feed(feed) => feed.step(),
-            Flow::Drain(drain) => drain.step(callback, halt),
-            Flow::IoThread(handle) => handle.result(),
-        }
-    }
-
-    /// The descriptor of the sink with this index is ready.
-    pub(crate) fn write_on(&mut self, sink: usize) -> Result<(), FlowFailure> {
-        match self {
-            Flow::Drain(drain) => drain.write_on(sink),
-            Flow::Feed(_) | Flow::IoThread(_) => Ok(()),
+    /// Does the work that one of its descriptors is ready for.
+    pub(crate) fn ready(
+        &mut self,
+        end: StreamEnd,
+        callback: &mut BorrowedCallback<'_>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), FlowFailure> {
+        match (self, end) {
+            (Flow::Drain(drain), StreamEnd::Pipe) => drain.step(callback, interrupt),
+            (Flow::Drain(drain), StreamEnd::Sink(sink)) => drain.write_on(sink),
+            (Flow::Feed(feed), _) => feed.step(),
+            (Flow::IoThread(handle), _) => handle.result(),
         }
     }
 

@@ -1,17 +1,17 @@
-//! When to leave off in the middle of a chunk of lines.
+//! When callbacks for the lines of one chunk stop in its middle.
 
 use crate::clock::Deadline;
 
-/// A slow callback must not put off a deadline, or a request to the run, by more than one call.
+/// A slow callback delays a deadline, or a request to the run, by one call at most.
 #[derive(Clone, Copy)]
-pub(crate) struct Halt<'a> {
+pub(crate) struct Interrupt<'a> {
     pub(crate) until: Deadline,
-    /// Whether the run has been asked for something since it last looked; `None` where nothing can ask.
+    /// Whether there is a request that the run has not taken yet; `None` where there can be none.
     pub(crate) has_request: Option<&'a dyn Fn() -> bool>,
 }
 
-impl Halt<'_> {
-    pub(crate) const NEVER: Halt<'static> = Halt { until: Deadline::NEVER, has_request: None };
+impl Interrupt<'_> {
+    pub(crate) const NEVER: Interrupt<'static> = Interrupt { until: Deadline::NEVER, has_request: None };
 
     pub(crate) fn is_never(&self) -> bool {
         self.until.is_never() && self.has_request.is_none()

@@ -15,4 +15,5 @@ pub(crate) mod lines;
 mod pipe_growth;
 mod read_backoff;
 pub(crate) mod sink;
+pub(crate) mod stream_end;
 mod zero_copy;

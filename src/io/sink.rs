@@ -9,7 +9,7 @@ use super::callback::{BorrowedCallback, BoxError, panic_text};
 use super::capture::Capture;
 use super::failure::{FlowError, Time};
 use super::fd_writer::{Blocking, FdWriter};
-use super::interrupt::Halt;
+use super::interrupt::Interrupt;
 use super::lines::LineSplitter;
 use crate::lock::lock;
 
@@ -93,7 +93,7 @@ impl Sink {
         &mut self,
         chunk: &[u8],
         callback: &mut BorrowedCallback<'_>,
-        halt: Halt<'_>,
+        interrupt: Interrupt<'_>,
     ) -> Result<(), FlowError> {
         match self {
             Sink::Capture(capture) => {
@@ -103,8 +103,10 @@ impl Sink {
                 }
                 Ok(())
             }
-            Sink::Lines(splitter, callback) => unless_halted(splitter, chunk, halt, |line| call(callback, line)),
-            Sink::BorrowedLines(splitter) => unless_halted(splitter, chunk, halt, |line| call_borrowed(callback, line)),
+            Sink::Lines(splitter, callback) => unless_halted(splitter, chunk, interrupt, |line| call(callback, line)),
+            Sink::BorrowedLines(splitter) => {
+                unless_halted(splitter, chunk, interrupt, |line| call_borrowed(callback, line))
+            }
             Sink::Fd(sink) => {
                 sink.taken = 0;
                 match sink.writer.blocking() {
@@ -156,7 +158,7 @@ impl Sink {
             Sink::Fd(sink) if sink.writer.blocking() != Blocking::Never => self.finish(callback),
             Sink::BorrowedLines(_) if callback.is_none() => Ok(()),
             Sink::Capture(_) | Sink::Lines(..) | Sink::BorrowedLines(_) | Sink::Fd(_) => {
-                self.write(rest, callback, Halt::NEVER)?;
+                self.write(rest, callback, Interrupt::NEVER)?;
                 self.finish(callback)
             }
             Sink::Discard | Sink::Full(_) | Sink::Closed => Ok(()),
@@ -186,15 +188,15 @@ impl Sink {
 fn unless_halted(
     splitter: &mut LineSplitter,
     chunk: &[u8],
-    halt: Halt<'_>,
+    interrupt: Interrupt<'_>,
     mut call: impl FnMut(&[u8]) -> Result<(), FlowError>,
 ) -> Result<(), FlowError> {
-    if halt.is_never() {
+    if interrupt.is_never() {
         return splitter.push(chunk, call);
     }
     let each = |line: &[u8]| {
         call(line).map_err(Some)?;
-        if halt.now() { Err(None) } else { Ok(()) }
+        if interrupt.now() { Err(None) } else { Ok(()) }
     };
     match splitter.push(chunk, each) {
         Err(Some(error)) => Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Job;
 use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
-use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
+use crate::engine::termination::{Context, Pipes, ProcessesOnly, Termination, WALK};
 use crate::engine::timing::Steps;
 use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
@@ -109,7 +109,7 @@ struct Caller<'a> {
     pipes: Pipes,
 }
 
-impl Around for Caller<'_> {
+impl Context for Caller<'_> {
     /// In a run without processes the closures are cancelled at once, so they count as ended.
     fn closures_have_ended(&mut self) -> bool {
         self.job.members.processes.is_empty()
@@ -151,13 +151,13 @@ impl Job {
     /// ```
     pub fn terminate(&self) -> Result<(), Error> {
         self.emit_killed(libc::SIGTERM);
-        self.shared.outside().with_asked(|asked| {
+        self.shared.shared_ending().with_requested(|asked| {
             let asked = asked.get_or_insert_with(|| self.termination());
             asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
             // The driver searches for the processes that hold a stream.
-            asked.advance(&mut Nothing);
+            asked.advance(&mut ProcessesOnly);
         });
-        self.shared.ring();
+        self.shared.wake();
         // Signal 0 is not delivered: kill(2) only checks the permission.
         self.send_signal(0)
     }
@@ -189,12 +189,12 @@ impl Job {
     }
 
     fn termination(&self) -> Termination {
-        Termination::new(&self.members.processes, self.members.container.as_ref(), self.shared.outside())
+        Termination::new(&self.members.processes, self.members.container.as_ref(), self.shared.shared_ending())
     }
 
     /// The termination that an earlier [`terminate`](Job::terminate) began, or a new one.
     fn take_termination(&self) -> Termination {
-        self.shared.outside().with_asked(Option::take).unwrap_or_else(|| self.termination())
+        self.shared.shared_ending().with_requested(Option::take).unwrap_or_else(|| self.termination())
     }
 
     /// `left`: the processes that were killed and have not ended in time.
@@ -275,7 +275,7 @@ impl Job {
     pub fn shutdown_with(&self, plan: impl IntoIterator<Item = (i32, Duration)>) -> Result<KillReport, Error> {
         let mut ending = self.take_termination();
         ending.begin(plan.into_iter().collect(), true);
-        ending.run(&mut Caller { job: self, pipes: self.shared.outside().pipes() });
+        ending.run(&mut Caller { job: self, pipes: self.shared.shared_ending().pipes() });
         self.members.cancel_closures();
         let patience = Deadline::after(WALK);
         self.wait_for_processes(patience)?;

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, io};
 
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::{FunctionEnd, FunctionError, Post};
-use crate::engine::timing::Cut;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::{ClosureEnd, ClosureError, EndReporter};
+use crate::engine::end_reason::EndReason;
 use crate::io::callback::BoxError;
 use crate::io::callback::panic_text;
 use crate::spec::closure::{StageReader, StageWriter};
@@ -16,45 +16,45 @@ use crate::spec::closure::{StageReader, StageWriter};
 pub(crate) struct ClosureThread {
     pub(crate) input: StageReader,
     pub(crate) output: StageWriter,
-    pub(crate) stop: Arc<Stop>,
-    pub(crate) post: Post,
+    pub(crate) cancellation: Arc<Cancellation>,
+    pub(crate) reporter: EndReporter,
 }
 
 impl ClosureThread {
     /// Runs the closure on this thread. Then, in this order, its captures are dropped, the next stage reads the end, the stage before gets
     /// EPIPE, and the run gets the result: when a run has ended, its closures hold nothing open.
     pub(crate) fn run(self, body: impl FnOnce(&mut StageReader, &mut StageWriter) -> Result<(), BoxError>) {
-        let ClosureThread { mut input, mut output, stop, post } = self;
+        let ClosureThread { mut input, mut output, cancellation, reporter } = self;
         let result = catch_unwind(AssertUnwindSafe(|| body(&mut input, &mut output)));
         let end = match result {
-            Ok(Ok(())) => FunctionEnd::Returned,
-            Ok(Err(error)) => failed(error, &input, &output, &stop),
-            Err(panic) => FunctionEnd::Failed(FunctionError::Panicked(panic_text(&*panic))),
+            Ok(Ok(())) => ClosureEnd::Returned,
+            Ok(Err(error)) => failed(error, &input, &output, &cancellation),
+            Err(panic) => ClosureEnd::Failed(ClosureError::Panicked(panic_text(&*panic))),
         };
         match &end {
-            FunctionEnd::Returned => drop(output),
-            FunctionEnd::Failed(error) => output.close_with_error(upstream(error)),
-            FunctionEnd::Stopped(_) => output.close_with_error(io::Error::other("the stage before was stopped")),
+            ClosureEnd::Returned => drop(output),
+            ClosureEnd::Failed(error) => output.close_with_error(upstream(error)),
+            ClosureEnd::Stopped(_) => output.close_with_error(io::Error::other("the stage before was stopped")),
         }
         drop(input);
-        drop(stop);
-        post.send(end);
+        drop(cancellation);
+        reporter.report(end);
     }
 }
 
 /// Why the closure returned an error: a cancellation or EPIPE, as its ends saw it, or a failure of its own.
-fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Stop) -> FunctionEnd {
-    match stop.why() {
-        Some(Cut::TimedOut | Cut::Cancelled | Cut::Interrupted(_) | Cut::Stopped { .. }) => {
-            return FunctionEnd::Stopped(libc::SIGTERM);
+fn failed(error: BoxError, input: &StageReader, output: &StageWriter, stop: &Cancellation) -> ClosureEnd {
+    match stop.reason() {
+        Some(EndReason::TimedOut | EndReason::Cancelled | EndReason::Interrupted(_) | EndReason::Stopped { .. }) => {
+            return ClosureEnd::Stopped(libc::SIGTERM);
         }
-        Some(Cut::Aborted) => return FunctionEnd::Stopped(libc::SIGKILL),
+        Some(EndReason::Aborted) => return ClosureEnd::Stopped(libc::SIGKILL),
         None => {}
     }
     if output.is_broken() && says_broken_pipe(&*error) {
-        return FunctionEnd::Stopped(libc::SIGPIPE);
+        return ClosureEnd::Stopped(libc::SIGPIPE);
     }
-    FunctionEnd::Failed(FunctionError::Failed { error: Arc::from(error), echo: input.upstream_failed() })
+    ClosureEnd::Failed(ClosureError::Failed { error: Arc::from(error), echo: input.upstream_failed() })
 }
 
 /// Whether an error was caused by EPIPE. That a write has failed with it before is not enough: the closure may have failed for another
@@ -69,13 +69,13 @@ fn says_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// What the next closure's read fails with: an error of the same kind, whose source is this closure's error.
-fn upstream(error: &FunctionError) -> io::Error {
+fn upstream(error: &ClosureError) -> io::Error {
     match error {
-        FunctionError::Failed { error, .. } => {
+        ClosureError::Failed { error, .. } => {
             let kind = error.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
             io::Error::new(kind, Upstream(Arc::clone(error)))
         }
-        FunctionError::Panicked(text) => io::Error::other(format!("the stage before panicked: {text}")),
+        ClosureError::Panicked(text) => io::Error::other(format!("the stage before panicked: {text}")),
     }
 }
 

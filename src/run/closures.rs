@@ -10,8 +10,8 @@ use super::ends::PipeEnds;
 use super::files::{Files, own_stream};
 use super::options::Scope;
 use super::spawn_error::setup_error;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::{Function, function};
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
 use crate::io::fd_writer::{Fd, FdWriter};
 use crate::outcome::Fault;
@@ -26,7 +26,7 @@ use crate::sys::{fds, thread};
 pub(crate) struct Closures {
     plan: Arc<Plan>,
     /// Set exactly when the run has a closure: what cancels closures, and what they wake at their ends.
-    links: Option<(Arc<Stop>, Waker)>,
+    links: Option<(Arc<Cancellation>, Waker)>,
     /// By stage.
     threads: Vec<(usize, ClosureThread)>,
     /// The pipe in memory that the next closure reads.
@@ -39,14 +39,15 @@ const CAPACITY: usize = pipe::budget::DEFAULT;
 const MOST: usize = 1 << 20;
 
 impl Closures {
-    pub(crate) fn new(plan: &Arc<Plan>, links: Option<(Arc<Stop>, Waker)>) -> Closures {
+    pub(crate) fn new(plan: &Arc<Plan>, links: Option<(Arc<Cancellation>, Waker)>) -> Closures {
         Closures { plan: Arc::clone(plan), links, threads: Vec::new(), next_input: None }
     }
 
     /// Gives a closure its ends.
-    pub(crate) fn prepare(&mut self, index: usize, ends: &mut PipeEnds, files: &Files) -> io::Result<Function> {
+    pub(crate) fn prepare(&mut self, index: usize, ends: &mut PipeEnds, files: &Files) -> io::Result<ClosureHandle> {
         let plan = Arc::clone(&self.plan);
-        let (stop, waker) = self.links.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
+        let (cancellation, waker) =
+            self.links.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
         let [stdin, stdout] = plan.stages[index].bindings.as_slice() else {
             return Err(io::Error::other("a closure has an input and an output"));
         };
@@ -54,16 +55,16 @@ impl Closures {
         let target = match &stdout.place {
             Endpoint::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
                 let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
-                stop.breaks(writer.breaker());
+                cancellation.add_breaker(writer.breaker());
                 self.next_input = Some(reader);
                 WriterTarget::Memory(writer)
             }
             place => fd_writer(&plan, index, place, ends, files)?.map_or(WriterTarget::Discard, WriterTarget::Fd),
         };
-        let input = StageReader::new(source, Arc::clone(&stop))?;
-        let output = StageWriter::new(target, Arc::clone(&stop));
-        let (function, post) = function(waker);
-        self.threads.push((index, ClosureThread { input, output, stop, post }));
+        let input = StageReader::new(source, Arc::clone(&cancellation))?;
+        let output = StageWriter::new(target, Arc::clone(&cancellation));
+        let (function, reporter) = ClosureHandle::new(waker);
+        self.threads.push((index, ClosureThread { input, output, cancellation, reporter }));
         Ok(function)
     }
 

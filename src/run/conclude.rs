@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::engine::Finished;
-use crate::engine::closure::FunctionError;
+use crate::engine::closure::ClosureError;
+use crate::engine::end_reason::EndReason;
+use crate::engine::finished::Finished;
 use crate::engine::leak::OnLeak;
-use crate::engine::timing::Cut;
 use crate::io::captured::Captured;
 use crate::io::failure::{FlowError, FlowFailure};
 use crate::io::flow::Flow;
@@ -35,7 +35,7 @@ pub(crate) struct Outcome {
 /// An error of the caller's own code comes first, because it causes what follows; then the cut, whose signals the statuses only repeat;
 /// then a stolen status.
 pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> RunResult {
-    let Finished { stages, errors, flows, cut, running_at_cut, failure, leaks, survivors } = finished;
+    let Finished { stages, errors, flows, end_reason, running, failure, leaks, survivors } = finished;
     let unseen = leaks.unseen;
     let mut output = Output {
         status: Status::exited(0),
@@ -54,10 +54,11 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ru
     // Nothing was cut in the middle of a secret, because all that was to be written was written. A process that a signal ended may have
     // been in the middle of a write.
     let by_itself = |stage: &StageReport| stage.status.code().is_some();
-    let whole = cut.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
-    let is_echo = |(_, error): &&(usize, FunctionError)| matches!(error, FunctionError::Failed { echo: true, .. });
+    let whole =
+        end_reason.is_none() && failure.is_none() && output.leaked.is_none() && output.stages.iter().all(by_itself);
+    let is_echo = |(_, error): &&(usize, ClosureError)| matches!(error, ClosureError::Failed { echo: true, .. });
     let echoes: Vec<usize> = errors.iter().filter(is_echo).map(|(index, _)| *index).collect();
-    let mut faults = closure_faults(plan, &output, errors, cut, whole);
+    let mut faults = closure_faults(plan, &output, errors, end_reason, whole);
     for (stage, fault) in output.stages.iter_mut().zip(&faults) {
         stage.error = fault.clone().map(|fault| fault.into_error(plan));
     }
@@ -80,8 +81,8 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> Ru
     let verdict = judge(&results.collect::<Vec<_>>(), last, policy, stopped_reading);
     output.status = verdict.status;
 
-    let left = Left { running: &running_at_cut, survivors: &survivors, unseen };
-    let fault = run_fault(plan, &output, cut, failure, &left).or_else(|| match verdict.culprit {
+    let left = Left { running: &running, survivors: &survivors, unseen };
+    let fault = run_fault(plan, &output, end_reason, failure, &left).or_else(|| match verdict.culprit {
         // No status says why a closure failed.
         Some(stage) => faults[stage].take(),
         None => leak_fault(plan, &output),
@@ -108,8 +109,8 @@ fn reports(plan: &Plan, ended: &[Option<ExitReport>], began: &[Instant]) -> Vec<
 fn closure_faults(
     plan: &Plan,
     output: &Output,
-    errors: Vec<(usize, FunctionError)>,
-    cut: Option<Cut>,
+    errors: Vec<(usize, ClosureError)>,
+    end_reason: Option<EndReason>,
     whole: bool,
 ) -> Vec<Option<Fault>> {
     let mut faults: Vec<Option<Fault>> = vec![None; plan.stages.len()];
@@ -117,8 +118,9 @@ fn closure_faults(
         faults[index] = Some(closure_failed(plan, index, error, !whole));
     }
     for (index, stage) in output.stages.iter().enumerate() {
-        if let (Some(cut), true, None) = (cut, stage.status.is_unknown(), plan.stages[index].stage.command()) {
-            let fault = Fault::new(kind_of(cut), "did not return, and was left behind");
+        if let (Some(reason), true, None) = (end_reason, stage.status.is_unknown(), plan.stages[index].stage.command())
+        {
+            let fault = Fault::new(kind_of(reason), "did not return, and was left behind");
             faults[index] = Some(fault.at(plan.stage_name(index)));
         }
     }
@@ -129,15 +131,15 @@ fn closure_faults(
 fn run_fault(
     plan: &Plan,
     output: &Output,
-    cut: Option<Cut>,
+    end_reason: Option<EndReason>,
     failure: Option<FlowFailure>,
     left: &Left<'_>,
 ) -> Option<Fault> {
     // That a leg did not take all is a failure of its own only where nothing else ended the run.
-    let untaken = failure.as_ref().filter(|_| cut.is_some()).and_then(untaken);
-    match (cut, failure) {
+    let untaken = failure.as_ref().filter(|_| end_reason.is_some()).and_then(untaken);
+    match (end_reason, failure) {
         (_, Some(failure)) if untaken.is_none() => return Some(failed(plan, failure)),
-        (Some(cut), _) => return Some(cut_short(plan, cut, left, &untaken.unwrap_or_default(), output)),
+        (Some(reason), _) => return Some(cut_short(plan, reason, left, &untaken.unwrap_or_default(), output)),
         (None, _) => {}
     }
     let stage = output.stages.iter().position(|stage| stage.status.is_unknown())?;
@@ -175,13 +177,13 @@ fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
     pipes.into_iter().any(|pipe| plan.users(pipe, true).any(|(reader, _)| reader >= plan.main))
 }
 
-fn closure_failed(plan: &Plan, index: usize, error: FunctionError, cut: bool) -> Fault {
+fn closure_failed(plan: &Plan, index: usize, error: ClosureError, cut: bool) -> Fault {
     let error = match error {
-        FunctionError::Failed { error, echo } => {
+        ClosureError::Failed { error, echo } => {
             let what = if echo { "passed on the error of the stage before" } else { "failed" };
             Fault::new(ErrorKind::Closure, what).because_of(error)
         }
-        FunctionError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
+        ClosureError::Panicked(text) => Fault::new(ErrorKind::Panic, format!("panicked: {text}")),
     };
     error.words(Words::Callers { cut }).at(plan.stage_name(index))
 }
@@ -293,12 +295,12 @@ pub(crate) fn only_user(plan: &Plan, pipe: usize, reading: bool) -> Option<usize
     }
 }
 
-fn kind_of(cut: Cut) -> ErrorKind {
-    match cut {
-        Cut::TimedOut => ErrorKind::Timeout,
-        Cut::Interrupted(_) => ErrorKind::Interrupted,
-        Cut::Stopped { .. } => ErrorKind::Stopped,
-        Cut::Cancelled | Cut::Aborted => ErrorKind::Cancelled,
+fn kind_of(reason: EndReason) -> ErrorKind {
+    match reason {
+        EndReason::TimedOut => ErrorKind::Timeout,
+        EndReason::Interrupted(_) => ErrorKind::Interrupted,
+        EndReason::Stopped { .. } => ErrorKind::Stopped,
+        EndReason::Cancelled | EndReason::Aborted => ErrorKind::Cancelled,
     }
 }
 
@@ -309,16 +311,16 @@ struct Left<'a> {
     unseen: Option<Unseen>,
 }
 
-fn cut_short(plan: &Plan, cut: Cut, left: &Left<'_>, untaken: &str, output: &Output) -> Fault {
+fn cut_short(plan: &Plan, reason: EndReason, left: &Left<'_>, untaken: &str, output: &Output) -> Fault {
     let Left { running, survivors, unseen } = *left;
-    let what = match cut {
-        Cut::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
-        Cut::Cancelled => "was cancelled".to_owned(),
-        Cut::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
-        Cut::Stopped { stage, signal } => return stopped(plan, stage, signal),
-        Cut::Aborted => "was dropped while it ran".to_owned(),
+    let what = match reason {
+        EndReason::TimedOut => format!("timed out after {:?}", plan.settings.times.timeout.unwrap_or_default()),
+        EndReason::Cancelled => "was cancelled".to_owned(),
+        EndReason::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
+        EndReason::Stopped { stage, signal } => return stopped(plan, stage, signal),
+        EndReason::Aborted => "was dropped while it ran".to_owned(),
     };
-    let kind = kind_of(cut);
+    let kind = kind_of(reason);
     let names = |indexes: &[usize]| {
         let name = |index: &usize| format!("`{}` (stage {index})", output.stages[*index].label);
         indexes.iter().map(name).collect::<Vec<_>>().join(", ")

@@ -56,7 +56,7 @@ impl FlowBuilder<'_, '_> {
                 PipePlan::Feed(stream, source) => {
                     let Some(writer) = self.ends.take(number, false) else { continue };
                     let flow = self.feed(*stream, number, source, writer)?;
-                    self.run.pump.add(flow.map_err(|error| self.failed(number, Step::Thread, error))?);
+                    self.run.engine.add_stream(flow.map_err(|error| self.failed(number, Step::Thread, error))?);
                 }
                 PipePlan::Drain(stream, sinks) => {
                     let Some(reader) = self.ends.take(number, true) else { continue };
@@ -83,7 +83,7 @@ impl FlowBuilder<'_, '_> {
         let (run, plan) = (&self.run, &self.run.plan);
         let moves = |pipe: &PipePlan| matches!(pipe, PipePlan::Feed(..) | PipePlan::Drain(..));
         let flows = plan.pipes.iter().enumerate().filter(|(number, pipe)| moves(pipe) && plan.is_used(*number)).count();
-        flows == 1 && run.pump.deadline().is_never() && run.waker.is_none() && plan.settings.eof_grace().is_none()
+        flows == 1 && run.engine.deadline().is_never() && run.waker.is_none() && plan.settings.eof_grace().is_none()
     }
 
     fn feed(&self, stream: Stream, number: usize, source: &Input, writer: OwnedFd) -> Made<Flow> {
@@ -114,7 +114,7 @@ impl FlowBuilder<'_, '_> {
                 if self.wants.wake {
                     let connected = IoThreadHandle::reader_guard(Stream::Stdout);
                     let (handle, guard) = connected.map_err(|error| self.failed(number, Step::Pipe, error))?;
-                    self.run.pump.add(Flow::IoThread(handle));
+                    self.run.engine.add_stream(Flow::IoThread(handle));
                     self.run.piped.guard = Some(guard);
                 }
             }
@@ -122,7 +122,7 @@ impl FlowBuilder<'_, '_> {
                 let writer = slot.take().ok_or_else(|| used(stream))?;
                 let handle = IoThreadHandle::drain(stream, writer, reader);
                 let handle = handle.map_err(|error| self.failed(number, Step::Thread, error))?;
-                self.run.pump.add(Flow::IoThread(handle.with_pipe(number)));
+                self.run.engine.add_stream(Flow::IoThread(handle.with_pipe(number)));
             }
             sinks => {
                 let mut made = Vec::with_capacity(sinks.len());
@@ -134,7 +134,7 @@ impl FlowBuilder<'_, '_> {
                 let drain = drain.map_err(|error| self.failed(number, Step::Pipe, error))?;
                 let writer = conclude::only_user(&self.run.plan, number, false);
                 let drain = drain.with_pipe(number, writer).with_fixed_capacity(self.run.piped.fixed);
-                self.run.pump.add(Flow::Drain(drain));
+                self.run.engine.add_stream(Flow::Drain(drain));
             }
         }
         Ok(())
@@ -174,7 +174,7 @@ impl FlowBuilder<'_, '_> {
         let (read_end, write_end) = crate::pipe::kernel()?;
         let sink = Sink::fd(FdWriter::own_pipe(write_end.into())?);
         let handle = IoThreadHandle::drain(stream, writer, read_end.into())?;
-        self.run.pump.add(Flow::IoThread(handle.with_pipe(number).in_tee()));
+        self.run.engine.add_stream(Flow::IoThread(handle.with_pipe(number).in_tee()));
         Ok(sink)
     }
 

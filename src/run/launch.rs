@@ -24,12 +24,13 @@ use super::spawn_error::{bad_input, run_setup_error, setup_error, spawn_error};
 use super::started::{Guards, Members, Run};
 use crate::clock::Deadline;
 use crate::contain::{Container, Containment};
-use crate::engine::Pump;
-use crate::engine::cancellation::Stop;
-use crate::engine::control::Wake;
-use crate::engine::events::{EventKind, Hub};
-use crate::engine::stages::Runner;
-use crate::engine::stopped_children::Stops;
+use crate::engine::Engine;
+use crate::engine::broadcast::Broadcast;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::control::Control;
+use crate::engine::events::EventKind;
+use crate::engine::stages::StageHandle;
+use crate::engine::stopped_children::StoppedChildren;
 use crate::engine::timing::Timing;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
@@ -82,7 +83,7 @@ pub(crate) fn run_to_end(plan: &Arc<Plan>, wants: Wants<'_>, lent: BorrowedCallb
     // There is no handle: the engine's own `Process`es are enough.
     run.members.processes.clear();
     for flow in run.piped.discard() {
-        run.pump.add(flow);
+        run.engine.add_stream(flow);
     }
     match run.drive(Deadline::NEVER, lent) {
         Ok(_) => run.conclude(),
@@ -97,8 +98,8 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<(Run, 
     let forwards = plan.settings.signals.forward;
     let is_woken = wants.wake || cancel.is_some() || has_closures || forwards;
     let no_pipe = |error| run_setup_error(Step::Pipe, error);
-    let (wake, waker) = is_woken.then(Wake::new).transpose().map_err(no_pipe)?.unzip();
-    let stop = has_closures.then(Stop::new).transpose().map_err(no_pipe)?;
+    let (wake, waker) = is_woken.then(Control::new).transpose().map_err(no_pipe)?.unzip();
+    let stop = has_closures.then(Cancellation::new).transpose().map_err(no_pipe)?;
     let terminal = terminal_to_lend(plan)?;
     let container = plan.settings.container().map(Container::new).transpose();
     let container = container.map_err(|error| run_setup_error(Step::Cgroup, error))?.map(Arc::new);
@@ -119,12 +120,12 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<(Run, 
             stop: stop.as_ref().map(Arc::downgrade),
             container: container.clone(),
         },
-        pump: Pump::new(timing, wake, stop, container),
+        engine: Engine::new(timing, wake, stop, container),
         plan: Arc::clone(plan),
         began: Vec::with_capacity(plan.stages.len()),
         piped: PipedEnds::default(),
         waker,
-        hub: hub(plan, wants.watched),
+        broadcast: broadcast_of(plan, wants.watched),
         guards: Guards {
             grants: Vec::new(),
             _cancel: registration,
@@ -137,16 +138,16 @@ fn prepare(plan: &Arc<Plan>, timing: Timing, wants: &Wants<'_>) -> Result<(Run, 
 }
 
 /// Broadcasts the run's events, to the plan's watchers first; `watched`: more may come.
-fn hub(plan: &Plan, watched: bool) -> Option<Arc<Hub>> {
+fn broadcast_of(plan: &Plan, watched: bool) -> Option<Arc<Broadcast>> {
     let watchers = &plan.settings.observers.watchers;
     #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "a subscriber asks for one"))]
-    let mut hub = (watched || !watchers.is_empty()).then(Arc::<Hub>::default);
+    let mut broadcast = (watched || !watchers.is_empty()).then(Arc::<Broadcast>::default);
     #[cfg(feature = "tracing")]
-    super::trace::trace(plan, || Arc::clone(hub.get_or_insert_default()));
-    if let Some(hub) = &hub {
-        watchers.iter().for_each(|watcher| hub.watch(Arc::clone(watcher), Vec::new()));
+    super::trace::trace(plan, || Arc::clone(broadcast.get_or_insert_default()));
+    if let Some(broadcast) = &broadcast {
+        watchers.iter().for_each(|watcher| broadcast.observe(Arc::clone(watcher), Vec::new()));
     }
-    hub
+    broadcast
 }
 
 /// What execve(2) gets, by command. All are checked before anything is opened.
@@ -234,13 +235,13 @@ impl Launch {
         match plan.stages[index].stage.command().and_then(|spec| Some((spec, images.next()?))) {
             Some((spec, image)) => {
                 let process = self.process(index, spec, image, began)?;
-                self.run.pump.begin(Runner::Process(process.clone()));
+                self.run.engine.add_stage(StageHandle::Process(process.clone()));
                 self.run.members.processes.push(process);
             }
             None => {
                 let made = self.closures.prepare(index, &mut self.ends, &self.files);
                 let closure = made.map_err(|error| setup_error(Step::Pipe, error).at(plan.stage_name(index)))?;
-                self.run.pump.begin(Runner::Function(closure.clone()));
+                self.run.engine.add_stage(StageHandle::Closure(closure.clone()));
                 self.run.members.closures.push(closure);
             }
         }
@@ -251,18 +252,18 @@ impl Launch {
 
     /// Emits that every stage has started. No code of the caller's runs before this.
     fn emit_started(&mut self) {
-        let Run { plan, pump, began, hub, guards, members, .. } = &mut self.run;
+        let Run { plan, engine, began, broadcast, guards, members, .. } = &mut self.run;
         #[cfg(feature = "forward")]
         guards.registered.iter().for_each(|it| it.started(&members.processes, members.container.as_ref()));
         if guards.terminal.is_some() || may_be_stopped(plan) {
-            pump.look_out(Stops::at(guards.terminal.clone()));
+            engine.look_for_stopped(StoppedChildren::at(guards.terminal.clone()));
         }
-        pump.tell_to(hub.clone());
-        let Some(hub) = hub else { return };
+        engine.set_broadcast(broadcast.clone());
+        let Some(broadcast) = broadcast else { return };
         let mut pids = members.processes.iter().map(Process::pid);
         for (index, (stage, began)) in plan.stages.iter().zip(began).enumerate() {
             let pid = stage.stage.command().and_then(|_| pids.next());
-            hub.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
+            broadcast.emit_at(*began, EventKind::Started { stage: index, label: stage.stage.name(), pid });
         }
     }
 

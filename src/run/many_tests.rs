@@ -8,11 +8,11 @@ use super::launch::start;
 use super::options::{Drive, Wants};
 use super::started::Run;
 use crate::cmd::Cmd;
+use crate::engine::{Engine, driver};
 use crate::outcome::ErrorKind;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::redirect::Redirect;
-use crate::sys::poll::PollSet;
 
 fn run(pipeline: impl Into<Pipeline>) -> Run {
     let plan = lower(&pipeline.into().spec, Verb::Output).unwrap();
@@ -21,30 +21,8 @@ fn run(pipeline: impl Into<Pipeline>) -> Run {
 
 /// Drives all runs to their ends on this thread, and returns their results in order.
 fn drive_all(mut runs: Vec<Run>) -> Vec<RunResult> {
-    let mut set = PollSet::default();
-    while runs.iter().any(|run| !run.pump.done()) {
-        set.clear();
-        let mut tokens = Vec::new();
-        let mut deadline = crate::clock::Deadline::NEVER;
-        for (index, run) in runs.iter().enumerate().filter(|(_, run)| !run.pump.done()) {
-            deadline = deadline.earlier(run.pump.deadline());
-            run.pump.interests(|fd, interest, token| {
-                set.push(fd, interest);
-                tokens.push((index, token));
-            });
-        }
-        set.wait(deadline).unwrap();
-        for (place, (index, token)) in tokens.into_iter().enumerate() {
-            if set.ready(place) {
-                runs[index].pump.ready(token, &mut None);
-            }
-        }
-        for run in &mut runs {
-            if run.pump.deadline().passed() {
-                run.pump.time_is_up();
-            }
-        }
-    }
+    let mut engines: Vec<&mut Engine> = runs.iter_mut().map(|run| &mut run.engine).collect();
+    driver::drive_many(&mut engines).unwrap();
     runs.into_iter().map(Run::conclude).collect()
 }
 
@@ -95,9 +73,9 @@ fn runs_that_are_dropped_halfway_are_ended() {
         (0..20).map(|_| run(Cmd::new("/bin/cat").stdin(Redirect::bytes(vec![b'x'; 100_000])))).collect();
     for run in &mut runs {
         let mut tokens = Vec::new();
-        run.pump.interests(|_, _, token| tokens.push(token));
+        run.engine.interests(|_, _, token| tokens.push(token));
         // A readiness that is reported in error does no harm.
-        tokens.into_iter().for_each(|token| run.pump.ready(token, &mut None));
+        tokens.into_iter().for_each(|token| run.engine.ready(token, &mut None));
     }
     let processes: Vec<_> = runs.iter().flat_map(|run| run.members.processes.clone()).collect();
     drop(runs);

@@ -15,9 +15,10 @@ use super::conclude::RunResult;
 use super::ends::PipedEnds;
 use super::started::{Members, Run};
 use crate::clock::Deadline;
-use crate::engine::control::{Order, Wake, Waker};
-use crate::engine::events::{EventKind, Hub, Watcher};
-use crate::engine::termination::{DROP_PATIENCE, Outside, Termination};
+use crate::engine::broadcast::{Broadcast, Observer};
+use crate::engine::control::{Control, Request, Waker};
+use crate::engine::events::EventKind;
+use crate::engine::termination::{DROP_PATIENCE, SharedEnding, Termination};
 use crate::io::callback::panic_text;
 use crate::io::io_thread::ReaderGuard;
 use crate::lock::lock;
@@ -33,9 +34,9 @@ pub(crate) struct Shared {
     threaded: bool,
     /// Wakes the driver, until the run is over: it holds a descriptor.
     waker: Mutex<Option<Waker>>,
-    hub: Arc<Hub>,
+    broadcast: Arc<Broadcast>,
     /// What handles do to the run.
-    outside: Arc<Outside>,
+    outside: Arc<SharedEnding>,
 }
 
 struct State {
@@ -132,7 +133,7 @@ impl Claim<'_> {
             Err(panic) => {
                 let what = format!("the run's driver panicked: {}", panic_text(&*panic));
                 self.next = Driver::Over(Err(Fault::new(ErrorKind::Panic, what).words(Words::Callers { cut: true })));
-                self.shared.hub.close();
+                self.shared.broadcast.close();
             }
         }
     }
@@ -163,7 +164,7 @@ impl Drop for Claim<'_> {
         self.shared.changed.notify_all();
         if detached {
             // Without the lock: destructors of watchers are the caller's code.
-            self.shared.hub.close();
+            self.shared.broadcast.close();
         }
     }
 }
@@ -172,9 +173,9 @@ impl Shared {
     pub(crate) fn new(mut run: Run, threaded: bool) -> Shared {
         let piped = Mutex::new(mem::take(&mut run.piped));
         let waker = run.waker.clone();
-        let hub = Arc::clone(run.hub.get_or_insert_default());
-        let outside = Arc::clone(run.pump.outside());
-        outside.set_pipes(run.pump.pipes());
+        let broadcast = Arc::clone(run.broadcast.get_or_insert_default());
+        let outside = Arc::clone(run.engine.shared_ending());
+        outside.set_pipes(run.engine.pipes());
         let state = State { driver: Driver::Idle(Box::new(run)), detached: false, inside: Vec::new() };
         Shared {
             state: Mutex::new(state),
@@ -182,7 +183,7 @@ impl Shared {
             piped,
             threaded,
             waker: Mutex::new(waker),
-            hub,
+            broadcast,
             outside,
         }
     }
@@ -209,9 +210,9 @@ impl Shared {
         // A thread that waits meanwhile, and discards a piped end, wakes the driver; without a waker the driver looks.
         let until = if self.waker().is_some() { Deadline::NEVER } else { Deadline::after(LOOK) };
         claim.work(|run| {
-            run.pump.leave_off_on_news(true);
+            run.engine.yield_on_event(true);
             let driven = run.drive(until, None);
-            run.pump.leave_off_on_news(false);
+            run.engine.yield_on_event(false);
             driven
         });
         DrivenBy::Caller
@@ -225,19 +226,19 @@ impl Shared {
             // Without the lock: this may call callbacks.
             drop(state);
             claim.work(|run| {
-                run.pump.was_killed();
+                run.engine.was_killed();
                 Ok(false)
             });
         } else {
-            self.waker().iter().for_each(|waker| waker.order(Order::Killed));
+            self.waker().iter().for_each(|waker| waker.request(Request::WasKilled));
         }
     }
 
     /// Adds a watcher, and wakes the driver. Of a run that is over, `lines` makes the lines of what was captured.
-    pub(crate) fn watch(&self, watcher: Watcher, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
+    pub(crate) fn watch(&self, watcher: Observer, lines: impl FnOnce(&Output) -> Vec<EventKind>) {
         let mut state = self.state();
         // Its lines were emitted, and it is about to be over: then `lines` has them.
-        while self.hub.is_ending() && matches!(state.driver, Driver::Driving) && !state.is_inside() {
+        while self.broadcast.is_ending() && matches!(state.driver, Driver::Driving) && !state.is_inside() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let output = match &state.driver {
@@ -245,35 +246,35 @@ impl Shared {
             Driver::Over(Err(error)) => error.output(),
             Driver::Idle(_) | Driver::Driving | Driver::Detached => None,
         };
-        self.hub.watch(watcher, output.map(lines).unwrap_or_default());
+        self.broadcast.observe(watcher, output.map(lines).unwrap_or_default());
         if let (Driver::Idle(run), false) = (&mut state.driver, self.threaded) {
             // The thread that takes the events drives while others wait, and they must be able to wake it. Without a spare descriptor
             // it looks from time to time.
-            if let (None, Ok((wake, waker))) = (&run.waker, Wake::new()) {
-                run.pump.hear(wake);
+            if let (None, Ok((wake, waker))) = (&run.waker, Control::new()) {
+                run.engine.set_control(wake);
                 run.waker = Some(waker.clone());
                 *self.waker() = Some(waker);
             }
         }
-        self.ring();
+        self.wake();
     }
 
     /// Emits an event of what a handle does to the run. After a panic of a watcher the caller has to end the run.
     pub(crate) fn emit(&self, kind: EventKind) -> thread::Result<()> {
         self.state().enter();
-        let emitted = catch_unwind(AssertUnwindSafe(|| self.hub.emit(kind)));
+        let emitted = catch_unwind(AssertUnwindSafe(|| self.broadcast.emit(kind)));
         self.state().leave();
         emitted
     }
 
-    pub(crate) fn outside(&self) -> &Outside {
+    pub(crate) fn shared_ending(&self) -> &SharedEnding {
         &self.outside
     }
 
     /// Wakes the driver.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.waker() {
-            waker.ring();
+            waker.wake();
         }
     }
 
@@ -310,7 +311,7 @@ impl Shared {
                     return Some(status);
                 }
                 Driver::Detached => return None,
-                Driver::Idle(run) => discard().into_iter().for_each(|flow| run.pump.add(flow)),
+                Driver::Idle(run) => discard().into_iter().for_each(|flow| run.engine.add_stream(flow)),
                 Driver::Driving => {
                     if let Some(waker) = &*self.waker() {
                         discard().into_iter().for_each(|flow| waker.add(flow));
@@ -379,7 +380,7 @@ impl Shared {
         if let Some(run) = state.driver.take_idle(ended) {
             drop(state);
             drop(run);
-            self.hub.close();
+            self.broadcast.close();
             // A thread that has not begun yet holds the rest of this for a moment longer.
             drop(self.waker().take());
         } else if let Driver::Driving = state.driver {
@@ -388,7 +389,7 @@ impl Shared {
             // From here, because the driver may be in the caller's code.
             members.cancel_closures();
             if let Some(waker) = &*self.waker() {
-                waker.order(Order::Abort);
+                waker.request(Request::Abort);
             }
             drop(state);
             let until = Deadline::after(DROP_PATIENCE);
@@ -414,7 +415,7 @@ impl Shared {
         if let Some(run) = state.driver.take_idle(Driver::Detached) {
             drop(state);
             run.detach();
-            self.hub.close();
+            self.broadcast.close();
         }
     }
 

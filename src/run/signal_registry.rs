@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::clock::Deadline;
 use crate::contain;
 use crate::contain::Container;
-use crate::engine::control::{Interrupt, Order, Waker};
-use crate::engine::termination::{Outside, Pipes, Termination, WALK};
+use crate::engine::control::{ForwardedSignal, Request, Waker};
+use crate::engine::termination::{Pipes, SharedEnding, Termination, WALK};
 use crate::outcome::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::status::signal_name;
@@ -131,7 +131,7 @@ pub(crate) enum Delivery {
 
 /// Ends the runs, with this signal in place of their plan's first. `dies`: this process is then to die of the signal, and no further run
 /// begins. `kills`: the runs that an earlier signal is ending are killed.
-pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Delivery {
+pub(crate) fn interrupt(interrupt: ForwardedSignal, dies: bool, kills: bool) -> Delivery {
     let mut registry = registry();
     if dies {
         registry.dying_of.get_or_insert(interrupt.signal);
@@ -141,14 +141,14 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Delive
         if entry.delivered == Delivered::Nothing {
             entry.delivered = Delivered::Shutdown;
             entry.first = Some((interrupt.signal, Instant::now()));
-            entry.waker.order(Order::Interrupt(interrupt));
+            entry.waker.request(Request::Forward(interrupt));
             delivery = match delivery {
                 Delivery::Begun(grace) => Delivery::Begun(grace.max(entry.grace)),
                 Delivery::NoRun | Delivery::Repeated => Delivery::Begun(entry.grace),
             };
         } else if kills && !entry.is_repeat(interrupt.signal) {
             entry.delivered = Delivered::Kill;
-            entry.waker.order(Order::Kill(interrupt));
+            entry.waker.request(Request::Kill(interrupt));
         }
     }
     delivery
@@ -158,12 +158,12 @@ pub(crate) fn interrupt(interrupt: Interrupt, dies: bool, kills: bool) -> Delive
 pub(crate) fn kill_from_here(delivered: Delivered) {
     for (processes, container) in members(delivered) {
         // A process that refuses the signal (EPERM) has another user, and lives on.
-        Termination::new(&processes, container.as_ref(), &Outside::default()).kill(&Pipes::new());
+        Termination::new(&processes, container.as_ref(), &SharedEnding::default()).kill(&Pipes::new());
     }
 }
 
 /// Sends every run a signal that does not end it.
-pub(crate) fn signal(interrupt: Interrupt) {
+pub(crate) fn signal(interrupt: ForwardedSignal) {
     for (processes, container) in members(Delivered::Nothing) {
         let mut tree = Tree::of(&processes);
         tree.spare(interrupt.by_terminal.then(terminal::own_group));

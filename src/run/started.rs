@@ -9,12 +9,13 @@ use super::ends::PipedEnds;
 use super::signal_registry::Registered;
 use crate::clock::Deadline;
 use crate::contain::Container;
-use crate::engine::cancellation::Stop;
-use crate::engine::closure::Function;
+use crate::engine::broadcast::Broadcast;
+use crate::engine::cancellation::Cancellation;
+use crate::engine::closure::ClosureHandle;
 use crate::engine::control::Waker;
-use crate::engine::events::{EventKind, Hub};
-use crate::engine::timing::Cut;
-use crate::engine::{Pump, driver};
+use crate::engine::end_reason::EndReason;
+use crate::engine::events::EventKind;
+use crate::engine::{Engine, driver};
 use crate::io::callback::BorrowedCallback;
 use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::budget::Grant;
@@ -25,14 +26,14 @@ use crate::spec::cancel::Registration;
 
 /// Processes and closures that run, and the engine that serves them. Dropping it kills and reaps the processes.
 pub(crate) struct Run {
-    pub(crate) pump: Pump,
+    pub(crate) engine: Engine,
     pub(crate) plan: Arc<Plan>,
     pub(crate) members: Members,
     /// When each stage was started.
     pub(crate) began: Vec<Instant>,
     pub(crate) piped: PipedEnds,
     pub(crate) waker: Option<Waker>,
-    pub(crate) hub: Option<Arc<Hub>>,
+    pub(crate) broadcast: Option<Arc<Broadcast>>,
     /// Last: one of the guards waits for the end of this process, and may not return.
     pub(crate) guards: Guards,
 }
@@ -41,9 +42,9 @@ pub(crate) struct Run {
 #[derive(Clone)]
 pub(crate) struct Members {
     pub(crate) processes: Vec<Process>,
-    pub(crate) closures: Vec<Function>,
+    pub(crate) closures: Vec<ClosureHandle>,
     /// Cancels the closures, if there are any. The engine owns it: it holds a descriptor.
-    pub(crate) stop: Option<Weak<Stop>>,
+    pub(crate) stop: Option<Weak<Cancellation>>,
     pub(crate) container: Option<Arc<Container>>,
 }
 
@@ -51,7 +52,7 @@ impl Members {
     /// What the closures read and write fails from now on.
     pub(crate) fn cancel_closures(&self) {
         if let Some(stop) = self.stop.as_ref().and_then(Weak::upgrade) {
-            stop.pull(Cut::Aborted);
+            stop.cancel(EndReason::Aborted);
         }
     }
 }
@@ -70,7 +71,7 @@ pub(crate) struct Guards {
 impl Run {
     /// Drives the run until it is over, or until `until`. True: it is over.
     pub(crate) fn drive(&mut self, until: Deadline, lent: BorrowedCallback<'_>) -> Result<bool, Fault> {
-        driver::drive(&mut self.pump, until, lent).map_err(|error| {
+        driver::drive(&mut self.engine, until, lent).map_err(|error| {
             let what = "the run was given up: waiting for it failed (poll)";
             Fault::new(ErrorKind::Io, what).because(error)
         })
@@ -79,19 +80,19 @@ impl Run {
     /// Takes a finished run apart. One that is not finished is ended.
     pub(crate) fn conclude(self) -> RunResult {
         // The other guards stay in `self`, which is dropped last.
-        let Run { pump, plan, began, hub, guards: Guards { terminal, .. }, .. } = self;
-        let finished = pump.finish();
+        let Run { engine, plan, began, broadcast, guards: Guards { terminal, .. }, .. } = self;
+        let finished = engine.finish();
         // Before the event: a watcher may read the terminal.
         drop(terminal);
         let result = conclude::conclude(&plan, finished, &began);
-        if let Some(hub) = hub {
-            hub.emit(match &result {
+        if let Some(broadcast) = broadcast {
+            broadcast.emit(match &result {
                 Ok(outcome) => EventKind::Finished { status: Some(outcome.output.status), error: None },
                 Err(fault) => {
                     EventKind::Finished { status: None, error: Some(fault.clone().into_error(&plan).to_string()) }
                 }
             });
-            hub.close();
+            broadcast.close();
         }
         result
     }
@@ -110,6 +111,6 @@ impl Run {
         // When these pipes are closed will not be seen, so their memory stays accounted for: too little left to grow pipes is safe, too
         // much is not.
         self.guards.grants.into_iter().for_each(std::mem::forget);
-        self.pump.detach();
+        self.engine.detach();
     }
 }

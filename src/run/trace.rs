@@ -5,20 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Empty, display};
 use tracing::{Level, Span, dispatcher};
 
-use crate::engine::events::{EventKind, Hub, Watcher};
+use crate::engine::broadcast::{Broadcast, Observer};
+use crate::engine::events::EventKind;
 use crate::plan::Plan;
 
 /// The target of all spans and events.
 const TARGET: &str = "pipewright";
 
 /// Emits to the subscriber of the thread that starts the run, whichever thread drives it later. Does nothing without a subscriber.
-pub(crate) fn trace(plan: &Plan, hub: impl FnOnce() -> Arc<Hub>) {
+pub(crate) fn trace(plan: &Plan, broadcast: impl FnOnce() -> Arc<Broadcast>) {
     if tracing::enabled!(target: TARGET, Level::INFO) {
-        hub().watch_calmly(watcher(plan));
+        broadcast().observe_without_lines(watcher(plan));
     }
 }
 
-fn watcher(plan: &Plan) -> Watcher {
+fn watcher(plan: &Plan) -> Observer {
     let run = tracing::info_span!(target: TARGET, "run", stages = plan.stages.len(), command = Empty);
     if plan.settings.observers.trace_command {
         run.record("command", display(plan.line()));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::control::{Order, Waker};
+use crate::engine::control::{Request, Waker};
 
 /// Ends a builder's runs from another thread: those in progress, and any later one before it starts.
 ///
@@ -43,7 +43,7 @@ impl CancelHandle {
         let mut cancel = self.lock();
         cancel.cancelled = true;
         for (_, waker) in &cancel.wakers {
-            waker.order(Order::Cancel);
+            waker.request(Request::Cancel);
         }
     }
 
@@ -64,7 +64,7 @@ impl CancelHandle {
     pub(crate) fn register(&self, waker: Waker) -> Registration {
         let mut cancel = self.lock();
         if cancel.cancelled {
-            waker.order(Order::Cancel);
+            waker.request(Request::Cancel);
         }
         let id = cancel.next;
         cancel.next += 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cancel::CancelHandle;
 use crate::clock::Deadline;
 use crate::contain::Containment;
-use crate::engine::events::Watcher;
+use crate::engine::broadcast::Observer;
 use crate::engine::leak::OnLeak;
 use crate::engine::timing::{Steps, Timing};
 use crate::io::capture::Limit;
@@ -50,7 +50,7 @@ pub(crate) struct Sizes {
 /// What reports the run while it runs.
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
-    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) watchers: Vec<Observer>,
     /// Whether the span for `tracing` holds the command line.
     #[cfg(feature = "tracing")]
     pub(crate) trace_command: bool,

@@ -27,7 +27,7 @@ fn a_file_has_what_a_pipe_was_shown_before_the_stream_was_given_up() {
     let mut drain = Drain::new(source.into(), Stream::Stdout, sinks, false).unwrap();
     drain.policy.growth.full_chunks = BUSY;
     input.write_all(b"some bytes").unwrap();
-    drain.step(&mut None, Halt::NEVER).unwrap();
+    drain.step(&mut None, Interrupt::NEVER).unwrap();
     assert!(drain.close(Time::IsUp, &mut None).result.is_ok());
     drop(drain);
     assert_eq!(read_to_string(shown).unwrap(), "some bytes");
@@ -46,8 +46,8 @@ fn wants_after_tiny_pieces(drain: &mut Drain, input: &mut pipe::PipeWriter) -> V
     let mut wanted = Vec::new();
     for _ in 0..200 {
         input.write_all(&[b'x'; 300]).unwrap();
-        drain.step(&mut None, Halt::NEVER).unwrap();
-        drain.interests(0, &mut |_, interest, _| wanted.push(interest));
+        drain.step(&mut None, Interrupt::NEVER).unwrap();
+        drain.interests(|_, interest, _| wanted.push(interest));
     }
     wanted
 }
@@ -62,7 +62,7 @@ fn a_writer_of_tiny_pieces_is_left_alone_until_a_process_ends() {
     // Not the last one for certain: a busy machine may be away for longer than a pause.
     assert!(wanted.iter().any(|interest| matches!(interest, Interest::ReadableAfter(_))));
     drain.end_backoff();
-    drain.interests(0, &mut |_, interest, _| assert_eq!(interest, Interest::Readable));
+    drain.interests(|_, interest, _| assert_eq!(interest, Interest::Readable));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn one_step(sink: Sink) -> usize {
     fds::set_capacity(input.as_fd(), 8 * CHUNK).unwrap();
     input.write_all(&[b'x'; 8 * CHUNK]).unwrap();
     let mut drain = Drain::new(source.into(), Stream::Stdout, vec![sink], false).unwrap();
-    drain.step(&mut None, Halt::NEVER).unwrap();
+    drain.step(&mut None, Interrupt::NEVER).unwrap();
     8 * CHUNK - fds::bytes_queued(input.as_fd()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::engine::cancellation::Stop;
+use crate::engine::cancellation::Cancellation;
 use crate::io::fd_writer::Fd;
 use crate::pipe::MemReader;
 use crate::sys::poll::Interest;
@@ -34,7 +34,7 @@ use crate::sys::{fds, stream};
 /// ```
 pub struct StageReader {
     source: Source,
-    stop: Arc<Stop>,
+    cancellation: Arc<Cancellation>,
     /// What a method of `BufRead` read ahead; empty until one is used.
     buffer: Vec<u8>,
     /// What of it is still to be given.
@@ -75,11 +75,11 @@ impl Source {
 }
 
 impl StageReader {
-    pub(crate) fn new(source: Source, stop: Arc<Stop>) -> io::Result<StageReader> {
+    pub(crate) fn new(source: Source, cancellation: Arc<Cancellation>) -> io::Result<StageReader> {
         if let Source::Pipe(pipe) = &source {
             fds::set_nonblocking(pipe.as_fd(), true)?;
         }
-        Ok(StageReader { source, stop, buffer: Vec::new(), unread: 0..0, upstream_failed: false })
+        Ok(StageReader { source, cancellation, buffer: Vec::new(), unread: 0..0, upstream_failed: false })
     }
 
     /// Whether it gave the error of the stage before.
@@ -93,10 +93,10 @@ impl StageReader {
     }
 
     fn fetch(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stop.check()?;
+        self.cancellation.check()?;
         match self.read_some(buffer)? {
             // The end is not one to rely on if the writer was killed.
-            0 => self.stop.announced().map(|()| 0),
+            0 => self.cancellation.check_announced().map(|()| 0),
             read => Ok(read),
         }
     }
@@ -107,14 +107,14 @@ impl StageReader {
             Source::Pipe(pipe) | Source::Reopened(pipe, _) => loop {
                 match stream::read(pipe.as_fd(), buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.stop.wait_for(pipe.as_fd(), Interest::Readable)?;
+                        self.cancellation.wait_for(pipe.as_fd(), Interest::Readable)?;
                     }
                     result => return result,
                 }
             },
             Source::File(fd) => stream::read(fd.as_fd(), buffer),
             Source::Foreign(fd) => loop {
-                self.stop.wait_for(fd.as_fd(), Interest::Readable)?;
+                self.cancellation.wait_for(fd.as_fd(), Interest::Readable)?;
                 match stream::read_ready(fd.as_fd(), buffer) {
                     // Another reader took it.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -123,7 +123,7 @@ impl StageReader {
             },
             Source::Memory(pipe) => {
                 let result = pipe.read(buffer);
-                if result.is_err() && self.stop.why().is_none() {
+                if result.is_err() && self.cancellation.reason().is_none() {
                     self.upstream_failed = true;
                 }
                 result

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::engine::cancellation::Stop;
+use crate::engine::cancellation::Cancellation;
 use crate::io::fd_writer::{Blocking, FdWriter};
 use crate::pipe::{self, MemWriter};
 use crate::sys::poll::Interest;
@@ -31,7 +31,7 @@ use crate::sys::poll::Interest;
 /// ```
 pub struct StageWriter {
     target: Target,
-    stop: Arc<Stop>,
+    cancellation: Arc<Cancellation>,
     /// What a `write!` puts together.
     scratch: Vec<u8>,
     broken: bool,
@@ -49,8 +49,8 @@ pub(crate) enum Target {
 const CHUNK: usize = 64 * 1024;
 
 impl StageWriter {
-    pub(crate) fn new(target: Target, stop: Arc<Stop>) -> StageWriter {
-        StageWriter { target, stop, scratch: Vec::new(), broken: false }
+    pub(crate) fn new(target: Target, cancellation: Arc<Cancellation>) -> StageWriter {
+        StageWriter { target, cancellation, scratch: Vec::new(), broken: false }
     }
 
     /// Whether a write found that the next stage had enough.
@@ -73,17 +73,17 @@ impl StageWriter {
 
 impl Write for StageWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stop.check()?;
+        self.cancellation.check()?;
         if bytes.is_empty() {
             return Ok(0);
         }
         let result = match &mut self.target {
             Target::Discard => Ok(bytes.len()),
-            Target::Fd(writer) => write(writer, &bytes[..bytes.len().min(CHUNK)], &self.stop),
+            Target::Fd(writer) => write(writer, &bytes[..bytes.len().min(CHUNK)], &self.cancellation),
             Target::Memory(pipe) => pipe.write(bytes),
         };
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
-            self.stop.announced()?;
+            self.cancellation.check_announced()?;
             self.broken = true;
         }
         result
@@ -103,13 +103,13 @@ impl Write for StageWriter {
     }
 }
 
-fn write(writer: &FdWriter, bytes: &[u8], stop: &Stop) -> io::Result<usize> {
+fn write(writer: &FdWriter, bytes: &[u8], cancellation: &Cancellation) -> io::Result<usize> {
     loop {
         if writer.blocking() == Blocking::Possible {
-            stop.wait_for(writer.fd(), Interest::Writable)?;
+            cancellation.wait_for(writer.fd(), Interest::Writable)?;
         }
         match writer.write_some(bytes)? {
-            0 => stop.wait_for(writer.fd(), Interest::Writable)?,
+            0 => cancellation.wait_for(writer.fd(), Interest::Writable)?,
             written => return Ok(written),
         }
     }
