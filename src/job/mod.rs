@@ -270,7 +270,7 @@ impl Job {
     /// next stage's.
     ///
     /// ```
-    /// use pipewright::Cmd;
+    /// use pipewright::{Cmd, Redirect};
     /// use std::io::Write;
     /// let job = Cmd::sh("read line <&3; exit $line").fd_in(3, Redirect::piped()).spawn()?;
     /// job.take_fd_in(3).expect("the first to ask").write_all(b"7\n")?;
@@ -285,7 +285,7 @@ impl Job {
     /// the next stage's.
     ///
     /// ```
-    /// use pipewright::Cmd;
+    /// use pipewright::{Cmd, Redirect};
     /// let job = Cmd::sh("echo report >&3").fd_out(3, Redirect::piped()).spawn()?;
     /// let report = job.take_fd_out(3).expect("the first to ask");
     /// assert_eq!(std::io::read_to_string(report)?, "report\n");
