@@ -1,7 +1,7 @@
 //! The system calls: all `unsafe` and all of `libc` is here, one family of calls a file, with safe signatures outward.
 //!
-//! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
-//! runs between clone and exec, under rules of its own.
+//! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` runs between clone and
+//! exec, under rules of its own.
 
 pub(crate) mod carray;
 pub(crate) mod child;

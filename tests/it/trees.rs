@@ -44,7 +44,7 @@ fn live(cmd: &Cmd, roles: &[&str]) -> (Job, Vec<i32>) {
     }
 }
 
-/// Not on other systems, where nobody shows who started whom.
+/// Other systems do not show which process started which.
 fn can_walk() -> bool {
     if !cfg!(target_os = "linux") {
         skip("a walk needs Linux");
@@ -131,7 +131,7 @@ fn a_shutdown_comes_back_when_all_are_gone_and_not_before() {
         if !can_walk() {
             return;
         }
-        // Nobody ignores the first signal: long before the grace is over.
+        // No process ignores the first signal: this is over long before the grace is.
         let (job, all) = live(&tree(&["hang", "hang"]), &["hang", "hang"]);
         let report = within(Duration::from_secs(20), || job.shutdown(Duration::from_secs(60))).expect("a report");
         assert!(report.survivors.is_empty(), "{report:?}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::skip;
 
-/// A cgroup that nobody is in. Killed and removed at the end, with what is inside.
+/// An empty cgroup. Killed and removed at the end, with what is inside.
 pub(crate) struct Cgroup(PathBuf);
 
 impl Cgroup {

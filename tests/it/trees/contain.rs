@@ -13,7 +13,7 @@ use crate::trees::cgroups::Cgroup;
 /// Who said what: "member", "session", "orphan" or "parent", with a number.
 type Said = Vec<(String, i32)>;
 
-/// A live run, once it has said so many lines of who is in it.
+/// A live run, once it has printed this number of lines about its processes.
 #[track_caller]
 fn live(cmd: &Cmd, lines: usize) -> (Job, Said) {
     let job = cmd.clone().stdin(Redirect::null()).stdout(Redirect::piped()).spawn().expect("it starts");

@@ -21,7 +21,7 @@ fn said(output: &Output) -> i32 {
     output.stdout_str().expect("text").trim().parse().expect("its number")
 }
 
-/// Says its number too, but nobody's pipe is held: only who was in the container tells.
+/// Prints its number too, and holds no pipe: only the container shows it.
 fn quiet(containment: Containment) -> Cmd {
     let text = "\"$1\" hang > /dev/null 2>&1 & echo $!";
     Cmd::sh(text).args(["sh", fixture()]).contain(containment)

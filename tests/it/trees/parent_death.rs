@@ -26,7 +26,7 @@ fn bound(name: &str) -> Cmd {
 
 const IN: &str = "PIPEWRIGHT_TEST_IN";
 
-/// Starts trees in the container that the environment names until somebody kills it. Everything writes to this process's stdout.
+/// Starts trees in the container that the environment names until it is killed. Everything writes to this process's stdout.
 fn be_a_parent(part: &str) -> ! {
     let tree = |own_session| bound("tree").args(["6", own_session, "2", "1"]);
     let cmd = match part {
@@ -43,7 +43,7 @@ fn be_a_parent(part: &str) -> ! {
     }
 }
 
-/// Kills a process that starts and ends runs at a random instant; whoever is left then holds the pipe.
+/// Kills a process that starts and ends runs at a random instant; a process that is left then holds the pipe.
 fn killed_at_random(part: &str, name: &str, cgroup: Option<&Cgroup>) {
     let mut random = Random::new(part.len() as u64);
     for _ in 0..count(15, 1000) {
@@ -114,7 +114,7 @@ fn no_descendant_and_no_cgroup_is_left() {
     });
 }
 
-/// Everything that a run with somebody who watches over it can be put into.
+/// Every container that can have a watchdog.
 fn watched(cgroup: Option<&Cgroup>) -> Vec<Containment> {
     let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
     [Containment::Group].into_iter().chain(cgroup).collect()

@@ -1,4 +1,4 @@
-//! Whoever else reaps our children: the right status or a typed "status stolen", and never a hang.
+//! A host that reaps the runs' children: the right status or a typed "status stolen", and never a hang.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 

@@ -54,7 +54,7 @@ fn runs_in_one_directory_have_nothing_to_do_with_each_other() {
 fn a_cgroup_that_is_in_use_is_removed_later() {
     isolated(|| {
         let Some(cgroup) = Cgroup::new() else { return };
-        // Somebody goes on in it, which nobody minds.
+        // A process goes on in it, and the run ends all the same.
         let hold = in_cgroup(role("fork-and-hold").arg("30000"), &cgroup).stderr(Redirect::null());
         let out = hold.eof_grace(std::time::Duration::ZERO).output().expect("a success");
         let leak = out.leaked.clone().expect("it is left");

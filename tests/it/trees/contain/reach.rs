@@ -6,7 +6,7 @@ use pipewright::{Containment, Error, ErrorKind, KillReport, Means};
 
 use super::*;
 
-/// A tree of 50: 5 in sessions of their own, 5 that nobody is the parent of any more.
+/// A tree of 50: 5 in sessions of their own, 5 that have lost their parent.
 fn fifty() -> Cmd {
     role("tree").args(["50", "5", "5", "0"])
 }
@@ -28,7 +28,7 @@ fn a_tree_of_fifty_is_killed_or_told_of() {
             let (job, said) = live(&fifty(), 50);
             let report = job.kill().expect("a report");
             assert_eq!((report.means, report.complete), (Means::Walk, false));
-            // They hold the pipe whose end was taken here, so nobody finds them by it.
+            // They hold the pipe whose end was taken here, so they are not found by it.
             let orphans = of(&said, |what| what == "orphan");
             assert_eq!(orphans.len(), 5);
             assert_all_told(&report, &said, &orphans);
@@ -81,7 +81,7 @@ fn who_left_by_a_group_of_its_own_is_in_the_session() {
         let (job, said) = apart(Containment::Session);
         assert_eq!(sorted(job.kill().expect("a report").killed), of(&said, |_| true));
         assert_gone(&of(&said, |_| true));
-        // It left the group, and its parent: nobody sees it.
+        // It left the group, and its parent: no means finds it.
         let (job, said) = apart(Containment::Group);
         let report = job.kill().expect("a report");
         assert_eq!(sorted(report.killed), of(&said, |what| what == "parent"));

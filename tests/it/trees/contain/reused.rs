@@ -1,4 +1,4 @@
-//! Numbers that were given to somebody else.
+//! Numbers that were given to another process.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -23,7 +23,7 @@ fn stranger(number: u32) -> Option<Child> {
         if child.id() == number {
             return Some(child);
         }
-        // Somebody else on this machine was faster.
+        // Another process of this machine was faster.
         child.kill().expect("ours");
         child.wait().expect("ours");
     }

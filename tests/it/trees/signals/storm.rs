@@ -13,7 +13,7 @@ use super::{Told, in_part, part};
 use crate::harness::*;
 use crate::support::*;
 
-/// Between two signals, for a rate of so many a second; it orders nothing.
+/// The time between two signals at this rate a second; it orders nothing.
 const MILLISECOND: u16 = 1;
 
 fn for_a_while(mut each: impl FnMut()) {
