@@ -14,23 +14,23 @@ use crate::sys::{fds, sysinfo};
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
-    /// Open on `cgroup.procs`: who writes "0" to it is in.
+    /// Open on `cgroup.procs`: a process that writes "0" to it is in.
     procs: File,
     /// Open on `cgroup.kill`, so that a kill takes no descriptor.
     kill: File,
-    /// Whether it was let go of: somebody else may have one of this path by now. And whether it was removed then.
+    /// Whether the run is over: another cgroup may have this path by now. And whether it was removed then.
     is_over: AtomicBool,
     is_removed: AtomicBool,
 }
 
-/// Between two looks whether it is empty.
+/// The time between two looks whether it is empty.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// What this process has made and could not remove so far, being in use. Tried again by whoever makes or removes one.
+/// What this process has made and could not remove so far, because it is in use. The next removal tries again.
 static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 impl Cgroup {
-    /// A fresh one in `directory`, which is made, and removed with the last one in it, if there is no such thing.
+    /// Makes a fresh one in `directory`. A directory that is missing is made, and removed with the last cgroup in it.
     pub(crate) fn new(directory: &Path) -> io::Result<Cgroup> {
         let path = fresh(&std::path::absolute(directory)?)?;
         match entrance(&path) {
@@ -52,8 +52,8 @@ impl Cgroup {
         self.procs.as_raw_fd()
     }
 
-    /// The numbers of those that are in it, or in one that was made inside, in this process's namespace: 0 for one that has no number
-    /// there (cgroups(7)). A zombie is not in it.
+    /// The numbers of the processes in it, or in a cgroup inside, in this process's namespace: 0 for a process that has no number there
+    /// (cgroups(7)). A zombie is not in it.
     pub(crate) fn members(&self) -> io::Result<Vec<i32>> {
         let mut found = Vec::new();
         if self.is_over() {
@@ -69,7 +69,7 @@ impl Cgroup {
                 }
                 // Removed meanwhile: it was empty.
                 Err(error) if is_gone(&error) => {}
-                // A threaded one, made inside: its processes are listed further up.
+                // A threaded cgroup inside: its processes are listed further up.
                 Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) && path != self.path => {}
                 Err(error) => return Err(error),
             }
@@ -81,7 +81,7 @@ impl Cgroup {
         (&self.kill).write_all(b"1")
     }
 
-    /// Waits until nobody is in it, at most until then; whether that is so.
+    /// Waits until it is empty, or until the deadline; whether it is empty.
     pub(crate) fn wait_until_empty(&self, until: Deadline) -> bool {
         loop {
             if self.is_over() {
@@ -90,14 +90,14 @@ impl Cgroup {
             match fs::read_to_string(self.path.join("cgroup.events")) {
                 Ok(text) if text.lines().any(|line| line == "populated 0") => return true,
                 Ok(_) if !until.passed() => std::thread::sleep(LOOK),
-                // Somebody else removed it, which takes an empty one.
+                // It was removed elsewhere, which is possible only for an empty one.
                 Err(error) if is_gone(&error) => return true,
                 Ok(_) | Err(_) => return false,
             }
         }
     }
 
-    /// Removes it, and those inside, as far as they are empty; what is not, when the next one is made or removed.
+    /// Removes it, and those inside, as far as they are empty. The next removal tries the others again.
     pub(crate) fn remove(&self) {
         if !self.is_over.swap(true, Relaxed) {
             self.is_removed.store(leave(self.path.clone()), Relaxed);
@@ -111,14 +111,14 @@ impl Cgroup {
 
 fn fresh(directory: &Path) -> io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    /// How often the directory may be gone again: another run may remove it behind its own.
+    /// How often the directory may be gone again: the last run in it removes it.
     const TRIES: u32 = 100;
     let mut tries = 0;
     loop {
         let path = directory.join(format!("pipewright-{}-{}", sysinfo::pid(), NEXT.fetch_add(1, Relaxed)));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
-            // Left by a process of this number that was killed.
+            // It was left by a process of this number that was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {
                 tries += 1;
@@ -133,13 +133,12 @@ fn fresh(directory: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Open on `cgroup.procs` and `cgroup.kill`, clear of the numbers that children get. Elsewhere than in a cgroup v2 there are no such
-/// files.
+/// Open on `cgroup.procs` and `cgroup.kill`, clear of the numbers that children get. Outside of a cgroup v2 there are no such files.
 fn entrance(path: &Path) -> io::Result<(File, File)> {
     let open = |name: &str| {
         let file = OpenOptions::new().write(true).open(path.join(name)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
-                io::Error::new(error.kind(), format!("it has no {name}, as cgroup v2 has from Linux 5.14 on"))
+                io::Error::new(error.kind(), format!("it has no {name}, which cgroup v2 has from Linux 5.14 on"))
             }
             _ => error,
         })?;
@@ -164,7 +163,7 @@ fn left() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes one of ours, and what else is left, the latest first: a directory after what is in it. Whether it is gone.
+/// Removes a cgroup, and what else is left, the latest first: a directory after what is in it. Whether it is gone.
 fn leave(path: PathBuf) -> bool {
     let mut left = left();
     left.push(path.clone());
@@ -178,12 +177,12 @@ fn leave(path: PathBuf) -> bool {
 fn is_removed(path: &Path) -> bool {
     match fs::remove_dir(path) {
         Ok(()) => true,
-        // Somebody is in it, or one was made inside by the run.
+        // A process is in it, or the run made a cgroup inside.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EBUSY | libc::ENOTEMPTY)) => {
             let inside = inside(path).unwrap_or_default();
             !inside.is_empty() && inside.iter().all(|path| is_removed(path)) && fs::remove_dir(path).is_ok()
         }
-        // Gone by itself, or not ours to remove any more.
+        // It is gone, or this process may not remove it any more.
         Err(_) => true,
     }
 }

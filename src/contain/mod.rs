@@ -1,10 +1,10 @@
-//! What holds the processes of a run together beyond their parentage: a process group, a session, a cgroup.
+//! Containers, which hold the processes of a run together beyond their parentage: a process group, a session, a cgroup.
 //!
 //! # Why a group's number is never another one's
-//! A group or a session has the number of the process that it began with, and keeps it from being given away while anybody is in it. When
-//! it is empty, only its leader does that, by not having been reaped. So leaders are [kept](Process::new) as zombies until the run is
-//! over, and a number means a group or a session only while its leader is known not to have been reaped, or (from Linux 6.9 on) while the
-//! leader's descriptor says that somebody is in its group.
+//! A group or a session has the number of its first process, its leader. The kernel does not give the number away while a process is in
+//! the group, or while the leader is not reaped. So leaders are [kept](Process::new) as zombies until the run is over. A number means a
+//! group or a session only while its leader is known not to have been reaped, or (from Linux 6.9 on) while a signal 0 by the leader's
+//! descriptor finds a process in the group.
 
 mod cgroup;
 mod watchdog;
@@ -23,14 +23,14 @@ use crate::tree::{Killed, Tree};
 use cgroup::Cgroup;
 use watchdog::Watchdog;
 
-/// What a run's processes are put into, so that more of what they start can be found and ended.
+/// A container for a run's processes, by which more of what they start can be found and ended.
 ///
-/// Set by [`Cmd::contain`](crate::Cmd::contain). Without, the processes stay in this process's group, so that a terminal's Ctrl-C reaches them,
+/// Set by [`Cmd::contain`](crate::Cmd::contain). Without one, the processes stay in this process's group, so that a terminal's Ctrl-C reaches them,
 /// and their descendants are found by a walk; see [`Means`](crate::Means). In a container, that walk is made too.
 ///
 /// ```
 /// use pipewright::{Cmd, Containment, Means, Redirect};
-/// // A double fork: nobody's descendant any more, but of the group.
+/// // A double fork: it has lost its parent, and is in the group.
 /// let job = Cmd::sh("(sleep 60 & echo started) & wait").contain(Containment::Group).stdout(Redirect::piped()).spawn()?;
 /// std::io::Read::read_exact(&mut job.take_stdout().unwrap(), &mut [0; 8])?;
 /// let report = job.kill()?;
@@ -41,18 +41,18 @@ use watchdog::Watchdog;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Containment {
-    /// One process group for the run (`setpgid(2)`), which its first process leads, or who waits beside the run for the end of this process (see
-    /// [`kill_on_parent_death`](crate::Cmd::kill_on_parent_death)). A kill then reaches also what lost its parent,
-    /// but not what made a group of its own. A terminal's Ctrl-C does not reach the group, but by [`forward`](crate::forward), and
-    /// one that reads the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), but in the [`foreground`](crate::Cmd::foreground).
+    /// One process group for the run (`setpgid(2)`), which its first process leads, or the watchdog that waits for the end of this process (see
+    /// [`kill_on_parent_death`](crate::Cmd::kill_on_parent_death)). A kill then also reaches processes that lost their parent, and not those
+    /// that made a group of their own. A terminal's Ctrl-C reaches the group only by [`forward`](crate::forward). A process that reads
+    /// the terminal is stopped, which is [`ErrorKind::Stopped`](crate::ErrorKind::Stopped), except in the [`foreground`](crate::Cmd::foreground).
     Group,
-    /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then reaches also what made a group of its own.
+    /// A session for each process of the run (`setsid(2)`), without a terminal. A kill then also reaches processes that made a group of their own.
     /// Linux; elsewhere the session's first group.
     Session,
-    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)), which is made if it is not there yet: entered before
-    /// the program runs, killed as one, and removed when the run is over and it is empty, or else with a later one of this process.
-    /// Nothing gets out of it but by the rights to write to another one. Linux 5.14; where it cannot be made or entered, the run
-    /// starts without, and [`KillReport`](crate::KillReport) says so.
+    /// A fresh cgroup in this directory of a cgroup v2 file system (cgroups(7)); the directory is made if it is missing. Processes enter it
+    /// before the program runs, and a kill ends it as one. It is removed when the run is over and it is empty, or else with a later one
+    /// of this process. A process gets out of it only with the right to write to another one. Linux 5.14; where it cannot be made or
+    /// entered, the run starts without it, and [`KillReport`](crate::KillReport) says so.
     Cgroup(PathBuf),
 }
 
@@ -60,11 +60,11 @@ pub enum Containment {
 #[derive(Debug)]
 pub(crate) struct Container {
     how: How,
-    /// Of the groups, or the sessions: kept until the container is closed.
+    /// The leaders of the groups, or of the sessions: kept until the container is closed.
     leaders: Mutex<Vec<Process>>,
-    /// What ends it when this process is no more, if that was asked for.
+    /// The process that ends it when this process is gone, if that was asked for.
     watchdog: Mutex<Option<Watchdog>>,
-    /// Why it is not, or not for all of the run, what was asked for.
+    /// Why it is not what was asked for, or not for all of the run.
     fell_back: OnceLock<String>,
     holds: Mutex<Holds>,
 }
@@ -72,11 +72,11 @@ pub(crate) struct Container {
 #[derive(Debug, Default)]
 struct Holds {
     count: usize,
-    /// It is to be closed with the last one.
+    /// The run is over: the last hold closes it.
     is_over: bool,
 }
 
-/// A container that is not closed while this is there: the run may be over before all that is in it has been ended.
+/// Keeps a container open: the run may be over before all processes in it have been ended.
 pub(crate) struct Hold(Arc<Container>);
 
 impl Hold {
@@ -111,11 +111,11 @@ enum How {
     Group,
     Session,
     Cgroup(Cgroup),
-    /// The walk must do.
+    /// The walk alone.
     Nothing,
 }
 
-/// How a run's processes are found, best first.
+/// The ways to find a run's processes, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     Cgroup,
@@ -126,7 +126,7 @@ pub(crate) enum Reach {
 
 impl Container {
     /// # Errors
-    /// No descriptor or no memory for it; whatever else keeps a cgroup from being made, it is done without.
+    /// EMFILE, ENFILE or ENOMEM. After any other error for a cgroup the run goes on without one.
     pub(crate) fn new(asked: &Containment) -> io::Result<Container> {
         let mut fell_back = OnceLock::new();
         let how = match asked {
@@ -144,8 +144,8 @@ impl Container {
         Ok(Container { how, leaders: Mutex::default(), watchdog: Mutex::default(), fell_back, holds: Mutex::default() })
     }
 
-    /// From now on it ends with this process, however that ends. Before the first child gets in. Of sessions each would need a
-    /// leader that waits; they are left as they are.
+    /// Makes it end with this process, however that ends; to be called before the first child enters. Sessions are left as they are: each
+    /// would need a leader that waits.
     pub(crate) fn end_with_this_process(&self, deadline: Deadline) -> Result<(), Failure> {
         let watchdog = match &self.how {
             How::Group => Watchdog::of_group(deadline)?,
@@ -168,7 +168,7 @@ impl Container {
         }
     }
 
-    /// Whether it is easily told who is in.
+    /// Whether a look at its members is cheap.
     pub(crate) fn tells_at_once(&self) -> bool {
         matches!(self.how, How::Cgroup(_))
     }
@@ -177,11 +177,11 @@ impl Container {
         self.fell_back.get().map(String::as_str)
     }
 
-    /// What a child has to do to get in; whether it then leads a group or a session.
+    /// Sets what a child has to do to enter; whether it then leads a group or a session.
     pub(crate) fn place(&self, attributes: &mut Attributes) -> bool {
         match &self.how {
             How::Group => {
-                // One whose leader somebody else reaped may be gone: another one is begun.
+                // A group whose leader was reaped elsewhere in this process may be gone: a new one is begun.
                 let there = |leader: &&Process| leader.keeps_number();
                 let leader = self.leaders().last().filter(there).map_or(0, |leader| leader.number());
                 attributes.process_group = Some(leader);
@@ -199,17 +199,17 @@ impl Container {
         }
     }
 
-    /// A child that could not get in so: what it has to do instead; whether it then leads.
+    /// Sets what a child that could not enter has to do instead; whether it then leads.
     pub(crate) fn place_otherwise(&self, failure: &Failure, attributes: &mut Attributes) -> Option<bool> {
         match &self.how {
-            // Its leader was reaped by somebody else between the look and the child's call, and nobody was left in it.
+            // Its leader was reaped elsewhere between the look and the child's call, and the group was empty.
             How::Group if failure.step == Step::ProcessGroup && attributes.process_group != Some(0) => {
                 attributes.process_group = Some(0);
                 Some(true)
             }
             How::Cgroup(cgroup) if failure.step == Step::Cgroup => {
                 let path = cgroup.path().display();
-                // The first refusal is told; what is in stays in.
+                // The first refusal is reported; processes that are in stay in.
                 let _ = self.fell_back.set(format!("the cgroup {path} could not be entered: {}", failure.io_error()));
                 attributes.cgroup = None;
                 Some(false)
@@ -218,16 +218,16 @@ impl Container {
         }
     }
 
-    /// A child that leads is in; it is [kept](Process::new).
+    /// Adds a child that leads; it is [kept](Process::new).
     pub(crate) fn is_led_by(&self, process: &Process) {
         self.leaders().push(process.clone());
     }
 
-    /// Adds to a tree who is in; how many were not known.
+    /// Adds its processes to a tree, and returns how many were new.
     fn collect(&self, tree: &mut Tree, budget: Deadline) -> usize {
         match &self.how {
             How::Group | How::Session => {
-                // Copies: who looks at a process's number takes its lock.
+                // Copies, because `keeps_number` takes the lock of each.
                 let leaders = self.leaders().clone();
                 if leaders.is_empty() {
                     return 0;
@@ -239,7 +239,7 @@ impl Container {
                         return false;
                     }
                     let mark = if is_group { stat.group } else { stat.session };
-                    // Looked at after the mark was read: until then, at least, it meant this one.
+                    // Asked after the mark was read: up to then, at least, the number meant this group or session.
                     leaders.iter().any(|leader| leader.number() == mark && leader.keeps_number())
                 })
             }
@@ -248,24 +248,24 @@ impl Container {
         }
     }
 
-    /// Kills whoever is in, as one; nobody in it can fork past this.
+    /// Kills all its processes in one call, which none of them can fork past.
     fn kill_all(&self) {
         match &self.how {
             How::Group | How::Session => {
                 for leader in self.leaders().iter() {
-                    // ESRCH: empty. What refuses is seen to be there.
+                    // ESRCH: it is empty. A process that refuses is found to be alive later.
                     let _ = leader.signal_group(libc::SIGKILL);
                 }
             }
             How::Cgroup(cgroup) => {
-                // Refused by a kernel before 5.14: the sweep must do.
+                // A kernel before 5.14 refuses: then the sweep is all there is.
                 let _ = cgroup.kill();
             }
             How::Nothing => {}
         }
     }
 
-    /// The leaders of its groups that can be sent this signal as one. What watches over a group is in it, and only ignores some.
+    /// The leaders of its groups that can be signalled as one. The watchdog of a group is in it, and ignores only some signals.
     fn groups_that_bear(&self, signal: i32) -> Vec<Process> {
         let is_watched = self.watchdog().is_some();
         match self.how {
@@ -278,17 +278,17 @@ impl Container {
         }
     }
 
-    /// Continues whoever is in its groups.
+    /// Sends SIGCONT to its groups.
     pub(crate) fn go_on(&self) {
         if let How::Group | How::Session = self.how {
             for leader in self.leaders().iter() {
-                // ESRCH: empty.
+                // ESRCH: it is empty.
                 let _ = leader.signal_group(libc::SIGCONT);
             }
         }
     }
 
-    /// Whether it is proven that nobody is in any more, after waiting for it.
+    /// Waits until it is proven to be empty, or until the deadline; whether it is.
     pub(crate) fn is_empty(&self, until: Deadline) -> bool {
         match &self.how {
             How::Cgroup(cgroup) => self.fell_back.get().is_none() && cgroup.wait_until_empty(until),
@@ -296,14 +296,14 @@ impl Container {
         }
     }
 
-    /// Who is still in: numbers and names, and why there may be more.
+    /// The numbers and names of its processes, and why there may be more.
     pub(crate) fn members(&self, budget: Deadline) -> (Vec<(u32, String)>, Option<Unseen>) {
         let mut tree = Tree::of(&[]);
         self.collect(&mut tree, budget);
         (tree.named(), tree.unseen())
     }
 
-    /// The run is over: leaders may be reaped, and a cgroup is removed, if nobody is in it.
+    /// Ends it with the run: leaders may be reaped, and a cgroup is removed if it is empty.
     pub(crate) fn close(&self) {
         let mut holds = self.holds();
         holds.is_over = true;
@@ -311,7 +311,7 @@ impl Container {
             return;
         }
         drop(holds);
-        // While somebody still watches.
+        // While the watchdog still watches.
         if let How::Cgroup(cgroup) = &self.how {
             cgroup.remove();
         }
@@ -319,7 +319,7 @@ impl Container {
         self.leaders().drain(..).for_each(|leader| leader.detach());
     }
 
-    /// What is in it is let go of: it does not end with this process any more.
+    /// Ends the watchdog: the container does not end with this process any more.
     pub(crate) fn let_live(&self) {
         if let Some(watchdog) = self.watchdog().take() {
             watchdog.end();
@@ -350,9 +350,9 @@ impl Drop for Container {
     }
 }
 
-/// Sends a signal to a tree and who is in its container: to each once, parents first, and SIGCONT after it for those that are stopped. What
-/// is started in answer is left alone, see [`ask`](tree). Does not wait. The tree is for what may have to follow: what loses its
-/// parent by this is not found again.
+/// Sends a signal to a tree and the processes of its container: to each once, parents first, and SIGCONT after it for those that are
+/// stopped. What is started in answer is left alone, see [`request`](crate::tree). Does not wait. The tree has to be kept for a later
+/// kill: a process that loses its parent by this is not found again.
 pub(crate) fn request_exit(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
     tree.begin_request(signal);
     look(tree, container, budget);
@@ -360,14 +360,14 @@ pub(crate) fn request_exit(tree: &mut Tree, container: Option<&Container>, signa
     let numbers = groups.iter().map(|leader| leader.number()).collect();
     tree.request_known(numbers, |signal| {
         for (leader, signal) in groups.iter().flat_map(|leader| [(leader, signal), (leader, libc::SIGCONT)]) {
-            // ESRCH: empty. What refuses is seen when the grace is over.
+            // ESRCH: it is empty. A process that refuses is found to be alive when the grace is over.
             let _ = leader.signal_group(signal);
         }
     });
     look_on(tree, container, budget);
 }
 
-/// Looks for what has been started or got in since. Of that, what was begun before the last step's signal gets it.
+/// Looks for processes that were started or entered since. Those that were begun before the last step's signal get it.
 pub(crate) fn look_on(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
     look(tree, container, budget);
     tree.request_older();
@@ -380,8 +380,8 @@ fn look(tree: &mut Tree, container: Option<&Container>, budget: Deadline) {
     }
 }
 
-/// Sends one signal to all of that, once, and nothing after it. A stop as the keyboard's is thrown away in a session without a terminal, so
-/// there it is SIGSTOP (signal(7), setpgid(2): orphaned groups).
+/// Sends one signal to the same processes, once, and nothing after it. The kernel discards SIGTSTP in a session without a terminal
+/// (signal(7), setpgid(2): orphaned groups), so SIGSTOP takes its place there.
 #[cfg(feature = "forward")]
 pub(crate) fn signal(tree: &mut Tree, container: Option<&Container>, signal: i32, budget: Deadline) {
     let in_session = container.is_some_and(|container| matches!(container.how, How::Session));
@@ -392,15 +392,15 @@ pub(crate) fn signal(tree: &mut Tree, container: Option<&Container>, signal: i32
     tree.signal_all(signal, budget);
 }
 
-/// Kills a tree, what was added to it meanwhile, and who is in its container. The walk comes first: what left the container is found by its
-/// parent, and only as long as that one is there.
+/// Kills a tree and the processes of its container. The walk comes first: a process that left the container is found by its parent, and
+/// only as long as the parent is there.
 pub(crate) fn kill(tree: &mut Tree, container: Option<&Container>, budget: Deadline) -> Killed {
     let Some(container) = container else { return tree.kill(budget) };
     tree.look(budget);
     container.collect(tree, budget);
     let mut killed = tree.kill_what_is_known(budget);
     container.kill_all();
-    // Who got in meanwhile, to be named; and, where nothing strikes all at once, to be killed.
+    // Processes that entered meanwhile are named and, where one call does not reach them all, killed.
     let mut known = tree.len();
     while container.collect(tree, budget) > 0 {
         tree.sweep(known, &mut killed);

@@ -1,15 +1,14 @@
-//! What ends a container when this process is no more.
+//! The process that ends a container when this process is gone.
 //!
-//! A child that dies with its parent (`PR_SET_PDEATHSIG`) leaves its own children behind, and nobody here is there any more to see to
-//! them. So somebody else waits for that: a shell that reads a pipe whose other end this process alone holds. The end of that
-//! pipe is the end of this process, however it came.
+//! A child that dies with its parent (`PR_SET_PDEATHSIG`) leaves its own children behind, and this process is gone by
+//! then. So another process waits for that: a shell that reads a pipe whose other end only this process holds. The end of that pipe is the
+//! end of this process, however it came.
 //!
-//! Of a group, the watchdog is the leader: it is there before the first child and until the run is over, so the number that it
-//! ends is its own all the while. It ignores what the group's other processes may send to all of them. To a cgroup it does not
-//! belong: it has to remove it.
+//! The watchdog of a group is its leader. It is there before the first child and until the run is over, so the number that it kills is its
+//! own all the while. It ignores the signals that the group's processes may send to all of them. The watchdog of a cgroup stays outside,
+//! because it has to remove the cgroup.
 //!
-//! Why a shell, and not a copy of this process: that would keep all of its memory alive, and run code of a program with threads
-//! after a fork.
+//! It is a shell because a copy of this process would keep all of its memory alive, and run code of a program with threads after a fork.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -28,7 +27,7 @@ use crate::spawn::{self, Attributes, EnvChange, Image, ImageSpec, Prepared};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{fds, stream};
 
-/// Said when nothing that the group gets can end it any more; what is read has no more than an end.
+/// The line that it prints says that no signal to the group can end it any more. Nothing is ever written to what it reads.
 const WATCH: &str = "trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU; echo; read nothing; ";
 
 /// The signals that it ignores, as [`WATCH`] names them.
@@ -48,7 +47,7 @@ pub(crate) const IGNORES: [i32; 11] = [
 
 const END_GROUP: &str = "kill -KILL 0";
 
-/// Who is killed takes a moment to be gone. Those made inside go first; one that is in use stays.
+/// A killed process takes a moment to be gone. The cgroups inside go first; one that is in use stays.
 const END_CGROUP: &str = "echo 1 > \"$1/cgroup.kill\"; tries=0; \
     while [ -d \"$1\" ] && [ $tries -lt 300 ]; do \
         rmdir \"$1\"/*/*/ \"$1\"/*/ \"$1\"; tries=$((tries + 1)); \
@@ -56,18 +55,18 @@ const END_CGROUP: &str = "echo 1 > \"$1/cgroup.kill\"; tries=0; \
 
 /// How long a shell may take to start.
 const STARTED_WITHIN: Duration = Duration::from_secs(10);
-/// How long it may take to be gone before it is left to the reaper: what a drop has left.
+/// How long it may take to be gone before it is left to the reaper: what a drop's 50 ms leave.
 const GONE_WITHIN: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     process: Process,
-    /// What it waits for the end of.
+    /// The end of the pipe that it reads.
     _line: OwnedFd,
 }
 
 impl Watchdog {
-    /// Leads a group of its own, for others to enter.
+    /// Starts one that leads a group of its own, for others to enter.
     pub(crate) fn of_group(deadline: Deadline) -> Result<Watchdog, Failure> {
         Watchdog::start(&[OsStr::new(&format!("{WATCH}{END_GROUP}"))], deadline)
     }
@@ -121,13 +120,12 @@ impl Watchdog {
         }
     }
 
-    /// Ends it without its doing anything. Once it was sent SIGKILL it gets to do nothing any more, whatever it reads: so the line is
-    /// closed afterwards.
+    /// Ends it before it does anything: after SIGKILL it runs no more, whatever it reads, so the pipe is closed afterwards.
     pub(crate) fn end(self) {
-        // One that is gone does not mind. That is the only refusal for a child that never changes its user.
+        // ESRCH is the only refusal for a child that never changes its user.
         let _ = self.process.kill();
         self.process.detach();
-        // What somebody else reaped is gone as well.
+        // An error means that it was reaped elsewhere: it is gone as well.
         if matches!(self.process.wait_until(Deadline::after(GONE_WITHIN)), Ok(None)) {
             process::hand_over(self.process.clone());
         }
@@ -137,7 +135,7 @@ impl Watchdog {
 fn image(words: &[&OsStr]) -> Option<Image> {
     let args: Vec<&OsStr> = [OsStr::new("-c")].into_iter().chain(words.iter().copied()).collect();
     let env = [EnvChange::Clear, EnvChange::Set("PATH".into(), "/usr/bin:/bin".into())];
-    // A path of a cgroup that was made holds no NUL.
+    // The path of a cgroup that was made holds no NUL.
     Image::new(ImageSpec {
         program: OsStr::new("/bin/sh"),
         arg0: None,

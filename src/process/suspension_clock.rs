@@ -1,15 +1,15 @@
-//! The time that this process has spent stopped, as far as it stopped itself: who has to keep a time gives it back.
+//! The time that this process has spent stopped, as far as it stopped itself. Deadlines are moved by it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 struct Pauses {
-    /// Of the pauses that are over.
+    /// The time of the pauses that are over.
     total: Duration,
-    /// Since when it is about to stop, is stopped, or was continued and has not noticed yet.
+    /// The beginning of the pause in progress: the process is about to stop, is stopped, or was continued and has not noticed yet.
     since: Option<Instant>,
-    /// How many say so.
+    /// The number of threads that are in a pause.
     depth: u32,
     count: u64,
 }
@@ -31,7 +31,7 @@ impl Pauses {
         }
     }
 
-    /// With the pause in progress: threads run again before the one that knows of the stop has said that it is over.
+    /// Includes the pause in progress: other threads run again before the thread that stopped the process has ended the pause.
     fn spent(&self, now: Instant) -> Duration {
         self.total + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
@@ -39,17 +39,17 @@ impl Pauses {
 
 static PAUSES: Mutex<Pauses> = Mutex::new(Pauses::NONE);
 
-/// All of it so far.
+/// The sum so far.
 pub(crate) fn spent() -> Duration {
     pauses().spent(Instant::now())
 }
 
-/// How many pauses are over.
+/// The number of pauses that are over.
 pub(crate) fn count() -> u64 {
     pauses().count
 }
 
-/// A pause, as long as it lives.
+/// A pause, which its drop ends.
 pub(crate) struct Pause(());
 
 pub(crate) fn begin() -> Pause {
@@ -78,7 +78,7 @@ mod tests {
         let mut pauses = Pauses::NONE;
         assert_eq!(pauses.spent(at(5)), Duration::ZERO);
         pauses.begin(at(10));
-        assert_eq!(pauses.spent(at(12)), Duration::from_secs(2), "one that nobody has ended yet");
+        assert_eq!(pauses.spent(at(12)), Duration::from_secs(2), "one that has not ended yet");
         pauses.begin(at(13));
         pauses.end(at(14));
         assert_eq!((pauses.spent(at(15)), pauses.count), (Duration::from_secs(5), 0));

@@ -1,7 +1,7 @@
-//! `/proc`, in one place (proc(5)): what it shows of processes, for what may be done by their numbers.
+//! The one reader of `/proc` (proc(5)): what it shows of processes, for uses of their numbers.
 //!
 //! A number from `/proc` is one of the process namespace that the mount belongs to, which need not be this process's: after
-//! `unshare --pid --fork` without a new mount it is the namespace around it, where the same number means another process. So whatever reads
+//! `unshare --pid --fork` without a new mount it is the namespace around it, where the same number means another process. So a reader of
 //! another process takes a [`Procfs`], which only [`Procfs::open`] gives, and that asks `/proc` first whether it shows this process's own
 //! namespace. What a process reads of itself, below `/proc/self` and `/proc/thread-self`, is its own in any of them.
 
@@ -26,7 +26,8 @@ pub(crate) struct Procfs(());
 
 impl Procfs {
     /// # Errors
-    /// `Unsupported`, where there is no such `/proc`. A shortage, which says nothing about `/proc`, and is not remembered.
+    /// `Unsupported` where `/proc` is missing or shows another namespace. A shortage (EMFILE, ENFILE, ENOMEM) says nothing about `/proc`, and
+    /// is not remembered.
     pub(crate) fn open() -> io::Result<Procfs> {
         /// The process that has read its own numbers. A fork without exec may be in a namespace of its own, and has to look again.
         static SHOWN_TO: AtomicI32 = AtomicI32::new(0);
@@ -61,12 +62,12 @@ impl Procfs {
         stat_of(&read(&format!("/proc/{pid}/stat"))?)
     }
 
-    /// The last process number that was given away, where the kernel tells it (CONFIG_CHECKPOINT_RESTORE).
+    /// The last process number that the kernel gave away, where it tells (CONFIG_CHECKPOINT_RESTORE).
     pub(crate) fn last_pid(self) -> Option<i32> {
         numbers(&read("/proc/sys/kernel/ns_last_pid").ok()?).first().copied()
     }
 
-    /// Of at most 15 bytes; empty where it cannot be read, as after the process's end.
+    /// The name, of at most 15 bytes; empty where it cannot be read, such as after the process's end.
     pub(crate) fn name(self, pid: i32) -> io::Result<String> {
         let name = passing(read(&format!("/proc/{pid}/comm")))?.unwrap_or_default();
         Ok(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
@@ -138,7 +139,7 @@ impl Procfs {
     }
 }
 
-/// Whether there was one at all.
+/// Whether there was any.
 fn each_link(directory: &Path, each: &mut impl FnMut(RawFd, &Path) -> io::Result<ControlFlow<()>>) -> io::Result<bool> {
     let mut any = false;
     for entry in fs::read_dir(directory)? {
@@ -226,7 +227,7 @@ pub(crate) fn has_ended(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
-/// There is nothing left to look with.
+/// There is no descriptor or no memory left to look with.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

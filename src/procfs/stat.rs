@@ -1,27 +1,32 @@
-//! What `/proc/PID/stat` and `status` say, and what follows from it: no system call here.
+//! The contents of `/proc/PID/stat` and `status`, and what follows from them: no system call here.
 
 /// `PF_FORKNOEXEC` of the kernel's `sched.h`.
 const FORKED_WITHOUT_EXEC: u64 = 0x40;
 
-/// A process, or a thread of one, as its `stat` file has it.
+/// The `stat` file of a process, or of a thread of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) pid: i32,
-    /// Of at most 15 bytes.
+    /// At most 15 bytes.
     pub(crate) name: String,
-    state: u8,
+    state: State,
     pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) session: i32,
-    /// Whether it has a program of its own by now, and not a copy of its parent.
+    /// Whether it has called exec since its fork: it is no copy of its parent any more.
     pub(crate) is_program: bool,
-    threads: u32,
-    /// In ticks since boot, as [`boot_ticks`](crate::sys::sysinfo::boot_ticks) counts.
+    /// In ticks since boot, like [`boot_ticks`](crate::sys::sysinfo::boot_ticks).
     pub(crate) start: u64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    letter: u8,
+    threads: u32,
+}
+
 impl Stat {
-    /// `None` where this is not such a line.
+    /// `None` where the line has another form.
     pub(crate) fn parse(line: &[u8]) -> Option<Stat> {
         // The name may hold anything, parentheses and spaces too.
         let open = line.iter().position(|&byte| byte == b'(')?;
@@ -30,45 +35,47 @@ impl Stat {
         let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
         let mut fields = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         // proc(5) counts from 1, the name is its second: these are 3 to 6, 9, 20 and 22.
-        let state = *fields.next()?.first()?;
+        let letter = *fields.next()?.first()?;
         let parent = number(fields.next()?)?;
         let group = number(fields.next()?)?;
         let session = number(fields.next()?)?;
         let flags: u64 = number(fields.nth(2)?)?;
         let threads = number(fields.nth(10)?)?;
         let start = number(fields.nth(1)?)?;
-        let is_program = flags & FORKED_WITHOUT_EXEC == 0;
-        Some(Stat { pid, name, state, parent, group, session, is_program, threads, start })
+        let (state, is_program) = (State { letter, threads }, flags & FORKED_WITHOUT_EXEC == 0);
+        Some(Stat { pid, name, state, parent, group, session, is_program, start })
     }
 
-    /// A zombie, whose parent has not waited for it. One whose first thread alone has ended goes on.
+    /// Whether it is a zombie, for which its parent has not waited. A process whose first thread alone has ended goes on.
     pub(crate) fn has_ended(&self) -> bool {
-        self.is_over() && self.threads <= 1
+        self.is_over() && self.is_single()
     }
 
     /// Whether the thread runs no code of its program: stopped by a signal or a tracer, or ended.
     pub(crate) fn is_still(&self) -> bool {
-        self.is_over() || matches!(self.state, b'T' | b't')
+        self.is_over() || matches!(self.state.letter, b'T' | b't')
     }
 
-    /// In an uninterruptible sleep, which a kill waits for.
+    /// Whether it is in an uninterruptible sleep, which delays a kill.
     pub(crate) fn is_stuck(&self) -> bool {
-        self.state == b'D'
+        self.state.letter == b'D'
     }
 
+    /// Whether it has one thread; a zombie may show none.
     pub(super) fn is_single(&self) -> bool {
-        self.threads <= 1
+        self.state.threads <= 1
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state.letter, b'Z' | b'X' | b'x')
     }
 }
 
 #[cfg(test)]
 impl Stat {
-    pub(crate) fn made_up(pid: i32, state: u8, parent: i32, start: u64) -> Stat {
-        Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, is_program: true, threads: 1, start }
+    pub(crate) fn made_up(pid: i32, letter: u8, parent: i32, start: u64) -> Stat {
+        let state = State { letter, threads: 1 };
+        Stat { pid, name: format!("p{pid}"), state, parent, group: 0, session: 0, is_program: true, start }
     }
 }
 
@@ -77,7 +84,7 @@ pub(super) fn numbers(text: &[u8]) -> Vec<i32> {
     text.split(u8::is_ascii_whitespace).filter_map(number).collect()
 }
 
-/// Whether a `status` file is read in the innermost namespace of its process: `NSpid` has a number for each namespace from that of the
+/// Whether a `status` file is read in the innermost namespace of its process. `NSpid` has a number for each namespace, from that of the
 /// mount inwards. A kernel before 4.1 has no such line.
 pub(super) fn is_in_one_namespace(status: &[u8]) -> bool {
     let numbers = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
@@ -88,10 +95,10 @@ fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Who has which children, of all processes there are.
+/// The children of each process of the system.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// Parent and child, in order.
+    /// Parent and child, sorted.
     pairs: Vec<(i32, i32)>,
 }
 
@@ -119,7 +126,7 @@ mod tests {
     fn a_name_may_look_like_fields() {
         let stat = Stat::parse(LINE.as_bytes()).unwrap();
         assert_eq!((stat.pid, stat.name.as_str(), stat.parent), (71, "a) b (c", 70));
-        assert_eq!((stat.state, stat.threads, stat.start), (b'S', 3, 12345));
+        assert_eq!((stat.state, stat.start), (State { letter: b'S', threads: 3 }, 12345));
         assert!(!stat.is_program && Stat::parse(LINE.replace("4194624", "4194560").as_bytes()).unwrap().is_program);
     }
 
@@ -139,7 +146,7 @@ mod tests {
             Stat::parse(line.as_bytes()).unwrap()
         };
         assert!(with("Z", "1").has_ended());
-        // As the kernel shows a zombie.
+        // The kernel shows a zombie like this.
         assert!(with("Z", "0").has_ended());
         assert!(!with("Z", "2").has_ended());
         assert!(with("X", "1").has_ended());

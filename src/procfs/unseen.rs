@@ -1,10 +1,10 @@
-//! Why a look at processes did not see all that there is to see.
+//! Why a look at processes did not see all of them.
 
 use std::fmt;
 
-/// Why more of a run may be left than a report names: what could not be looked at, and why.
+/// Why more of a run may be left than a report names.
 ///
-/// It is said beside what a means misses by its nature: see [`Means`](crate::Means).
+/// This comes on top of what a means misses by its nature: see [`Means`](crate::Means).
 ///
 /// ```
 /// use pipewright::{Unseen, cmd};
@@ -26,7 +26,7 @@ pub enum Unseen {
     Running,
     /// A process in the run's cgroup is in another process namespace, and has no number in this one.
     Namespace,
-    /// The processes of other users do not let themselves be looked at.
+    /// The processes of other users cannot be looked at.
     Users,
 }
 

@@ -17,9 +17,8 @@ use crate::clock::Deadline;
 use crate::fd::child_table::{self, ChildTable};
 use crate::pipe::makeflags;
 use crate::setup_step::{Failure, Step};
-use crate::sys::child::{ChildPlan, FdOp};
+use crate::sys::child::{ChildPlan, Exec, FdOp, Fds, Report};
 use crate::sys::launch::{self, Engine, Launched};
-use crate::sys::report::Report;
 use crate::sys::{signals, sysinfo};
 use thread_state::ThreadState;
 
@@ -84,23 +83,25 @@ impl Prepared {
         Arc::get_mut(prepared).map(|prepared| &mut prepared.attributes)
     }
 
-    fn child_plan<'a>(&'a self, report: &'a Report) -> ChildPlan<'a> {
+    fn child_plan(&self) -> ChildPlan<'_> {
         ChildPlan {
-            candidates: self.image.candidates(),
-            argv: self.image.argv(),
-            envp: self.image.envp(),
-            cwd: self.image.cwd(),
-            fd_ops: &self.fd_ops,
-            temps: &self.temps,
-            close: self.close.as_deref(),
-            needed_below: self.needed_below,
-            cut_at: None,
+            exec: Exec {
+                candidates: self.image.candidates(),
+                argv: self.image.argv(),
+                envp: self.image.envp(),
+                cwd: self.image.cwd(),
+            },
+            fds: Fds {
+                ops: &self.fd_ops,
+                temps: &self.temps,
+                close: self.close.as_deref(),
+                needed_below: self.needed_below,
+                cut_at: None,
+            },
             attributes: &self.attributes,
             mask: self.mask,
             parent: if self.attributes.kill_on_parent_death { sysinfo::pid() } else { 0 },
-            report,
-            status_fd: -1,
-            mark_only: false,
+            report: Report::Return,
         }
     }
 
@@ -120,7 +121,7 @@ impl Prepared {
     fn launch(&self) -> Result<Launched, Failure> {
         // Credentials never change in memory shared with this process.
         let engine = if self.attributes.change_credentials() { Engine::Fork } else { launch::engine() };
-        launch::launch(self.child_plan(&Report::default()), engine)
+        launch::launch(self.child_plan(), engine)
     }
 }
 
@@ -169,14 +170,7 @@ pub(crate) fn spawn(prepared: Arc<Prepared>, deadline: Deadline) -> Result<Launc
 
 /// Becomes the program in this process; returns what failed.
 pub(crate) fn exec(prepared: &Prepared) -> Failure {
-    let report = Report::default();
     let mask = signals::AllBlocked::new();
-    let plan = ChildPlan {
-        // Descriptors are only marked, so that a failed exec leaves them open.
-        mark_only: true,
-        mask: Some(mask.before()),
-        parent: sysinfo::parent_pid(),
-        ..prepared.child_plan(&report)
-    };
+    let plan = ChildPlan { mask: Some(mask.before()), parent: sysinfo::parent_pid(), ..prepared.child_plan() };
     launch::become_program(&plan)
 }

@@ -1,4 +1,4 @@
-//! A NULL-terminated array of C strings, as `execve(2)` wants its argv and envp: one allocation for the bytes.
+//! A NULL-terminated array of C strings, like `execve(2)` wants argv and envp: one allocation for the bytes.
 
 use std::ffi::c_char;
 use std::os::unix::ffi::OsStrExt;
@@ -20,7 +20,7 @@ impl CStrings {
         CStrings::default()
     }
 
-    /// With room for so many strings of a usual length.
+    /// Reserves room for this number of strings, of a usual length.
     pub(crate) fn with_capacity(strings: usize) -> Self {
         const USUAL: usize = 64;
         CStrings { bytes: Vec::with_capacity(strings.saturating_mul(USUAL)), starts: Vec::with_capacity(strings) }
@@ -35,7 +35,7 @@ impl CStrings {
         Ok(())
     }
 
-    /// The same for parts that were C strings before. A NUL among them would end the string early.
+    /// Does the same for parts that were C strings before. A NUL among them would end the string early.
     pub(crate) fn push_unchecked(&mut self, parts: &[&[u8]]) {
         self.starts.push(self.bytes.len());
         for part in parts {
@@ -66,7 +66,7 @@ pub(crate) struct CArray {
     pointers: Vec<*const c_char>,
 }
 
-// SAFETY: the pointers lead into the buffer owned by the same value, which nobody writes to after `finish`.
+// SAFETY: the pointers lead into the buffer owned by the same value, which is not written to after `finish`.
 #[expect(unsafe_code, reason = "raw pointers into the value's own, unchanging heap buffer")]
 unsafe impl Send for CArray {}
 // SAFETY: as for Send; shared access only reads.

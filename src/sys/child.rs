@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use super::carray::CArray;
 use super::close::close_range;
 use super::errno::last_errno;
-use super::report::{ABOUT_TO_EXEC, Report, encode};
+use super::report::{ABOUT_TO_EXEC, Slot, encode};
 use super::signals::{self, DEFAULT, IGNORE};
 use crate::setup_step::{Failure, Step};
 
@@ -32,9 +32,9 @@ pub(crate) enum FdOp {
 /// Where a `Dup2` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FdSource {
-    /// A number known when the plan was made.
+    /// A number that was known when the plan was made.
     Fd(RawFd),
-    /// What the n-th `Save` made.
+    /// The copy that the n-th `Save` made.
     Temp(usize),
 }
 
@@ -75,30 +75,77 @@ impl Attributes {
 
 /// Everything the child reads, prepared by the parent. Borrowed for the time of the launch.
 pub(crate) struct ChildPlan<'a> {
+    pub(crate) exec: Exec<'a>,
+    pub(crate) fds: Fds<'a>,
+    pub(crate) attributes: &'a Attributes,
+    /// The mask for a child that inherits its signals; `None`: the mask of the launching thread.
+    pub(crate) mask: Option<u64>,
+    /// This process, for the parent-death check.
+    pub(crate) parent: i32,
+    pub(crate) report: Report<'a>,
+}
+
+/// What `execve` gets, and the directory before it.
+pub(crate) struct Exec<'a> {
     pub(crate) candidates: &'a CArray,
     pub(crate) argv: &'a CArray,
     pub(crate) envp: &'a CArray,
     pub(crate) cwd: Option<&'a CStr>,
-    pub(crate) fd_ops: &'a [FdOp],
-    /// One slot a `Save`; written by the child.
+}
+
+/// The child's descriptors.
+pub(crate) struct Fds<'a> {
+    pub(crate) ops: &'a [FdOp],
+    /// One slot for each `Save`; written by the child.
     pub(crate) temps: &'a [AtomicI32],
     /// The ranges to close; `None`: close nothing.
     pub(crate) close: Option<&'a [(u32, u32)]>,
     /// The first number that the child copies nothing from; `None` where it keeps whatever is open.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can cut a shared table"))]
     pub(crate) needed_below: Option<u32>,
-    /// Where the table of descriptors is the parent's (`CLONE_FILES`): what it is cut at, before anything else.
+    /// Where the table of descriptors is the parent's (`CLONE_FILES`): the number to cut it at, before anything else.
     pub(crate) cut_at: Option<u32>,
-    pub(crate) attributes: &'a Attributes,
-    /// The mask for a child that inherits its signals; `None`: the one that the launching thread has.
-    pub(crate) mask: Option<u64>,
-    /// This process, for the parent-death check.
-    pub(crate) parent: i32,
-    pub(crate) report: &'a Report,
-    /// The fork engine's status pipe; -1 where memory is shared.
-    pub(crate) status_fd: RawFd,
-    /// Only mark descriptors close-on-exec: `exec()` in this process must leave them open when it fails.
-    pub(crate) mark_only: bool,
+}
+
+/// The way in which the caller learns how far the child came.
+#[derive(Clone, Copy)]
+pub(crate) enum Report<'a> {
+    /// There is no child: this very process becomes the program, and a failure is returned. Descriptors are only marked close-on-exec,
+    /// so that they are still open then.
+    Return,
+    /// By shared memory (clone).
+    Shared(&'a Slot),
+    /// By a close-on-exec pipe (fork).
+    Pipe(RawFd),
+}
+
+impl Report<'_> {
+    /// From here on the child's end is the program's own.
+    fn about_to_exec(self) -> Result<(), Failure> {
+        match self {
+            Report::Return => {}
+            Report::Shared(slot) => slot.mark_about_to_exec(),
+            // No byte, no exec: the parent would take a program that runs for a child that has died on the way, and wait for its end.
+            Report::Pipe(fd) => tell(fd, &[ABOUT_TO_EXEC])?,
+        }
+        Ok(())
+    }
+
+    fn fail(self, failure: &Failure) {
+        match self {
+            Report::Return => {}
+            Report::Shared(slot) => slot.fail(failure),
+            Report::Pipe(fd) => {
+                // Where this fails too, the parent sees an end without a word, or a program that exits with 127 at once.
+                let _ = tell(fd, &encode(failure));
+            }
+        }
+    }
+
+    /// The descriptor that a close must leave open; -1: none.
+    fn spare_fd(self) -> RawFd {
+        if let Report::Pipe(fd) = self { fd } else { -1 }
+    }
 }
 
 /// The child's main function, on either engine. Never returns to a caller: it ends in exec or in `exit_group`.
@@ -109,20 +156,16 @@ pub(crate) unsafe extern "C" fn child_main(plan: *mut c_void) -> c_int {
     // SAFETY: by this function's contract.
     let plan = unsafe { &*plan.cast::<ChildPlan<'_>>() };
     #[cfg(target_os = "linux")]
-    if let Some(first) = plan.cut_at {
+    if let (Some(first), Report::Shared(slot)) = (plan.fds.cut_at, plan.report) {
         // The first call of all. When it is refused the table is still the parent's, where nothing may be changed: out at once.
         if let Err(errno) = super::close::leave_shared_table(first) {
-            plan.report.table_is_still_shared(errno);
+            slot.table_is_still_shared(errno);
             exit_now(127);
         }
     }
     // SAFETY: by this function's contract.
     let failure = unsafe { become_program(plan) };
     plan.report.fail(&failure);
-    if plan.status_fd >= 0 {
-        // Where this fails too, the parent sees an end without a word, or a program that exits with 127 at once.
-        let _ = tell(plan.status_fd, &encode(&failure));
-    }
     exit_now(127)
 }
 
@@ -141,17 +184,12 @@ pub(crate) unsafe fn become_program(plan: &ChildPlan<'_>) -> Failure {
     if let Err(failure) = prepare(plan) {
         return failure;
     }
-    // From here the child is "about to exec": what ends it now, ends it as the program's own death would be seen.
-    plan.report.mark_about_to_exec();
-    if plan.status_fd >= 0 {
-        // No byte, no exec: the parent would take a program that runs for a child that has died on the way, and wait for its end.
-        if let Err(failure) = tell(plan.status_fd, &[ABOUT_TO_EXEC]) {
-            return failure;
-        }
+    if let Err(failure) = plan.report.about_to_exec() {
+        return failure;
     }
     let inherit = plan.attributes.inherit_signals;
     clean_signals(inherit, if inherit { plan.mask.unwrap_or(0) } else { 0 });
-    exec_first(plan)
+    exec_first(&plan.exec)
 }
 
 /// Writes to the status pipe. A few bytes into an empty pipe go at once or not at all. One more try: what failed once for a passing reason
@@ -167,16 +205,16 @@ fn tell(status_fd: RawFd, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Tries the candidates in order, like `execvp(3)`: a file that is missing, or cannot be looked for, leads on, and so does one that is
 /// forbidden. If no candidate is a program, the failure is the first forbidden one, else the first that could not be looked for.
-fn exec_first(plan: &ChildPlan<'_>) -> Failure {
+fn exec_first(exec: &Exec<'_>) -> Failure {
     let mut found = Failure { step: Step::Exec, errno: libc::ENOENT, detail: 0 };
     let mut missing = libc::ENOENT;
     let mut index: c_int = 0;
-    for &path in plan.candidates.pointers() {
+    for &path in exec.candidates.pointers() {
         if path.is_null() {
             break;
         }
         // SAFETY: NUL-terminated strings and NULL-terminated arrays.
-        unsafe { libc::execve(path, plan.argv.as_ptr(), plan.envp.as_ptr()) };
+        unsafe { libc::execve(path, exec.argv.as_ptr(), exec.envp.as_ptr()) };
         let errno = last_errno();
         match errno {
             libc::ENOENT | libc::ENOTDIR => missing = errno,
@@ -199,7 +237,7 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     let attributes = plan.attributes;
     // First: while the descriptor is what it was, and before rights are given away.
     if let Some(procs) = attributes.cgroup {
-        // SAFETY: one byte of a constant; "0" is whoever writes, see cgroups(7).
+        // SAFETY: one byte of a constant; "0" means the writing process, see cgroups(7).
         step(Step::Cgroup, 0, unsafe { libc::write(procs, b"0".as_ptr().cast(), 1) } as c_int)?;
     }
     // Only the leader of a session without a terminal can take one.
@@ -214,22 +252,20 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     if attributes.foreground {
         take_terminal()?;
     }
-    for op in plan.fd_ops {
-        apply(op, plan.temps)?;
+    for op in plan.fds.ops {
+        apply(op, plan.fds.temps)?;
     }
     // Before a limit on descriptors, which would leave the fallbacks without one to look with.
-    if let Some(ranges) = plan.close {
+    if let Some(ranges) = plan.fds.close {
+        let (spare, mark_only) = (plan.report.spare_fd(), matches!(plan.report, Report::Return));
         for &(first, last) in ranges {
             // Cut off already. Beyond the cut lie only targets, which no range holds, and what was saved for a moment, which
             // exec closes.
-            if plan.cut_at.is_some_and(|cut| cut <= first) {
+            if plan.fds.cut_at.is_some_and(|cut| cut <= first) {
                 continue;
             }
-            close_range(first, last, plan.status_fd, plan.mark_only).map_err(|errno| Failure {
-                step: Step::Close,
-                errno,
-                detail: 0,
-            })?;
+            let failed = |errno| Failure { step: Step::Close, errno, detail: 0 };
+            close_range(first, last, spare, mark_only).map_err(failed)?;
         }
     }
     if attributes.controlling_tty {
@@ -248,7 +284,7 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
         unsafe { libc::umask(mask as libc::mode_t) };
     }
     credentials(attributes)?;
-    if let Some(cwd) = plan.cwd {
+    if let Some(cwd) = plan.exec.cwd {
         // SAFETY: a NUL-terminated string.
         step(Step::Chdir, 0, unsafe { libc::chdir(cwd.as_ptr()) })?;
     }
@@ -258,7 +294,7 @@ fn prepare(plan: &ChildPlan<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// From the background, which takes SIGTTOU to be blocked: every signal is.
+/// Works from the background, because every signal is blocked, SIGTTOU included.
 fn take_terminal() -> Result<(), Failure> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: a NUL-terminated string.
@@ -267,12 +303,12 @@ fn take_terminal() -> Result<(), Failure> {
     let group: libc::pid_t = unsafe { libc::getpgrp() };
     // SAFETY: TIOCSPGRP takes a number of this stack.
     step(Step::Foreground, 0, unsafe { libc::ioctl(terminal, libc::TIOCSPGRP as _, &raw const group) })?;
-    // SAFETY: nobody else has it.
+    // SAFETY: this function opened it, and passed it on to nothing.
     unsafe { libc::close(terminal) };
     Ok(())
 }
 
-/// By the call that takes 64 bits everywhere: glibc's older one has 32 on some platforms.
+/// Uses the call that takes 64 bits everywhere: glibc's older one has 32 on some platforms.
 #[cfg(target_os = "linux")]
 fn set_limit(spec: &RlimitSpec) -> c_int {
     let limit = [spec.soft, spec.hard];
@@ -320,7 +356,7 @@ fn credentials(attributes: &Attributes) -> Result<(), Failure> {
         step(Step::Groups, 0, unsafe { raw_setgroups(groups.len(), groups.as_ptr()) })?;
     // SAFETY: asks for a number.
     } else if attributes.uid.is_some() && unsafe { libc::geteuid() } == 0 {
-        // As std does: a child that gives up root must not keep root's groups.
+        // Like std: a child that gives up root must not keep root's groups.
         // SAFETY: an empty list.
         step(Step::Groups, 0, unsafe { raw_setgroups(0, std::ptr::null()) })?;
     }
@@ -335,7 +371,7 @@ fn credentials(attributes: &Attributes) -> Result<(), Failure> {
     Ok(())
 }
 
-// Where the plain calls take 16-bit numbers, the others.
+// Where the plain calls take 16-bit numbers, these take 32 bits.
 #[cfg(all(target_os = "linux", not(any(target_arch = "x86", target_arch = "arm"))))]
 use libc::{SYS_setgid as SYS_SETGID, SYS_setgroups as SYS_SETGROUPS, SYS_setuid as SYS_SETUID};
 #[cfg(all(target_os = "linux", any(target_arch = "x86", target_arch = "arm")))]
@@ -372,8 +408,8 @@ unsafe fn raw_setuid(uid: u32) -> c_int {
     unsafe { libc::setuid(uid) }
 }
 
-/// The parent may have died between clone and prctl, and its death signal with it: whoever has another parent by now
-/// leaves at once.
+/// The parent may have died between clone and prctl, and then no death signal comes: a child that has another parent by now leaves at
+/// once.
 #[cfg(target_os = "linux")]
 fn die_with_parent(parent: i32) -> Result<(), Failure> {
     // SAFETY: no memory involved.

@@ -11,26 +11,27 @@ use super::child::{self, ChildPlan};
 use super::errno::{last_errno, set_errno};
 use super::fd_table_cut;
 use super::fds;
-use super::launch::{Launched, conclude, open_pidfd, pidfds_work};
+use super::launched::{Launched, conclude, open_pidfd, pidfds_work};
 use super::probed::{Probed, is_shortage};
+use super::report::Slot;
 use super::signals::AllBlocked;
 use super::stack::Stack;
 use crate::setup_step::{Failure, Step};
 
-/// Starts a child in this process's own memory; returns when the child has left it. `None`: this is refused, from here on.
-pub(super) fn clone(plan: &mut ChildPlan<'_>) -> Option<Result<Launched, Failure>> {
-    plan.cut_at = fd_table_cut::cut_at(plan, run_probe);
-    if plan.cut_at.is_some() {
-        match attempt(plan, libc::CLONE_FILES) {
-            Ok(Attempt::Begun(child)) => return Some(conclude(child, plan.report.outcome())),
+/// Starts a child in this process's own memory, and returns when the child has left it. `None`: clone is refused, now and from now on.
+pub(super) fn clone(plan: &mut ChildPlan<'_>, slot: &Slot) -> Option<Result<Launched, Failure>> {
+    plan.fds.cut_at = fd_table_cut::cut_at(&plan.fds, run_probe);
+    if plan.fds.cut_at.is_some() {
+        match attempt(plan, slot, libc::CLONE_FILES) {
+            Ok(Attempt::Begun(child)) => return Some(conclude(child, slot.outcome())),
             Ok(Attempt::Refused(error)) => fd_table_cut::refused(&error),
             Err(failure) => return Some(Err(failure)),
         }
-        plan.cut_at = None;
-        plan.report.reset();
+        plan.fds.cut_at = None;
+        slot.reset();
     }
-    match attempt(plan, 0) {
-        Ok(Attempt::Begun(child)) => Some(conclude(child, plan.report.outcome())),
+    match attempt(plan, slot, 0) {
+        Ok(Attempt::Begun(child)) => Some(conclude(child, slot.outcome())),
         Ok(Attempt::Refused(error)) if is_shortage(&error) => Some(Err(Failure::new(Step::Clone, &error))),
         Ok(Attempt::Refused(error)) => {
             WORKS.refute(&error);
@@ -40,18 +41,18 @@ pub(super) fn clone(plan: &mut ChildPlan<'_>) -> Option<Result<Launched, Failure
     }
 }
 
-/// What became of one try.
+/// The result of one try.
 enum Attempt {
-    /// There was a child: its report says how far it came.
+    /// A child was made: its report says how far it came.
     Begun(Launched),
-    /// There was none, or only one that could not get a table of its own.
+    /// No child was made, or only one that could not get a table of its own.
     Refused(io::Error),
 }
 
-/// Whether a clone may ask for a descriptor of its child (`CLONE_PIDFD`): until that was refused and the same clone without it was not.
+/// Whether a clone may ask for a descriptor of its child (`CLONE_PIDFD`): yes, until that is refused and the same clone without it is not.
 static ASKS_FOR_PIDFD: Probed = Probed::new();
 
-fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt, Failure> {
+fn attempt(plan: &mut ChildPlan<'_>, slot: &Slot, more_flags: libc::c_int) -> Result<Attempt, Failure> {
     let stack = Stack::take().map_err(|error| Failure::new(Step::Clone, &error))?;
     let pidfd_flag = if pidfds_work() && ASKS_FOR_PIDFD.ask(|| Ok(true)) { libc::CLONE_PIDFD } else { 0 };
     let errno = last_errno();
@@ -79,10 +80,10 @@ fn attempt(plan: &mut ChildPlan<'_>, more_flags: libc::c_int) -> Result<Attempt,
         Err(error) => return Ok(Attempt::Refused(error)),
     };
     let child = Launched { pid, pidfd: pidfd.or_else(|| open_pidfd(pid)) };
-    match plan.report.unshare_errno() {
+    match slot.unshare_errno() {
         None => Ok(Attempt::Begun(child)),
         Some(errno) => {
-            // It has exited; reaped as any child that failed.
+            // It has exited, and is reaped like any child that failed.
             let _ = conclude(child, Err(Failure { step: Step::Close, errno, detail: 0 }));
             Ok(Attempt::Refused(io::Error::from_raw_os_error(errno)))
         }
@@ -117,8 +118,8 @@ extern "C" fn child_entry(plan: *mut libc::c_void) -> libc::c_int {
 }
 
 /// Whether `clone(CLONE_VM | CLONE_VFORK)` does here what it says. Some hosts refuse it (a seccomp filter), some quietly
-/// make it a fork (valgrind, qemu-user), some die of it (ThreadSanitizer). Asked once, with a child that writes a mark and exits; a
-/// failure for want of descriptors, processes or memory is not an answer and not remembered.
+/// make it a fork (valgrind, qemu-user), some die of it (ThreadSanitizer). Asked once, with a child that writes a mark and exits. A
+/// failure by a lack of descriptors, processes or memory is no answer and not remembered.
 pub(super) fn clone_works() -> bool {
     WORKS.ask(probe)
 }

@@ -7,9 +7,9 @@ use std::os::fd::RawFd;
 
 use super::errno::last_errno;
 
-/// Closes `first..=last` but for `spare`, or only marks them close-on-exec. The error is an errno.
+/// Closes `first..=last` except `spare`, or only marks them close-on-exec. The error is an errno.
 ///
-/// `close_range(2)` where the kernel has it and lets us; else the table is listed in `/proc/self/fd`; else every number up to the
+/// `close_range(2)` where the kernel has and allows it; else the table is listed in `/proc/self/fd`; else every number up to the
 /// descriptor limit is tried.
 pub(super) fn close_range(first: u32, last: u32, spare: RawFd, mark_only: bool) -> Result<(), c_int> {
     if let Ok(spare) = u32::try_from(spare) {

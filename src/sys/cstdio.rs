@@ -16,7 +16,7 @@ unsafe extern "C" {
     static mut STDOUT: *mut libc::FILE;
 }
 
-/// Writes out what C's `printf` and its kin have kept back. Of a stdout that is closed there is nothing to write out, as for Rust's own.
+/// Writes out what C's `printf` and its kin have buffered. For a closed stdout there is nothing to write out, like for Rust's own.
 pub(crate) fn flush_stdout() -> io::Result<()> {
     match super::retry(flush) {
         Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(()),
@@ -26,13 +26,13 @@ pub(crate) fn flush_stdout() -> io::Result<()> {
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
 fn flush() -> io::Result<()> {
-    // SAFETY: C's own variable, which is set before `main` and which nobody is to assign to.
+    // SAFETY: C's own variable, which is set before `main` and never assigned to.
     let stdout = unsafe { STDOUT };
-    // SAFETY: an open stream. Not `fflush(NULL)`: that waits for whoever is in a `getchar`.
+    // SAFETY: an open stream. Not `fflush(NULL)`: that waits for a thread that is in a `getchar`.
     super::check(unsafe { libc::fflush(stdout) }).map(drop)
 }
 
-/// Where the variable has no name that is known here: all streams.
+/// Flushes all streams where the variable's name is not known here.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
 fn flush() -> io::Result<()> {
     // SAFETY: null stands for all streams.

@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
-use super::child::{self, ChildPlan};
+use super::child::{self, Fds};
 use super::fds;
 use super::probed::Probed;
 
@@ -26,7 +26,7 @@ static STARTS: AtomicU32 = AtomicU32::new(0);
 type RunProbe = fn(extern "C" fn(*mut c_void) -> c_int, c_int, *mut c_void) -> io::Result<()>;
 
 /// The number at which to cut the table of a child, if that pays here and works here.
-pub(super) fn cut_at(plan: &ChildPlan<'_>, run_probe: RunProbe) -> Option<u32> {
+pub(super) fn cut_at(plan: &Fds<'_>, run_probe: RunProbe) -> Option<u32> {
     let is_early = STARTS.load(Relaxed) < FIRST;
     if is_early {
         STARTS.fetch_add(1, Relaxed);

@@ -108,7 +108,7 @@ pub(crate) fn set_nonblocking(pipe: BorrowedFd<'_>, on: bool) -> io::Result<()> 
     Ok(())
 }
 
-/// Asks for a capacity; what the kernel gave comes back.
+/// Asks for a capacity, and returns what the kernel gave.
 pub(crate) fn set_capacity(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -250,7 +250,7 @@ pub(crate) fn pipe_identity(number: RawFd) -> Option<Identity> {
     (answered && stat.st_mode & libc::S_IFMT == libc::S_IFIFO).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// An empty file without a name, for so many bytes.
+/// An empty file without a name, for this number of bytes.
 ///
 /// # Errors
 /// EFBIG, where the process may not write a file of that length (`RLIMIT_FSIZE`): the write would end it by SIGXFSZ.

@@ -1,4 +1,4 @@
-//! Memory of our own, made ready.
+//! Preparing this process's memory.
 
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "madvise on a slice of our own"))]
 

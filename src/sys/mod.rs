@@ -1,7 +1,7 @@
 //! The system calls: all `unsafe` and all of `libc` is here, one family of calls a file, with safe signatures outward.
 //!
-//! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` is what
-//! runs between clone and exec, under rules of its own.
+//! Borrowed descriptors come in, owned ones go out; errors are `io::Error` with the errno in them. `child.rs` runs between clone and
+//! exec, under rules of its own.
 
 pub(crate) mod carray;
 pub(crate) mod child;
@@ -14,7 +14,9 @@ mod errno;
 #[cfg(target_os = "linux")]
 mod fd_table_cut;
 pub(crate) mod fds;
+mod forced;
 pub(crate) mod launch;
+mod launched;
 pub(crate) mod memory;
 #[cfg_attr(not(target_os = "linux"), path = "pidfd_none.rs")]
 pub(crate) mod pidfd;
@@ -23,7 +25,7 @@ mod probed;
 #[cfg(feature = "testing")]
 pub(crate) mod pthread;
 pub(crate) mod rendezvous;
-pub(crate) mod report;
+mod report;
 #[cfg_attr(not(feature = "forward"), expect(dead_code, reason = "only a lent terminal asks for an action then"))]
 pub(crate) mod self_signal;
 pub(crate) mod signals;

@@ -1,4 +1,4 @@
-//! Process descriptors (pidfd_open(2), Linux 5.3): they name one process for good, whatever becomes of its number.
+//! Process descriptors (pidfd_open(2), Linux 5.3): each names one process for good, whatever becomes of its number.
 
 #![expect(unsafe_code, reason = "system calls that libc has no wrapper for")]
 
@@ -14,8 +14,8 @@ pub(crate) fn open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Whether all that a process descriptor is used for works: to have one, to signal by it, to wait by it. Tried on this process
-/// itself, which is nobody's child here: waiting for it must be refused with ECHILD, and with nothing else.
+/// Whether all uses of a process descriptor work: opening one, signalling by it, waiting by it. Tried on this process itself, which is
+/// not its own child: waiting for it must be refused with ECHILD, and with nothing else.
 pub(super) fn usable() -> io::Result<bool> {
     let own = open(super::sysinfo::pid())?;
     send_signal(own.as_fd(), 0)?;
@@ -30,8 +30,8 @@ pub(crate) fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` (Linux 6.9).
 const TO_GROUP: libc::c_uint = 1 << 2;
 
-/// Sends a signal to the process group that the process leads, or led: the descriptor means that group for good, also when the
-/// process has been reaped. ESRCH: nobody is in it. EINVAL: an older kernel.
+/// Sends a signal to the process group that the process leads, or led: the descriptor names that group for good, also when the
+/// process has been reaped. ESRCH: the group is empty. EINVAL: an older kernel.
 pub(crate) fn send_signal_to_group(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     send(pidfd, signal, TO_GROUP)
 }
@@ -59,7 +59,7 @@ const INFO_EXIT: u64 = 1 << 3;
 /// `_IOWR(0xFF, 11, struct pidfd_info)` with its first size, 64.
 const GET_INFO: u64 = (3 << 30) | (64 << 16) | (0xff << 8) | 11;
 
-/// The wait status of a process that somebody else reaped, where the kernel still knows it.
+/// The wait status of a process that was reaped outside of this library, where the kernel still knows it.
 pub(crate) fn exit_status_after_reap(pidfd: BorrowedFd<'_>) -> Option<i32> {
     let mut info = PidfdInfo { mask: INFO_EXIT, ..PidfdInfo::default() };
     // SAFETY: the structure has the size that the request names.

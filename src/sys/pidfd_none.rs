@@ -1,4 +1,4 @@
-//! Where there are no process descriptors: the calls exist, and say so. `process` then watches a child by a thread.
+//! The same calls for systems without process descriptors: they fail as unsupported. `process` then watches a child by a thread.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};

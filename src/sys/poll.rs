@@ -14,7 +14,7 @@ use crate::clock::Deadline;
 pub(crate) enum Interest {
     Readable,
     Writable,
-    /// Nothing before that moment: until then nobody is in the pipe's queue for a writer to wake up.
+    /// Nothing before that moment: until then no reader is in the pipe's queue, and a writer has none to wake up.
     ReadableAfter(Deadline),
 }
 

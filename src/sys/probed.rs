@@ -1,9 +1,9 @@
-//! Something the system can or cannot do, found out by trying once.
+//! An ability of the system, found out by trying once.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// The remembered answer. A call may be refused later: whatever asks for one falls back where it is used, too, and refutes it.
+/// The remembered answer. A call may be refused later, so each use has a fallback, too, and refutes the answer.
 pub(super) struct Probed(AtomicU8);
 
 const UNKNOWN: u8 = 0;
@@ -15,19 +15,19 @@ impl Probed {
         Probed(AtomicU8::new(UNKNOWN))
     }
 
-    /// The answer; by `probe`, the first time. A probe that fails for want of descriptors, processes or memory has answered
-    /// nothing: that is not remembered, and "yes" for now. Two threads may probe at once, to the same end.
+    /// The answer, which `probe` gives the first time. A probe that fails by a lack of descriptors, processes or memory gives none: the
+    /// answer is "yes" for now, and not remembered. Two threads may probe at once, with the same result.
     pub(super) fn ask(&self, probe: impl FnOnce() -> io::Result<bool>) -> bool {
         self.answer(probe).unwrap_or(true)
     }
 
-    /// The same, with "no" for now after a shortage: for what must not be done before it was shown to work.
+    /// The same, with "no" for now after a shortage. It is for calls that must not be made before they were shown to work.
     #[cfg(target_os = "linux")]
     pub(super) fn has_shown(&self, probe: impl FnOnce() -> io::Result<bool>) -> bool {
         self.answer(probe).unwrap_or(false)
     }
 
-    /// It failed after all: "no" from here on, unless it was for want of something.
+    /// Records a refusal: the answer is "no" from here on, unless the error is a shortage (EMFILE, ENFILE, EAGAIN, ENOMEM).
     #[cfg(target_os = "linux")]
     pub(super) fn refute(&self, error: &io::Error) {
         if !is_shortage(error) {

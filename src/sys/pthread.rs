@@ -13,7 +13,7 @@ use std::{io, ptr};
 pub(crate) fn beside<T>(mut work: &mut (dyn FnMut() + Send), meanwhile: impl FnOnce() -> T) -> io::Result<T> {
     let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
     let context: *mut &mut (dyn FnMut() + Send) = &raw mut work;
-    // SAFETY: `work` lives on this stack until the thread was joined below, and nobody else uses it meanwhile.
+    // SAFETY: `work` lives on this stack until the thread was joined below, and nothing else uses it meanwhile.
     let answer = unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), start, context.cast()) };
     if answer != 0 {
         return Err(io::Error::from_raw_os_error(answer));

@@ -127,7 +127,7 @@ impl Drop for AllBlocked {
     }
 }
 
-/// Asks for a KILL when the thread that started this process ends (`PR_SET_PDEATHSIG`); where that is not to be had, asks for nothing.
+/// Asks for a SIGKILL when the thread that started this process ends (`PR_SET_PDEATHSIG`). Does nothing where the system lacks that.
 #[cfg(feature = "testing")]
 pub(crate) fn die_with_parent() {
     #[cfg(target_os = "linux")]

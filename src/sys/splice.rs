@@ -1,5 +1,5 @@
 //! Bytes moved inside the kernel: `splice(2)`, `tee(2)`, `sendfile(2)`, `copy_file_range(2)`. One call each, begun again only when
-//! a signal interrupted it. The caller has seen to SIGPIPE.
+//! a signal interrupted it. The caller handles SIGPIPE.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -17,12 +17,12 @@ pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::R
     super::retry(|| Ok(nix::fcntl::tee(from, to, len.min(MOST), SpliceFFlags::empty())?))
 }
 
-/// As `splice`, and never blocks on a pipe.
+/// Like `splice`, and never blocks on a pipe.
 pub(crate) fn splice_now(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
     super::retry(|| Ok(nix::fcntl::splice(from, None, to, None, len, SpliceFFlags::SPLICE_F_NONBLOCK)?))
 }
 
-/// As `tee`, and never blocks.
+/// Like `tee`, and never blocks.
 pub(crate) fn tee_now(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize> {
     super::retry(|| Ok(nix::fcntl::tee(from, to, len, SpliceFFlags::SPLICE_F_NONBLOCK)?))
 }

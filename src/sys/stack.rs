@@ -50,7 +50,7 @@ impl Stack {
             return Err(io::Error::last_os_error());
         }
         let stack = Stack { base, length };
-        // SAFETY: the lowest page of our own mapping, which nobody uses yet.
+        // SAFETY: the lowest page of our own mapping, which is not in use yet.
         super::check(unsafe { libc::mprotect(base, page, libc::PROT_NONE) })?;
         Ok(stack)
     }

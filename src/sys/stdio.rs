@@ -5,11 +5,11 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-/// Standard stream `number` becomes a copy of `fd`, in one step: at no time is the number free for somebody else's file.
+/// Standard stream `number` becomes a copy of `fd`, in one step: at no time is the number free for another file.
 pub(crate) fn replace(number: RawFd, fd: BorrowedFd<'_>) -> io::Result<()> {
     debug_assert!((0..=2).contains(&number));
     loop {
-        // SAFETY: the standard streams belong to the process as a whole; nobody owns their numbers.
+        // SAFETY: the standard streams belong to the process as a whole; their numbers have no owner.
         match super::check(unsafe { libc::dup2(fd.as_raw_fd(), number) }) {
             Ok(_) => return Ok(()),
             // EBUSY: another thread is opening something that got this number (dup2(2)); it is done in a moment.

@@ -23,12 +23,12 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     super::retry(|| Ok(nix::unistd::read(fd, buffer)?))
 }
 
-/// Writes some of `bytes`. The caller has seen to SIGPIPE.
+/// Writes some of `bytes`. The caller handles SIGPIPE.
 pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     super::retry(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
-/// Reads from a descriptor of somebody else's that was ready a moment ago. Of a socket, what others took meanwhile is `WouldBlock`.
+/// Reads from a caller's descriptor that was ready a moment ago. Fails with `WouldBlock` if another reader of the socket was faster.
 pub(crate) fn read_ready(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let (place, room) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: `place` has `room` bytes, which the kernel fills from the front.
@@ -39,8 +39,8 @@ pub(crate) fn read_ready(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<us
     }
 }
 
-/// Writes some of `bytes` to a descriptor of somebody else's that was ready a moment ago. Of a socket, a room that others
-/// took meanwhile is `WouldBlock`. The caller has seen to SIGPIPE.
+/// Writes some of `bytes` to a caller's descriptor that was ready a moment ago. Fails with `WouldBlock` if another writer of the socket
+/// was faster. The caller handles SIGPIPE.
 pub(crate) fn write_ready(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let (place, length) = (bytes.as_ptr(), bytes.len());
     // SAFETY: `place` has `length` bytes.
@@ -56,13 +56,13 @@ fn is_no_socket(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::ENOSYS | libc::EPERM | libc::EINVAL))
 }
 
-/// Writes all of `bytes` to a descriptor that blocks. The caller has seen to SIGPIPE.
+/// Writes all of `bytes` to a descriptor that blocks. The caller handles SIGPIPE.
 pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match write(fd, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
-            // Somebody else made the description non-blocking: wait for room instead of losing bytes.
+            // Another user of the description made it non-blocking: wait for room instead of losing bytes.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 super::poll::wait_for(fd, super::poll::Interest::Writable, crate::clock::Deadline::NEVER)?;
             }

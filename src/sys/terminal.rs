@@ -1,4 +1,4 @@
-//! Which process group a terminal is lent to.
+//! The process group in a terminal's foreground.
 
 #![expect(unsafe_code, reason = "questions to the system, and signals to a group")]
 
@@ -16,7 +16,7 @@ pub(crate) fn own_group() -> i32 {
     unsafe { libc::getpgrp() }
 }
 
-/// The group in the foreground, which may read and is sent what the keyboard says (tcgetpgrp(3)).
+/// The group in the foreground, which may read and gets the keyboard's signals (tcgetpgrp(3)).
 pub(crate) fn foreground(terminal: BorrowedFd<'_>) -> io::Result<i32> {
     // SAFETY: the descriptor is open.
     super::check(unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) })
@@ -38,7 +38,7 @@ pub(crate) fn session() -> i32 {
     unsafe { libc::getsid(0) }
 }
 
-/// Stops this process's group as the keyboard does. `here`: SIGTSTP has its default action here, so this returns when this process was
+/// Stops this process's group like the keyboard does. `here`: SIGTSTP has its default action here, so this returns when this process was
 /// continued, or at once where the system discards the stop. The one sent to this thread alone waits for that; a SIGCONT takes it away.
 pub(crate) fn stop_own_group(here: bool) {
     let before = signals::set_mask(u64::MAX);

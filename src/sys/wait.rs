@@ -1,4 +1,4 @@
-//! Waiting for one child, with what it used.
+//! Waiting for one child, and its resource usage.
 
 #![expect(unsafe_code, reason = "waitid with rusage, which only the raw system call has")]
 
@@ -71,9 +71,9 @@ impl Usage {
 /// Which child to wait for.
 #[derive(Clone, Copy)]
 pub(crate) enum Child<'fd> {
-    /// With its number, for where waiting by a descriptor is refused.
+    /// The number is for systems that refuse to wait by a descriptor.
     Pidfd(BorrowedFd<'fd>, i32),
-    /// Only while nobody else can have reaped it: a number may be given to a stranger.
+    /// Only while nothing else can have reaped it: the kernel may give its number to another process.
     Pid(i32),
 }
 
@@ -83,9 +83,9 @@ impl<'fd> Child<'fd> {
     }
 }
 
-/// Reaps the child: `None` while it runs and `block` is false. ECHILD: somebody else reaped it.
+/// Reaps the child: `None` while it runs and `block` is false. ECHILD: something else in this process reaped it.
 ///
-/// A waitid that fails otherwise was refused, by a filter or an older kernel (P_PIDFD: Linux 5.4): then by the number, then by wait4.
+/// Any other error of waitid is a refusal, by a filter or an older kernel (P_PIDFD: Linux 5.4). Then it waits by the number, then by wait4.
 pub(crate) fn reap(child: Child<'_>, block: bool) -> io::Result<Option<(Status, Usage)>> {
     let options = if block { 0 } else { libc::WNOHANG };
     let (Child::Pidfd(_, pid) | Child::Pid(pid)) = child;
@@ -149,7 +149,7 @@ fn by_waitid(kind: libc::idtype_t, id: i32, options: i32) -> io::Result<Option<(
     Ok(Some((status, Usage::from_raw(&unsafe { usage.assume_init() }))))
 }
 
-/// Elsewhere what it used is told by reaping alone.
+/// Elsewhere only reaping returns the usage.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn peek(child: Child<'_>) -> io::Result<Option<(Status, Option<Usage>)>> {
     let id = libc::id_t::try_from(number(child)?).unwrap_or(0);
@@ -209,7 +209,8 @@ pub(crate) fn wait_without_reaping(pid: i32) -> io::Result<()> {
     .map(drop)
 }
 
-/// The signal that has stopped the child, if it is stopped. Takes nothing away (WNOWAIT): the next look sees the same, until it goes on.
+/// The signal that has stopped the child, if it is stopped. WNOWAIT leaves the state as it is: the next look sees the same, until the
+/// child continues.
 pub(crate) fn stopped_by(child: Child<'_>) -> io::Result<Option<i32>> {
     let (kind, id) = match child {
         #[cfg(target_os = "linux")]
@@ -236,7 +237,7 @@ pub(crate) fn stopped_by(child: Child<'_>) -> io::Result<Option<i32>> {
     Ok(Some(unsafe { info.si_status() }))
 }
 
-/// Whether the process is a child of ours that has not been reaped; also where that cannot be asked.
+/// Whether the process is a child of this one that has not been reaped. True also where the question is refused.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_child(pidfd: BorrowedFd<'_>) -> bool {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -251,7 +252,7 @@ pub(crate) fn is_child(_pidfd: BorrowedFd<'_>) -> bool {
     false
 }
 
-/// `kill(2)`: only while the child is known to be unreaped. A negative number is a process group.
+/// `kill(2)`, for use only while the child is known to be unreaped. A negative number is a process group.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes numbers.
     super::check(unsafe { libc::kill(pid, signal) }).map(drop)

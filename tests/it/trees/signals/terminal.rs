@@ -144,7 +144,7 @@ fn a_run_in_the_foreground_has_the_terminal_and_gives_it_back() {
 }
 
 #[test]
-fn a_start_that_fails_late_and_a_sentinel_leave_the_terminal_where_it_belongs() {
+fn a_start_that_fails_late_and_a_watchdog_leave_the_terminal_where_it_belongs() {
     // What makes children that die with this process stays.
     isolated_with(Options { extra_threads: 1, ..Options::default() }, || {
         if part("run") {
