@@ -3,8 +3,7 @@
 use assert_cmd::assert::Assert;
 
 use crate::cmd::Cmd;
-use crate::outcome::error::{Error, ErrorKind};
-use crate::outcome::output::{Output, StageReport};
+use crate::outcome::{Error, ErrorKind, Output, StageReport};
 use crate::pipeline::Pipeline;
 
 macro_rules! assert_method {

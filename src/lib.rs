@@ -276,8 +276,8 @@ pub use io::capture::Limit;
 pub use io::captured::Captured;
 pub use job::{Events, Job, KillReport, Lines, LinesBytes, Means, Reader, Scoped, Survivor};
 pub use outcome::StatusPolicy;
-pub use outcome::error::{Error, ErrorKind};
-pub use outcome::output::{FdOutput, Leak, Output, StageReport};
+
+pub use outcome::{Error, ErrorKind, FdOutput, Leak, Output, StageReport};
 pub use pipeline::Pipeline;
 pub use plan::Plan;
 pub use process::{Process, StatusStolen, Usage};

@@ -18,6 +18,7 @@ impl Cmd {
     /// ```
     #[doc(alias = "input")]
     #[doc(alias = "stdin_bytes")]
+    #[doc(alias = "stdin_fd")]
     pub fn stdin(mut self, from: impl Into<Redirect<In>>) -> Cmd {
         self.command_mut().streams.stdin = Some(from.into().into_kind());
         self

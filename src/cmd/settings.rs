@@ -247,7 +247,7 @@ macro_rules! settings_methods {
             ///
             /// ```
             /// use pipewright::{Cmd, Limit};
-            /// let out = Cmd::sh("echo one >&3; echo two >&3").fd_piped_out(3).fd_limit(3, Limit::Tail(4)).run()?;
+            /// let out = Cmd::sh("echo one >&3; echo two >&3").fd_out(3, Redirect::piped()).fd_limit(3, Limit::Tail(4)).run()?;
             /// assert_eq!(*out.fd(3).unwrap(), "two\n");
             /// # Ok::<(), pipewright::Error>(())
             /// ```

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::Cmd;
+use crate::fd::GivenFd;
 use crate::spawn::{EnvChange, EnvDelta};
 use crate::spec::{self, Common, Input, Target};
 
@@ -133,7 +134,11 @@ fn stdio(common: &Common, open: impl Fn(&std::path::Path) -> std::io::Result<Fil
         Common::Null => Ok(Stdio::null()),
         Common::Piped => Ok(Stdio::piped()),
         Common::File(path) => open(path).map(Stdio::from).map_err(|error| format!("{}: {error}", path.display())),
-        Common::Fd(slot) => slot.take().map(Stdio::from).ok_or_else(|| "a descriptor that was used already".into()),
-        Common::SharedFd(fd) => fd.try_clone().map(Stdio::from).map_err(|error| format!("a descriptor: {error}")),
+        Common::Fd(GivenFd::Once(slot)) => {
+            slot.take().map(Stdio::from).ok_or_else(|| "a descriptor that was used already".into())
+        }
+        Common::Fd(GivenFd::Shared(fd)) => {
+            fd.try_clone().map(Stdio::from).map_err(|error| format!("a descriptor: {error}"))
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::spawn::is_executable;
 use crate::spawn::path::candidates;
 
@@ -41,10 +41,10 @@ pub fn which(program: impl AsRef<OsStr>) -> Result<PathBuf, Error> {
                         Path::new(program).display()
                     ),
                 )
-                .told_alone()),
+                .into_bare_error()),
             };
         }
     }
     let why = if program.as_bytes().contains(&b'/') { "no such executable file" } else { "no such program in PATH" };
-    Err(Fault::new(ErrorKind::ProgramNotFound, format!("`{}`: {why}", Path::new(program).display())).told_alone())
+    Err(Fault::new(ErrorKind::ProgramNotFound, format!("`{}`: {why}", Path::new(program).display())).into_bare_error())
 }

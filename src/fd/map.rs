@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
 
-use super::given::GivenFd;
-use crate::once::TakeOnce;
+use super::given::{GivenFd, IntoGivenFd};
 
 /// Descriptors for a child, by the numbers that they have there: any number of them, in any order and overlap, for
 /// [`Cmd::fd_map`](crate::Cmd::fd_map).
@@ -67,7 +65,7 @@ impl FdMap {
         FdMap::default()
     }
 
-    /// The child gets this descriptor under this number, once; see [`Cmd::map_fd`](crate::Cmd::map_fd).
+    /// Gives the child this descriptor under this number, once or shared; see [`Cmd::map_fd`](crate::Cmd::map_fd).
     ///
     /// # Errors
     /// An [`FdMapError`], and the descriptor is closed. What a command says against a number (0 to 2 are its standard streams, and there is a
@@ -79,25 +77,9 @@ impl FdMap {
     /// assert!(map.insert(std::fs::File::open("/dev/null")?, -1).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn insert(&mut self, fd: impl Into<OwnedFd>, number: i32) -> Result<(), FdMapError> {
-        self.put(GivenFd::Once(TakeOnce::new(fd.into())), number)
-    }
-
-    /// [`insert`](FdMap::insert) for any number of starts and numbers.
-    ///
-    /// # Errors
-    /// An [`FdMapError`].
-    ///
-    /// ```
-    /// use std::{fs::File, os::fd::OwnedFd, sync::Arc};
-    /// let null: Arc<OwnedFd> = Arc::new(File::open("/dev/null")?.into());
-    /// let mut map = pipewright::fd::FdMap::new();
-    /// map.insert_shared(Arc::clone(&null), 5)?;
-    /// map.insert_shared(null, 6)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn insert_shared(&mut self, fd: Arc<OwnedFd>, number: i32) -> Result<(), FdMapError> {
-        self.put(GivenFd::Shared(fd), number)
+    #[doc(alias = "insert_shared")]
+    pub fn insert<How>(&mut self, fd: impl IntoGivenFd<How>, number: i32) -> Result<(), FdMapError> {
+        self.put(fd.given(), number)
     }
 
     /// [`insert`](FdMap::insert) under the number that the descriptor has here; returns that number.

@@ -32,7 +32,7 @@ mod wait;
 pub use copy::{Copied, CopyError, CopyMethod, copy, copy_at_most};
 pub use error::{BadFd, FdKind, Role};
 pub use flags::{bytes_queued, capacity, cloexec, dup_above, is_pipe, same_pipe, set_capacity, set_cloexec};
-pub(crate) use given::GivenFd;
+pub use given::{GivenFd, IntoGivenFd};
 pub(crate) use holders::HeldPipe;
 pub use holders::{Holder, HolderSearch, Holders, holders};
 pub use jobserver::{JobToken, Jobserver, JobserverError};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::events::{Event, EventKind};
 use crate::io::line_observer::Ear;
-use crate::outcome::output::Output;
+use crate::outcome::Output;
 use crate::plan::{PipePlan, Plan};
 use crate::run::conclude;
 use crate::run::shared::{Shared, Step};

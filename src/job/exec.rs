@@ -1,7 +1,7 @@
 //! Replacing this process.
 
 use crate::cmd::Cmd;
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::run::launch;
@@ -27,7 +27,7 @@ impl Cmd {
         let pipeline = Pipeline::from(self.clone());
         let plan = match lower(&pipeline.spec, Verb::Exec) {
             Ok(plan) => plan,
-            Err(fault) => return fault.told_of(&pipeline),
+            Err(fault) => return fault.into_error_of(pipeline.to_string()),
         };
         let fault = if let Some(setting) = pipeline.spec.settings.names().first() {
             let what = format!("cannot replace this process: `{setting}` needs somebody to wait");
@@ -38,6 +38,6 @@ impl Cmd {
             let what = "cannot replace this process: a redirection needs a pipe with somebody at its other end";
             Fault::new(ErrorKind::Conflict, what).at(plan.stage_name(0))
         };
-        fault.told_by(&plan)
+        fault.into_error(&plan)
     }
 }

@@ -8,7 +8,7 @@ use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
 use crate::engine::termination::{Around, Nothing, Pipes, Termination, WALK};
 use crate::engine::timing::{Cut, Steps};
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
 use crate::tree;
 
@@ -231,7 +231,7 @@ impl Job {
                 refused.get_or_insert(Fault::new(ErrorKind::Io, what).at(self.plan.stage_name(index)).because(error));
             }
         }
-        refused.map_or(Ok(()), |fault| Err(fault.told_by(&self.plan)))
+        refused.map_or(Ok(()), |fault| Err(fault.into_error(&self.plan)))
     }
 
     /// Ends the run: SIGTERM, then SIGKILL to what is still there after `grace`, what the processes have started in turn included. Blocks
@@ -299,7 +299,7 @@ impl Job {
             };
             wait().map_err(|error| {
                 let fault = Fault::new(ErrorKind::Io, "cannot be waited for").because(error);
-                fault.at(self.plan.stage_name(index)).told_by(&self.plan)
+                fault.at(self.plan.stage_name(index)).into_error(&self.plan)
             })?;
         }
         Ok(())

@@ -18,8 +18,7 @@ use crate::contain::Container;
 use crate::engine::cancellation::Stop;
 use crate::engine::closure::Function;
 use crate::engine::events::EventKind;
-use crate::outcome::error::{Error, ErrorKind, Fault};
-use crate::outcome::output::Output;
+use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::plan::Plan;
 use crate::process::Process;
@@ -178,7 +177,7 @@ impl Job {
     /// ```
     pub fn output(self) -> Result<Output, Error> {
         self.wait()?;
-        self.shared.take().and_then(|over| over.checked(&self.plan)).map_err(|fault| fault.told_by(&self.plan))
+        self.shared.take().and_then(|over| over.checked(&self.plan)).map_err(|fault| fault.into_error(&self.plan))
     }
 
     /// Says that a signal is about to be sent to all of it: no end is told before its cause. A panic of those who hear it ends the run, as
@@ -199,7 +198,7 @@ impl Job {
     }
 
     fn wait_with(&self, deadline: Deadline, leftovers: Leftovers) -> Result<Option<Status>, Error> {
-        self.shared.wait_until(deadline, leftovers).transpose().map_err(|fault| fault.told_by(&self.plan))
+        self.shared.wait_until(deadline, leftovers).transpose().map_err(|fault| fault.into_error(&self.plan))
     }
 
     /// The processes' numbers, by stage, without the closures. They stay what they were after the processes have ended.
@@ -278,7 +277,7 @@ impl Job {
     /// ```
     /// use pipewright::Cmd;
     /// use std::io::Write;
-    /// let job = Cmd::sh("read line <&3; exit $line").fd_piped_in(3).spawn()?;
+    /// let job = Cmd::sh("read line <&3; exit $line").fd_in(3, Redirect::piped()).spawn()?;
     /// job.take_fd_in(3).expect("the first to ask").write_all(b"7\n")?;
     /// assert_eq!(job.wait()?.code(), Some(7));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -292,7 +291,7 @@ impl Job {
     ///
     /// ```
     /// use pipewright::Cmd;
-    /// let job = Cmd::sh("echo report >&3").fd_piped_out(3).spawn()?;
+    /// let job = Cmd::sh("echo report >&3").fd_out(3, Redirect::piped()).spawn()?;
     /// let report = job.take_fd_out(3).expect("the first to ask");
     /// assert_eq!(std::io::read_to_string(report)?, "report\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Job;
 use crate::io::io_thread::Leash;
 use crate::io::lines::LineSplitter;
-use crate::outcome::error::{Error, ErrorKind, Fault};
+use crate::outcome::{Error, ErrorKind, Fault};
 use crate::plan::Plan;
 use crate::setup_step::Step;
 use crate::sys::{fds, stream};
@@ -78,7 +78,7 @@ impl Reader {
             Err(error) => {
                 self.stdout = None;
                 self.job = None;
-                Err(Fault::new(ErrorKind::Io, "cannot read the run's stdout").because(error).told_by(&self.plan))
+                Err(Fault::new(ErrorKind::Io, "cannot read the run's stdout").because(error).into_error(&self.plan))
             }
         }
     }
@@ -198,7 +198,7 @@ impl Iterator for LinesBytes {
                     self.reader.job = None;
                     let what = "cannot read the run's stdout";
                     let fault = Fault::new(ErrorKind::Io, what).step_failed(Step::Pipe).because(error);
-                    return Some(Err(fault.told_by(&self.reader.plan)));
+                    return Some(Err(fault.into_error(&self.reader.plan)));
                 }
             };
         }
@@ -261,7 +261,7 @@ impl Iterator for Lines {
             }
             Err(error) => {
                 let fault = Fault::new(ErrorKind::NotUtf8, "a line of the output is not UTF-8");
-                Err(fault.because(error.utf8_error()).told_by(&self.0.reader.plan))
+                Err(fault.because(error.utf8_error()).into_error(&self.0.reader.plan))
             }
         })
     }

@@ -6,8 +6,7 @@ use super::Job;
 use super::reader::{Lines, LinesBytes, Reader};
 use crate::cmd::Cmd;
 use crate::io::callback::{BoxError, Lent};
-use crate::outcome::error::{Error, ErrorKind, Fault};
-use crate::outcome::output::Output;
+use crate::outcome::{Error, ErrorKind, Fault, Output};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Verb, lower};
 use crate::redirect::LineResult;
@@ -18,12 +17,12 @@ use crate::status::Status;
 
 /// A plan, or an error that says of which command.
 pub(super) fn plan(pipeline: &Pipeline, verb: Verb) -> Result<Arc<Plan>, Error> {
-    lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.told_of(pipeline))
+    lower(&pipeline.spec, verb).map(Arc::new).map_err(|fault| fault.into_error_of(pipeline.to_string()))
 }
 
 /// Runs to the end on this thread.
 fn execute(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Box<Over>, Error> {
-    run_to_end(plan, wants, lent).map_err(|fault| fault.told_by(plan))
+    run_to_end(plan, wants, lent).map_err(|fault| fault.into_error(plan))
 }
 
 pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error> {
@@ -31,7 +30,7 @@ pub(super) fn status(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<Status, Error
 }
 
 pub(super) fn checked(plan: &Arc<Plan>, wants: Wants<'_>, lent: Lent<'_>) -> Result<Output, Error> {
-    execute(plan, wants, lent)?.checked(plan).map_err(|fault| fault.told_by(plan))
+    execute(plan, wants, lent)?.checked(plan).map_err(|fault| fault.into_error(plan))
 }
 
 pub(super) fn output_into(plan: &Arc<Plan>, buffer: &mut Vec<u8>, scope: Option<Scope<'_>>) -> Result<Output, Error> {
@@ -65,7 +64,7 @@ pub(super) fn read(plan: &Arc<Plan>, wants: Wants<'_>) -> Result<String, Error> 
         Err((stdout, cause)) => {
             output.stdout = stdout;
             let what = "the captured stdout is not UTF-8; `read_bytes` gives it as it is";
-            Err(Fault::new(ErrorKind::NotUtf8, what).because(cause).with_output(output).told_by(plan))
+            Err(Fault::new(ErrorKind::NotUtf8, what).because(cause).with_output(output).into_error(plan))
         }
     }
 }
@@ -212,7 +211,7 @@ macro_rules! verbs {
             /// ```
             pub fn lines_bytes(&self) -> Result<LinesBytes, Error> {
                 let plan = self.plan(Verb::Stream)?;
-                LinesBytes::start(Arc::clone(&plan)).map_err(|fault| fault.told_by(&plan))
+                LinesBytes::start(Arc::clone(&plan)).map_err(|fault| fault.into_error(&plan))
             }
 
             /// Runs to the end on this thread and lends each line of stdout to `callback`, without its newline and without a
@@ -250,7 +249,7 @@ macro_rules! verbs {
             /// ```
             pub fn reader(&self) -> Result<Reader, Error> {
                 let plan = self.plan(Verb::Stream)?;
-                Reader::start(Arc::clone(&plan)).map_err(|fault| fault.told_by(&plan))
+                Reader::start(Arc::clone(&plan)).map_err(|fault| fault.into_error(&plan))
             }
 
             /// Starts it and comes back; see [`Job`]. Blocks until every process runs its program. Dropping the job ends the
@@ -269,7 +268,7 @@ macro_rules! verbs {
             #[track_caller]
             pub fn spawn(&self) -> Result<Job, Error> {
                 let plan = self.plan(Verb::Spawn)?;
-                Job::start(Arc::clone(&plan), false).map_err(|fault| fault.told_by(&plan))
+                Job::start(Arc::clone(&plan), false).map_err(|fault| fault.into_error(&plan))
             }
 
             /// What [`run`](Self::run) would do, as data and as text: processes, pipes, who owns which end. Touches

@@ -1,8 +1,17 @@
 //! What happened in a run, as data.
 
-pub(crate) mod error;
-pub(crate) mod output;
+mod error;
+mod fault;
+mod kind;
+mod output;
 mod policy;
+mod redacted;
+mod render;
+mod report;
 
+pub(crate) use fault::Fault;
+pub use kind::ErrorKind;
 pub use policy::StatusPolicy;
 pub(crate) use policy::{StageResult, judge};
+pub use report::{Error, FdOutput, Leak, Output, StageReport};
+pub(crate) use report::{StageName, Words};

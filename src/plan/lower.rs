@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::chain::{Chained, Chains, Input, Output};
-use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb, Wire};
+use super::flatten::{FlatStage, Flattened, Input, Output};
+use super::{Endpoint, FdBinding, OpenMode, PipePlan, Plan, SinkPlan, StagePlan, Verb};
 use crate::contain::Containment;
-use crate::outcome::error::{ErrorKind, Fault, StageName};
+use crate::outcome::{ErrorKind, Fault, StageName};
 use crate::spawn::Attributes;
 use crate::spec::{self, Command, Common, FdSource, Link, Merge, Pipeline, Stage, Target};
 use crate::stream::Stream;
 
 /// The plan for running `pipeline` by `verb`.
 pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Fault> {
-    let mut chains = Chains::default();
+    let mut chains = Flattened::default();
     chains.add(pipeline, Input::Run, Output::Run)?;
-    let Chains { stages: chained, pipes } = chains;
+    let Flattened { stages: flat, pipes } = chains;
     let mut lowering =
-        Lowering { chained: &chained, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
+        Lowering { flat: &flat, verb, pipes, documents: 0, captured_stderr: None, shared_stderr: Vec::new() };
     if let (true, Some(contain @ (Containment::Session | Containment::Cgroup(_)))) =
         (pipeline.settings.signals.foreground, &pipeline.settings.contain)
     {
@@ -25,7 +25,7 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Fault> {
         return Err(Fault::new(ErrorKind::Conflict, what));
     }
     if let Some(contain) = pipeline.settings.container() {
-        for (index, stage) in chained.iter().enumerate() {
+        for (index, stage) in flat.iter().enumerate() {
             let set = stage.stage.command().and_then(|spec| at_odds(&spec.attributes, contain));
             if let Some(set) = set {
                 let by = if pipeline.settings.contain.is_some() { "contain" } else { "foreground" };
@@ -34,10 +34,10 @@ pub(crate) fn lower(pipeline: &Pipeline, verb: Verb) -> Result<Plan, Fault> {
             }
         }
     }
-    let mut stages = Vec::with_capacity(chained.len());
-    for (index, stage) in chained.iter().enumerate() {
-        let wires = lowering.stage(index, stage)?;
-        stages.push(StagePlan { stage: stage.stage.clone(), wires });
+    let mut stages = Vec::with_capacity(flat.len());
+    for (index, stage) in flat.iter().enumerate() {
+        let bindings = lowering.stage(index, stage)?;
+        stages.push(StagePlan { stage: stage.stage.clone(), bindings });
     }
     Ok(Plan {
         verb,
@@ -72,7 +72,7 @@ fn takes_from_a_tee(stage: &Stage) -> bool {
 }
 
 struct Lowering<'a> {
-    chained: &'a [Chained],
+    flat: &'a [FlatStage],
     verb: Verb,
     pipes: Vec<PipePlan>,
     /// How many there are.
@@ -80,13 +80,13 @@ struct Lowering<'a> {
     /// The one pipe that captures stderr, for all stages: their order is the order of the writes.
     captured_stderr: Option<usize>,
     /// What a pipeline said of every stage's stderr is one place for all of them.
-    shared_stderr: Vec<(Arc<Target>, Place)>,
+    shared_stderr: Vec<(Arc<Target>, Endpoint)>,
 }
 
 impl Lowering<'_> {
     /// A stage's wires.
-    fn stage(&mut self, index: usize, chained: &Chained) -> Result<Vec<Wire>, Fault> {
-        let Chained { stage, input, output, wires: named } = chained;
+    fn stage(&mut self, index: usize, flat: &FlatStage) -> Result<Vec<FdBinding>, Fault> {
+        let FlatStage { stage, input, output, bindings: named } = flat;
         if takes_from_a_tee(stage) {
             let what =
                 "has a `piped` inside a `tee`: there is no end to take; `capture` or a second pipe's `fd` is meant";
@@ -94,9 +94,9 @@ impl Lowering<'_> {
         }
         let stdin = match (*input, stage.stdin()) {
             (Input::Run, own) => self.input(index, Stream::Stdin, own)?,
-            (Input::Null, None) => Place::Null,
+            (Input::Null, None) => Endpoint::Null,
             (Input::Null, own) => self.input(index, Stream::Stdin, own)?,
-            (Input::Pipe(pipe), None) => Place::Pipe(pipe),
+            (Input::Pipe(pipe), None) => Endpoint::Pipe(pipe),
             (Input::Pipe(pipe), Some(own)) => {
                 let feeds = if self.is_of_an_argument(pipe) {
                     "what is written to the argument's path"
@@ -107,24 +107,24 @@ impl Lowering<'_> {
                 return Err(self.conflict(index, what));
             }
         };
-        let mut wires = vec![Wire { stream: Stream::Stdin, place: stdin }];
+        let mut bindings = vec![FdBinding { stream: Stream::Stdin, place: stdin }];
         match stage {
             Stage::Command(spec) => {
                 let (stdout, stderr) = self.command_outputs(index, spec, *output)?;
-                wires.push(Wire { stream: Stream::Stdout, place: stdout });
-                wires.push(Wire { stream: Stream::Stderr, place: stderr });
-                self.extra(index, spec, &mut wires)?;
-                wires.extend(named.iter().cloned());
+                bindings.push(FdBinding { stream: Stream::Stdout, place: stdout });
+                bindings.push(FdBinding { stream: Stream::Stderr, place: stderr });
+                self.extra(index, spec, &mut bindings)?;
+                bindings.extend(named.iter().cloned());
             }
             Stage::Closure(_) => {
                 let stdout = self.closure_output(index, stage.stdout(), *output)?;
-                wires.push(Wire { stream: Stream::Stdout, place: stdout });
+                bindings.push(FdBinding { stream: Stream::Stdout, place: stdout });
             }
         }
-        Ok(wires)
+        Ok(bindings)
     }
 
-    fn command_outputs(&mut self, index: usize, spec: &Command, output: Output) -> Result<(Place, Place), Fault> {
+    fn command_outputs(&mut self, index: usize, spec: &Command, output: Output) -> Result<(Endpoint, Endpoint), Fault> {
         let (stdout, stderr) = match output {
             Output::Run => (self.last_stdout(index, spec.streams.stdout.as_ref())?, self.stderr(spec)?),
             Output::Beside => (self.beside(spec.streams.stdout.as_ref()), self.stderr(spec)?),
@@ -148,7 +148,7 @@ impl Lowering<'_> {
     }
 
     /// A closure's one output.
-    fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Place, Fault> {
+    fn closure_output(&mut self, index: usize, own: Option<&Target>, output: Output) -> Result<Endpoint, Fault> {
         match output {
             Output::Run => self.last_stdout(index, own),
             Output::Beside => Ok(self.beside(own)),
@@ -164,15 +164,15 @@ impl Lowering<'_> {
     }
 
     /// Further descriptors, by number.
-    fn extra(&mut self, index: usize, spec: &Command, wires: &mut Vec<Wire>) -> Result<(), Fault> {
+    fn extra(&mut self, index: usize, spec: &Command, bindings: &mut Vec<FdBinding>) -> Result<(), Fault> {
         for extra in &spec.streams.extra {
             let number = extra.number;
             if number < 0 {
                 let what = format!("cannot be given a descriptor under the number {number}");
                 return Err(Fault::new(ErrorKind::InvalidInput, what).at(self.name(index)));
             }
-            if let Some(wire) = wires.iter().find(|wire| wire.stream.number() == number) {
-                let what = match wire.stream {
+            if let Some(binding) = bindings.iter().find(|binding| binding.stream.number() == number) {
+                let what = match binding.stream {
                     Stream::Input(_) | Stream::Output(_) => {
                         let given: Vec<String> = spec
                             .streams
@@ -191,25 +191,23 @@ impl Lowering<'_> {
                 return Err(self.conflict(index, what));
             }
             let (stream, place) = match &extra.source {
-                FdSource::Given(fd) => (Stream::Output(number), place(fd, number, Mode::Read)),
+                FdSource::Given(fd) => (Stream::Output(number), Endpoint::of(fd, number, OpenMode::Read)),
                 FdSource::In(from) => (Stream::Input(number), self.input(index, Stream::Input(number), Some(from))?),
                 FdSource::Out(Target::Common(Common::Piped) | Target::Capture) if self.verb != Verb::Spawn => {
                     let sinks = vec![SinkPlan::Capture];
                     let pipe = self.add(PipePlan::Drain(Stream::Output(number), sinks));
-                    (Stream::Output(number), Place::Pipe(pipe))
+                    (Stream::Output(number), Endpoint::Pipe(pipe))
                 }
                 FdSource::Out(to) if inherits(to) => return Err(self.inherits(index, number)),
                 FdSource::Out(to) => (Stream::Output(number), self.output(Stream::Output(number), Some(to))),
             };
-            wires.push(Wire { stream, place });
+            bindings.push(FdBinding { stream, place });
         }
         Ok(())
     }
 
     fn inherits(&self, index: usize, number: i32) -> Fault {
-        let what = format!(
-            "inherits fd {number}, which says nothing: `pass_fd` and `map_fd` give it a descriptor of this process"
-        );
+        let what = format!("inherits fd {number}, which says nothing: `map_fd` gives it a descriptor of this process");
         self.conflict(index, what)
     }
 
@@ -230,41 +228,41 @@ impl Lowering<'_> {
 
     /// Whether a path in an argument leads to this pipe.
     fn is_of_an_argument(&self, pipe: usize) -> bool {
-        let leads = |wire: &Wire| matches!(wire.place, Place::Pipe(number) if number == pipe);
-        self.chained.iter().flat_map(|stage| &stage.wires).any(leads)
+        let leads = |binding: &FdBinding| matches!(binding.place, Endpoint::Pipe(number) if number == pipe);
+        self.flat.iter().flat_map(|stage| &stage.bindings).any(leads)
     }
 
     /// The writer's place of a pipe to another stage. A `tee` stands in between, in this process.
-    fn link(&mut self, pipe: usize, tee: Option<&Target>) -> Place {
-        let Some(tee) = tee else { return Place::Pipe(pipe) };
+    fn link(&mut self, pipe: usize, tee: Option<&Target>) -> Endpoint {
+        let Some(tee) = tee else { return Endpoint::Pipe(pipe) };
         self.pipes[pipe] = PipePlan::Relay;
         let mut sinks = Vec::from(tee);
         sinks.push(SinkPlan::Relay(pipe));
-        Place::Pipe(self.add(PipePlan::Drain(Stream::Stdout, sinks)))
+        Endpoint::Pipe(self.add(PipePlan::Drain(Stream::Stdout, sinks)))
     }
 
-    fn input(&mut self, index: usize, stream: Stream, own: Option<&spec::Input>) -> Result<Place, Fault> {
+    fn input(&mut self, index: usize, stream: Stream, own: Option<&spec::Input>) -> Result<Endpoint, Fault> {
         use spec::Input;
         Ok(match own {
-            None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Place::Inherit(0),
-            None => Place::Null,
+            None if matches!(self.verb, Verb::Run | Verb::Spawn | Verb::Exec) => Endpoint::Inherit(0),
+            None => Endpoint::Null,
             Some(Input::Common(Common::Inherit)) if stream != Stream::Stdin => {
                 return Err(self.inherits(index, stream.number()));
             }
-            Some(Input::Common(Common::Piped)) => Place::Pipe(self.add(PipePlan::Take(stream))),
-            Some(Input::Common(common)) => place(common, 0, Mode::Read),
+            Some(Input::Common(Common::Piped)) => Endpoint::Pipe(self.add(PipePlan::Take(stream))),
+            Some(Input::Common(common)) => Endpoint::of(common, 0, OpenMode::Read),
             Some(Input::Document(bytes)) => {
                 self.documents += 1;
-                Place::Document(Arc::clone(bytes), self.documents)
+                Endpoint::Document(Arc::clone(bytes), self.documents)
             }
-            Some(own) => Place::Pipe(self.add(PipePlan::Feed(stream, own.clone()))),
+            Some(own) => Endpoint::Pipe(self.add(PipePlan::Feed(stream, own.clone()))),
         })
     }
 
     /// The stdout of the last stage is the run's.
-    fn last_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Fault> {
+    fn last_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Endpoint, Fault> {
         let sinks = match (self.verb, own) {
-            (Verb::Stream, None | Some(Target::Capture | Target::Common(Common::Piped))) => SinkPlan::Lent,
+            (Verb::Stream, None | Some(Target::Capture | Target::Common(Common::Piped))) => SinkPlan::Borrowed,
             (Verb::Stream, Some(own)) => {
                 let what = format!("has a stdout of its own ({own:?}), but this verb reads it");
                 return Err(self.conflict(index, what));
@@ -272,20 +270,20 @@ impl Lowering<'_> {
             (Verb::Output | Verb::Read, None | Some(Target::Common(Common::Piped))) => SinkPlan::Capture,
             (_, own) => return Ok(self.output(Stream::Stdout, own)),
         };
-        Ok(Place::Pipe(self.drain_stdout(sinks)))
+        Ok(Endpoint::Pipe(self.drain_stdout(sinks)))
     }
 
     /// The stdout of a stage that feeds the next one by its stderr alone: where the run's stdout goes, unless set.
-    fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Place, Fault> {
-        if self.verb == Verb::Stream && own.is_none() { Ok(Place::Inherit(1)) } else { self.last_stdout(index, own) }
+    fn side_stdout(&mut self, index: usize, own: Option<&Target>) -> Result<Endpoint, Fault> {
+        if self.verb == Verb::Stream && own.is_none() { Ok(Endpoint::Inherit(1)) } else { self.last_stdout(index, own) }
     }
 
     /// The stdout of a stage that reads what an argument's path is given: where an unset one of the run's goes.
-    fn beside(&mut self, own: Option<&Target>) -> Place {
+    fn beside(&mut self, own: Option<&Target>) -> Endpoint {
         match (self.verb, own) {
-            (Verb::Stream, None) => Place::Pipe(self.drain_stdout(SinkPlan::Lent)),
+            (Verb::Stream, None) => Endpoint::Pipe(self.drain_stdout(SinkPlan::Borrowed)),
             (Verb::Output | Verb::Read, None | Some(Target::Common(Common::Piped))) => {
-                Place::Pipe(self.drain_stdout(SinkPlan::Capture))
+                Endpoint::Pipe(self.drain_stdout(SinkPlan::Capture))
             }
             (_, own) => self.output(Stream::Stdout, own),
         }
@@ -306,7 +304,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn stderr(&mut self, spec: &Command) -> Result<Place, Fault> {
+    fn stderr(&mut self, spec: &Command) -> Result<Endpoint, Fault> {
         match (&spec.streams.stderr, &spec.streams.pipeline_stderr) {
             (Some(own), _) => Ok(self.one_stderr(Some(own))),
             (None, None) => Ok(self.one_stderr(None)),
@@ -321,7 +319,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn one_stderr(&mut self, target: Option<&Target>) -> Place {
+    fn one_stderr(&mut self, target: Option<&Target>) -> Endpoint {
         let captured = match target {
             None => self.verb == Verb::Output,
             Some(Target::Capture) => true,
@@ -336,34 +334,34 @@ impl Lowering<'_> {
             None => self.add(PipePlan::Drain(Stream::Stderr, vec![SinkPlan::Capture])),
         };
         self.captured_stderr = Some(pipe);
-        Place::Pipe(pipe)
+        Endpoint::Pipe(pipe)
     }
 
-    fn output(&mut self, stream: Stream, target: Option<&Target>) -> Place {
+    fn output(&mut self, stream: Stream, target: Option<&Target>) -> Endpoint {
         match target {
-            None => Place::Inherit(stream.number()),
+            None => Endpoint::Inherit(stream.number()),
             // One pipe a stream, whichever stages write it: there is one end to take.
             Some(Target::Common(Common::Piped)) if self.verb == Verb::Spawn => {
                 let standard = !matches!(stream, Stream::Output(_));
                 let same = |pipe: &PipePlan| standard && matches!(pipe, PipePlan::Take(other) if *other == stream);
                 let made = self.pipes.iter().position(same);
-                Place::Pipe(made.unwrap_or_else(|| self.add(PipePlan::Take(stream))))
+                Endpoint::Pipe(made.unwrap_or_else(|| self.add(PipePlan::Take(stream))))
             }
             // Nobody can take it: it is read and thrown away.
             Some(Target::Common(Common::Piped)) => {
-                Place::Pipe(self.add(PipePlan::Drain(stream, vec![SinkPlan::Place(Place::Null)])))
+                Endpoint::Pipe(self.add(PipePlan::Drain(stream, vec![SinkPlan::Endpoint(Endpoint::Null)])))
             }
-            Some(Target::Common(common)) => place(common, stream.number(), Mode::Create),
-            Some(Target::Append(path)) => Place::File(path.clone(), Mode::Append),
+            Some(Target::Common(common)) => Endpoint::of(common, stream.number(), OpenMode::Create),
+            Some(Target::Append(path)) => Endpoint::File(path.clone(), OpenMode::Append),
             Some(other) => {
                 let mut sinks = Vec::from(other);
                 for sink in &mut sinks {
                     // An inherited stderr is this process's stderr.
-                    if let SinkPlan::Place(Place::Inherit(number)) = sink {
+                    if let SinkPlan::Endpoint(Endpoint::Inherit(number)) = sink {
                         *number = stream.number();
                     }
                 }
-                Place::Pipe(self.add(PipePlan::Drain(stream, sinks)))
+                Endpoint::Pipe(self.add(PipePlan::Drain(stream, sinks)))
             }
         }
     }
@@ -374,8 +372,8 @@ impl Lowering<'_> {
     }
 
     fn name(&self, index: usize) -> StageName {
-        let stage = &self.chained[index].stage;
-        StageName::new(stage.name(), stage.program(), index, self.chained.len())
+        let stage = &self.flat[index].stage;
+        StageName::new(stage.name(), stage.program(), index, self.flat.len())
     }
 
     fn conflict(&self, index: usize, what: String) -> Fault {
@@ -392,19 +390,8 @@ fn inherits(target: &Target) -> bool {
     }
 }
 
-pub(super) fn place(common: &Common, number: i32, mode: Mode) -> Place {
-    match common {
-        // A pipe is made before it comes to this.
-        Common::Inherit | Common::Piped => Place::Inherit(number),
-        Common::Null => Place::Null,
-        Common::File(path) => Place::File(path.clone(), mode),
-        Common::Fd(slot) => Place::Fd(slot.clone()),
-        Common::SharedFd(fd) => Place::SharedFd(Arc::clone(fd)),
-    }
-}
-
 /// The merges, after everything else.
-fn merged(merge: Merge, stdout: Place, stderr: Place) -> (Place, Place) {
+fn merged(merge: Merge, stdout: Endpoint, stderr: Endpoint) -> (Endpoint, Endpoint) {
     match (merge.stderr_to_stdout, merge.stdout_to_stderr) {
         (false, false) => (stdout, stderr),
         (true, false) => (stdout.clone(), stdout),

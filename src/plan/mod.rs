@@ -2,17 +2,17 @@
 //!
 //! Made without touching the system, and executed by `job`. Printing it is the dry run.
 
-mod chain;
+mod flatten;
 mod lower;
 mod show;
 
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fd::GivenFd;
 use crate::io::sink::LineCallback;
 use crate::once::TakeOnce;
-use crate::outcome::error::StageName;
+use crate::outcome::StageName;
 use crate::spec::{Command, Common, Input, Link, Settings, Stage, Target, shell_line};
 use crate::stream::Stream;
 use crate::text::redact::Secrets;
@@ -59,33 +59,32 @@ pub(crate) enum Verb {
 pub(crate) struct StagePlan {
     pub(crate) stage: Stage,
     /// Where its descriptors lead: each number once, the standard ones first.
-    pub(crate) wires: Vec<Wire>,
+    pub(crate) bindings: Vec<FdBinding>,
 }
 
 /// One descriptor of a stage.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire {
+pub(crate) struct FdBinding {
     pub(crate) stream: Stream,
-    pub(crate) place: Place,
+    pub(crate) place: Endpoint,
 }
 
 /// Where a descriptor of a child leads.
 #[derive(Clone)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     /// This process's own descriptor of that number.
     Inherit(i32),
     Null,
-    File(PathBuf, Mode),
+    File(PathBuf, OpenMode),
     /// A file in memory with these bytes. By number, for each is a file of its own: two that read one would share its offset.
     Document(Arc<Vec<u8>>, usize),
-    Fd(TakeOnce<OwnedFd>),
-    SharedFd(Arc<OwnedFd>),
+    Fd(GivenFd),
     /// A pipe of the plan, by number.
     Pipe(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum OpenMode {
     Read,
     Create,
     Append,
@@ -113,11 +112,11 @@ pub(crate) enum PipePlan {
 pub(crate) enum SinkPlan {
     Capture,
     /// To the callback that the verb was lent.
-    Lent,
+    Borrowed,
     EachLine(LineCallback),
     Writer(TakeOnce<Box<dyn std::io::Write + Send>>),
     /// A file, this process's own stream, a descriptor; never a pipe of the plan.
-    Place(Place),
+    Endpoint(Endpoint),
     /// A relay pipe of the plan, by number.
     Relay(usize),
 }
@@ -133,17 +132,12 @@ impl Plan {
         shell_line(self.stages[..self.main].iter().map(|stage| &stage.stage), &self.links)
     }
 
-    /// What a reader of an error should know besides.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        self.stages.iter().flat_map(show::notes).collect()
-    }
-
     /// Whether somebody has to see to the run while nobody waits for it: bytes to move, a time to keep, an order to hear.
     /// `reader`: the verb's own stdout is read by the caller.
     pub(crate) fn needs_driver(&self, reader: bool) -> bool {
         let moves = |pipe: &PipePlan| match pipe {
             PipePlan::Feed(..) => true,
-            PipePlan::Drain(_, sinks) => !(reader && matches!(sinks.as_slice(), [SinkPlan::Lent])),
+            PipePlan::Drain(_, sinks) => !(reader && matches!(sinks.as_slice(), [SinkPlan::Borrowed])),
             PipePlan::Link | PipePlan::Memory | PipePlan::Relay | PipePlan::Take(_) => false,
         };
         let moving = self.pipes.iter().enumerate().any(|(number, pipe)| moves(pipe) && self.is_used(number));
@@ -173,11 +167,24 @@ impl Plan {
     /// The stages whose descriptors are ends of a pipe: those that read it, or those that write it.
     pub(crate) fn users(&self, pipe: usize, reading: bool) -> impl Iterator<Item = (usize, Stream)> {
         self.stages.iter().enumerate().flat_map(move |(index, stage)| {
-            let at_pipe = move |wire: &&Wire| {
-                wire.stream.is_input() == reading && matches!(wire.place, Place::Pipe(number) if number == pipe)
+            let at_pipe = move |binding: &&FdBinding| {
+                binding.stream.is_input() == reading
+                    && matches!(binding.place, Endpoint::Pipe(number) if number == pipe)
             };
-            stage.wires.iter().filter(at_pipe).map(move |wire| (index, wire.stream))
+            stage.bindings.iter().filter(at_pipe).map(move |binding| (index, binding.stream))
         })
+    }
+}
+
+impl Endpoint {
+    pub(crate) fn of(common: &Common, number: i32, mode: OpenMode) -> Endpoint {
+        match common {
+            // A pipe is made before it comes to this.
+            Common::Inherit | Common::Piped => Endpoint::Inherit(number),
+            Common::Null => Endpoint::Null,
+            Common::File(path) => Endpoint::File(path.clone(), mode),
+            Common::Fd(fd) => Endpoint::Fd(fd.clone()),
+        }
     }
 }
 
@@ -190,25 +197,13 @@ impl From<&Target> for Vec<SinkPlan> {
             Target::EachLine(callback) => vec![SinkPlan::EachLine(Arc::clone(callback))],
             Target::Writer(slot) => vec![SinkPlan::Writer(slot.clone())],
             Target::Tee(targets) => targets.iter().flat_map(Vec::<SinkPlan>::from).collect(),
-            Target::Append(path) => vec![SinkPlan::Place(Place::File(path.clone(), Mode::Append))],
-            Target::Common(Common::Inherit) => vec![SinkPlan::Place(Place::Inherit(1))],
-            Target::Common(Common::Null) => vec![SinkPlan::Place(Place::Null)],
-            Target::Common(Common::File(path)) => vec![SinkPlan::Place(Place::File(path.clone(), Mode::Create))],
-            Target::Common(Common::Fd(slot)) => vec![SinkPlan::Place(Place::Fd(slot.clone()))],
-            Target::Common(Common::SharedFd(fd)) => vec![SinkPlan::Place(Place::SharedFd(Arc::clone(fd)))],
+            Target::Append(path) => vec![SinkPlan::Endpoint(Endpoint::File(path.clone(), OpenMode::Append))],
+            Target::Common(Common::Inherit) => vec![SinkPlan::Endpoint(Endpoint::Inherit(1))],
+            Target::Common(Common::Null) => vec![SinkPlan::Endpoint(Endpoint::Null)],
+            Target::Common(Common::File(path)) => {
+                vec![SinkPlan::Endpoint(Endpoint::File(path.clone(), OpenMode::Create))]
+            }
+            Target::Common(Common::Fd(fd)) => vec![SinkPlan::Endpoint(Endpoint::Fd(fd.clone()))],
         }
-    }
-}
-
-/// Without a document's bytes.
-impl std::fmt::Debug for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&show::place(self))
-    }
-}
-
-impl std::fmt::Debug for SinkPlan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&show::sink(self))
     }
 }

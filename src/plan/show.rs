@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use super::{Mode, PipePlan, Place, Plan, SinkPlan, StagePlan, Verb};
+use super::{Endpoint, OpenMode, PipePlan, Plan, SinkPlan, StagePlan, Verb};
+use crate::outcome::{Error, Fault};
 use crate::spec::command_line;
 use crate::text::quote;
+use crate::text::redact::Secrets;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,8 +21,8 @@ impl fmt::Display for Plan {
                 Some(spec) => write!(f, "\nstage {index}: {}", command_line(spec))?,
                 None => write!(f, "\nstage {index}: {} (a closure, on a thread of its own)", stage.stage.name())?,
             }
-            for wire in &stage.wires {
-                write!(f, "\n  {:<7} {}", wire.stream.to_string(), place(&wire.place))?;
+            for binding in &stage.bindings {
+                write!(f, "\n  {:<7} {}", binding.stream.to_string(), place(&binding.place))?;
             }
             for note in notes(stage) {
                 write!(f, "\n  note: {note}")?;
@@ -82,46 +84,71 @@ impl Plan {
     }
 }
 
-pub(super) fn place(place: &Place) -> String {
+fn place(place: &Endpoint) -> String {
     match place {
-        Place::Inherit(number) => format!("this process's {number}"),
-        Place::Null => "/dev/null".into(),
-        Place::File(path, mode) => {
+        Endpoint::Inherit(number) => format!("this process's {number}"),
+        Endpoint::Null => "/dev/null".into(),
+        Endpoint::File(path, mode) => {
             let how = match mode {
-                Mode::Read => "read",
-                Mode::Create => "created or emptied",
-                Mode::Append => "appended to",
+                OpenMode::Read => "read",
+                OpenMode::Create => "created or emptied",
+                OpenMode::Append => "appended to",
             };
             format!("file {} ({how})", quote(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())))
         }
-        Place::Document(bytes, _) => format!("a file in memory with {} bytes", bytes.len()),
-        Place::Fd(slot) => format!("{slot:?} descriptor"),
-        Place::SharedFd(_) => "shared descriptor".into(),
-        Place::Pipe(number) => format!("pipe {number}"),
+        Endpoint::Document(bytes, _) => format!("a file in memory with {} bytes", bytes.len()),
+        Endpoint::Fd(fd) => format!("{fd:?}"),
+        Endpoint::Pipe(number) => format!("pipe {number}"),
     }
 }
 
-pub(super) fn sink(sink: &SinkPlan) -> String {
+fn sink(sink: &SinkPlan) -> String {
     match sink {
         SinkPlan::Capture => "the output".into(),
-        SinkPlan::Lent => "the caller".into(),
+        SinkPlan::Borrowed => "the caller".into(),
         SinkPlan::EachLine(_) => "a line callback".into(),
         SinkPlan::Writer(_) => "a writer, on a thread of its own".into(),
-        SinkPlan::Place(place) => self::place(place),
+        SinkPlan::Endpoint(place) => self::place(place),
         SinkPlan::Relay(pipe) => format!("pipe {pipe}"),
     }
 }
 
 /// What a reader should know before running it.
-pub(super) fn notes(stage: &StagePlan) -> Vec<String> {
+fn notes(stage: &StagePlan) -> Vec<String> {
     let Some(spec) = stage.stage.command().filter(|command| !command.streams.inherit_fds) else { return Vec::new() };
     let undeclared = |text: &str| {
         let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
         let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;
-        stage.wires.iter().all(|wire| wire.stream.number() != number).then_some(number)
+        stage.bindings.iter().all(|binding| binding.stream.number() != number).then_some(number)
     };
     let args = spec.args.iter().filter(|arg| !arg.secret).filter_map(|arg| arg.text.to_str());
     args.filter_map(undeclared)
         .map(|number| format!("descriptor {number} is named in an argument, but the child does not get it"))
         .collect()
+}
+
+impl Fault {
+    /// The error of a run: its texts name the command, and show none of its secrets.
+    pub(crate) fn into_error(self, plan: &Plan) -> Error {
+        let notes = plan.stages.iter().flat_map(notes).collect();
+        self.into_error_with(Some(plan.line()), plan.secrets(), notes)
+    }
+
+    /// The error of what cannot be made a plan of. Nothing ran that could have said a secret.
+    pub(crate) fn into_error_of(self, line: String) -> Error {
+        self.into_error_with(Some(line), Secrets::default(), Vec::new())
+    }
+}
+
+/// Without a document's bytes.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&place(self))
+    }
+}
+
+impl fmt::Debug for SinkPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sink(self))
+    }
 }

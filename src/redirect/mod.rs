@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use crate::fd::GivenFd;
 use crate::io::callback::BoxError;
 use crate::once::TakeOnce;
 use crate::spec::{Common, Input, Target};
@@ -81,7 +82,7 @@ impl Direction for Out {}
 mod sealed {
     pub trait Sealed {
         type Kind: Clone + std::fmt::Debug;
-        fn common(common: super::Common) -> Self::Kind;
+        fn common(common: crate::spec::Common) -> Self::Kind;
     }
 
     pub trait LineResult {
@@ -190,7 +191,7 @@ impl<D: Direction> Redirect<D> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn fd(fd: impl Into<OwnedFd>) -> Self {
-        Redirect::of(D::common(Common::Fd(TakeOnce::new(fd.into()))))
+        Redirect::of(D::common(Common::Fd(GivenFd::Once(TakeOnce::new(fd.into())))))
     }
 
     /// An open descriptor for any number of starts. It stays open as long as the builder, a clone of it, a
@@ -207,7 +208,7 @@ impl<D: Direction> Redirect<D> {
     /// # Ok::<(), pipewright::Error>(())
     /// ```
     pub fn shared_fd(fd: Arc<OwnedFd>) -> Self {
-        Redirect::of(D::common(Common::SharedFd(fd)))
+        Redirect::of(D::common(Common::Fd(GivenFd::Shared(fd))))
     }
 }
 

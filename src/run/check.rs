@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::fd::FdKind;
+use crate::fd::GivenFd;
 use crate::once::TakeOnce;
-use crate::outcome::error::{ErrorKind, Fault};
-use crate::plan::{PipePlan, Place, Plan, SinkPlan};
+use crate::outcome::{ErrorKind, Fault};
+use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::spec::closure::OnceBody;
 use crate::spec::{ClosureBody, Input, Stage};
 use crate::stream::Stream;
@@ -21,8 +22,8 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Fault> {
 /// Looks at the descriptors that the caller gave, and at the numbers they are to have.
 fn descriptors(plan: &Plan) -> Result<(), Fault> {
     for (index, stage) in plan.stages.iter().enumerate() {
-        for wire in &stage.wires {
-            let number = wire.stream.number();
+        for binding in &stage.bindings {
+            let number = binding.stream.number();
             let limit = if number > 2 { fds::limit() } else { None }.unwrap_or(u64::MAX);
             if u64::try_from(number).is_ok_and(|number| number >= limit) {
                 let what = format!(
@@ -30,7 +31,7 @@ fn descriptors(plan: &Plan) -> Result<(), Fault> {
                 );
                 return Err(Fault::new(ErrorKind::InvalidInput, what).at(plan.stage_name(index)));
             }
-            if let Some((what, error)) = fault_of(&wire.place, wire.stream) {
+            if let Some((what, error)) = fault_of(&binding.place, binding.stream) {
                 return Err(Fault::new(ErrorKind::Redirect, what).at(plan.stage_name(index)).because(error));
             }
         }
@@ -38,7 +39,7 @@ fn descriptors(plan: &Plan) -> Result<(), Fault> {
     for (number, pipe) in plan.pipes.iter().enumerate() {
         let PipePlan::Drain(stream, sinks) = pipe else { continue };
         for sink in sinks {
-            let SinkPlan::Place(place) = sink else { continue };
+            let SinkPlan::Endpoint(place) = sink else { continue };
             if let Some((what, error)) = fault_of(place, *stream) {
                 let error = Fault::new(ErrorKind::Redirect, what).because(error);
                 return Err(match plan.users(number, false).next() {
@@ -51,10 +52,10 @@ fn descriptors(plan: &Plan) -> Result<(), Fault> {
     Ok(())
 }
 
-fn fault_of(place: &Place, stream: Stream) -> Option<(String, io::Error)> {
+fn fault_of(place: &Endpoint, stream: Stream) -> Option<(String, io::Error)> {
     match place {
-        Place::Fd(slot) => slot.peek(|fd| fault(fd, stream)).flatten(),
-        Place::SharedFd(fd) => fault(fd, stream),
+        Endpoint::Fd(GivenFd::Once(slot)) => slot.peek(|fd| fault(fd, stream)).flatten(),
+        Endpoint::Fd(GivenFd::Shared(fd)) => fault(fd, stream),
         _ => None,
     }
 }
@@ -91,9 +92,9 @@ fn unused(plan: &Plan) -> Result<(), Fault> {
                 closures.push(slot);
             }
         }
-        for wire in &stage.wires {
-            if matches!(&wire.place, Place::Fd(slot) if slot.is_used()) {
-                return Err(used_fd(wire.stream).at(plan.stage_name(index)));
+        for binding in &stage.bindings {
+            if matches!(&binding.place, Endpoint::Fd(GivenFd::Once(slot)) if slot.is_used()) {
+                return Err(used_fd(binding.stream).at(plan.stage_name(index)));
             }
         }
     }
@@ -121,7 +122,7 @@ fn unused(plan: &Plan) -> Result<(), Fault> {
 fn is_used(sink: &SinkPlan) -> bool {
     match sink {
         SinkPlan::Writer(slot) => slot.is_used(),
-        SinkPlan::Place(Place::Fd(slot)) => slot.is_used(),
+        SinkPlan::Endpoint(Endpoint::Fd(GivenFd::Once(slot))) => slot.is_used(),
         _ => false,
     }
 }
@@ -158,7 +159,7 @@ fn used_fd(stream: Stream) -> Fault {
         return used(stream);
     }
     let what = format!(
-        "an earlier start took its one-shot {stream} (`map_shared_fd`, `arg_shared_fd`, `shared_fd` and `file` can be used any number of times)"
+        "an earlier start took its one-shot {stream} (an `Arc<OwnedFd>`, `shared_fd` and `file` can be used any number of times)"
     );
     Fault::new(ErrorKind::AlreadyUsed, what)
 }

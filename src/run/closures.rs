@@ -14,9 +14,9 @@ use crate::engine::cancellation::Stop;
 use crate::engine::closure::{Function, function};
 use crate::engine::control::Waker;
 use crate::io::fd_writer::{Fd, Outlet};
-use crate::outcome::error::Fault;
+use crate::outcome::Fault;
 use crate::pipe::{self, MemReader};
-use crate::plan::{PipePlan, Place, Plan};
+use crate::plan::{Endpoint, PipePlan, Plan};
 use crate::setup_step::Step;
 use crate::spec::closure::{Source, StageReader, StageWriter, WriterTarget};
 use crate::spec::{ClosureBody, Stage};
@@ -51,7 +51,7 @@ impl Closures {
         files: &Files,
     ) -> io::Result<Function> {
         let (stop, waker) = self.ties.clone().ok_or_else(|| io::Error::other("a closure in a run without any"))?;
-        let [stdin, stdout] = plan.stages[index].wires.as_slice() else {
+        let [stdin, stdout] = plan.stages[index].bindings.as_slice() else {
             return Err(io::Error::other("a closure has an input and an output"));
         };
         let source = self.source(&stdin.place, ends, files)?;
@@ -63,14 +63,14 @@ impl Closures {
         Ok(function)
     }
 
-    fn source(&mut self, place: &Place, ends: &mut Ends, files: &Files) -> io::Result<Source> {
+    fn source(&mut self, place: &Endpoint, ends: &mut Ends, files: &Files) -> io::Result<Source> {
         Ok(match place {
-            Place::Pipe(number) => match (self.next_input.take(), ends.take(*number, true)) {
+            Endpoint::Pipe(number) => match (self.next_input.take(), ends.take(*number, true)) {
                 (Some(memory), _) => Source::Memory(memory),
                 (None, Some(pipe)) => Source::Pipe(pipe),
                 (None, None) => return Err(io::Error::other("a closure's input was not made")),
             },
-            Place::Inherit(number) => own_stream(*number).map_or(Source::Empty, Source::foreign),
+            Endpoint::Inherit(number) => own_stream(*number).map_or(Source::Empty, Source::foreign),
             place => files.shared(place).map_or(Source::Empty, |fd| Source::foreign(Fd::Shared(fd))),
         })
     }
@@ -78,28 +78,28 @@ impl Closures {
     fn target(
         &mut self,
         index: usize,
-        place: &Place,
+        place: &Endpoint,
         plan: &Plan,
         stop: &Stop,
         ends: &mut Ends,
         files: &Files,
     ) -> io::Result<WriterTarget> {
         let outlet = match place {
-            Place::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
+            Endpoint::Pipe(number) if matches!(plan.pipes[*number], PipePlan::Memory) => {
                 let (reader, writer) = pipe::buffered(plan.settings.sizes.pipe_capacity.unwrap_or(CAPACITY).min(MOST));
                 stop.breaks(writer.breaker());
                 self.next_input = Some(reader);
                 return Ok(WriterTarget::Memory(writer));
             }
-            Place::Pipe(number) if plan.users(*number, false).all(|(stage, _)| stage == index) => {
+            Endpoint::Pipe(number) if plan.users(*number, false).all(|(stage, _)| stage == index) => {
                 ends.take(*number, false).map(Outlet::ours).transpose()?
             }
             // A process writes to it, too, and must not find its description changed.
-            Place::Pipe(number) => {
+            Endpoint::Pipe(number) => {
                 let shared = ends.end(*number, false).map(|end| fds::dup_above(end.as_fd(), 3)).transpose()?;
                 shared.map(|end| Outlet::shared(Arc::new(end)))
             }
-            Place::Inherit(number) => own_stream(*number).map(Outlet::stdio),
+            Endpoint::Inherit(number) => own_stream(*number).map(Outlet::stdio),
             place => files.shared(place).map(Outlet::shared),
         };
         Ok(outlet.map_or(WriterTarget::Discard, WriterTarget::Fd))

@@ -9,10 +9,8 @@ use crate::engine::timing::Cut;
 use crate::io::captured::Captured;
 use crate::io::flow::{Flow, FlowError, FlowFailure};
 use crate::io::sink::Sink;
-use crate::outcome::error::{ErrorKind, Fault, Words};
-use crate::outcome::output::{FdOutput, Leak, Output, StageReport};
-use crate::outcome::{StageResult, judge};
-use crate::plan::{Place, Plan, Verb, Wire};
+use crate::outcome::{ErrorKind, Fault, FdOutput, Leak, Output, StageReport, StageResult, Words, judge};
+use crate::plan::{Endpoint, FdBinding, Plan, Verb};
 use crate::procfs::Unseen;
 use crate::spec::Stage;
 use crate::status::{Status, signal_name};
@@ -81,7 +79,7 @@ pub(crate) fn conclude(plan: &Plan, finished: Finished, began: &[Instant]) -> En
         }
     }
     for (stage, fault) in output.stages.iter_mut().zip(&faults) {
-        stage.error = fault.clone().map(|fault| fault.told_by(plan));
+        stage.error = fault.clone().map(|fault| fault.into_error(plan));
     }
     let unread = collect(plan, flows, &mut output);
     let secrets = plan.secrets();
@@ -147,10 +145,11 @@ fn left_behind(leak: &Leak) -> String {
 
 /// Whether a stage writes to stages in its arguments: when those have enough, it is the run itself that stopped reading.
 fn written_to_an_argument(plan: &Plan, stage: usize) -> bool {
-    let pipes = plan.stages.get(stage).into_iter().flat_map(|stage| &stage.wires).filter_map(|wire| match wire {
-        Wire { stream: Stream::Output(_), place: Place::Pipe(pipe) } => Some(*pipe),
-        _ => None,
-    });
+    let pipes =
+        plan.stages.get(stage).into_iter().flat_map(|stage| &stage.bindings).filter_map(|binding| match binding {
+            FdBinding { stream: Stream::Output(_), place: Endpoint::Pipe(pipe) } => Some(*pipe),
+            _ => None,
+        });
     pipes.into_iter().any(|pipe| plan.users(pipe, true).any(|(reader, _)| reader >= plan.main))
 }
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check;
+use crate::fd::GivenFd;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
 use crate::io::fd_writer::Fd;
 use crate::once::TakeOnce;
-use crate::outcome::error::{ErrorKind, Fault};
-use crate::plan::{Mode, PipePlan, Place, Plan, SinkPlan};
+use crate::outcome::{ErrorKind, Fault};
+use crate::plan::{Endpoint, OpenMode, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
 use crate::stream::Stream;
 use crate::sys::fds::{self, Stdio};
@@ -26,7 +27,7 @@ pub(crate) struct Files {
     /// This process's own streams, each looked at once a run.
     own: [Option<Stdio>; 3],
     null: Option<OwnedFd>,
-    files: Vec<(PathBuf, Mode, Arc<OwnedFd>)>,
+    files: Vec<(PathBuf, OpenMode, Arc<OwnedFd>)>,
     documents: Vec<(usize, Arc<OwnedFd>)>,
     fds: Vec<(TakeOnce<OwnedFd>, Arc<OwnedFd>)>,
 }
@@ -35,19 +36,19 @@ impl Files {
     pub(crate) fn open(plan: &Plan) -> Result<Files, Fault> {
         let mut files = Files::default();
         for (index, stage) in plan.stages.iter().enumerate() {
-            for wire in &stage.wires {
+            for binding in &stage.bindings {
                 // Where a closure leads to /dev/null, nothing has to be opened.
-                if matches!((stage.stage.command(), &wire.place), (None, Place::Null | Place::Inherit(_))) {
+                if matches!((stage.stage.command(), &binding.place), (None, Endpoint::Null | Endpoint::Inherit(_))) {
                     continue;
                 }
-                files.open_place(&wire.place, wire.stream).map_err(|error| error.at(plan.stage_name(index)))?;
+                files.open_place(&binding.place, binding.stream).map_err(|error| error.at(plan.stage_name(index)))?;
             }
         }
         for (number, pipe) in plan.pipes.iter().enumerate() {
             let PipePlan::Drain(stream, sinks) = pipe else { continue };
             let writer = plan.users(number, false).next();
             for sink in sinks {
-                let SinkPlan::Place(place) = sink else { continue };
+                let SinkPlan::Endpoint(place) = sink else { continue };
                 files.open_place(place, *stream).map_err(|error| match writer {
                     Some((stage, _)) => error.at(plan.stage_name(stage)),
                     None => error,
@@ -60,25 +61,25 @@ impl Files {
     /// Enters a place in a child's table, under the child's number. It is right as long as `streams` lives.
     pub(crate) fn enter(
         &self,
-        place: &Place,
+        place: &Endpoint,
         number: RawFd,
         streams: &Streams,
         table: &mut ChildTable,
     ) -> Result<(), Refused> {
-        if let Place::Inherit(own) = place {
+        if let Endpoint::Inherit(own) = place {
             if let Some(real) = streams.real(*own) {
                 return table.insert(real.as_raw_fd(), number);
             }
         }
         let own = match place {
-            Place::Inherit(own) => Some((*own, self.own(*own))),
+            Endpoint::Inherit(own) => Some((*own, self.own(*own))),
             _ => None,
         };
         let source = match own {
             Some((own, Stdio::Open)) if own == number => return table.insert_open(number),
             Some((own, Stdio::Open | Stdio::CloseOnExec)) => Some(own),
             Some((_, Stdio::Closed)) => self.null.as_ref().map(AsRawFd::as_raw_fd),
-            None if matches!(place, Place::Null) => self.null.as_ref().map(AsRawFd::as_raw_fd),
+            None if matches!(place, Endpoint::Null) => self.null.as_ref().map(AsRawFd::as_raw_fd),
             None => self.shared(place).map(|fd| fd.as_raw_fd()),
         };
         table.insert(source.ok_or(Refused)?, number)
@@ -99,33 +100,35 @@ impl Files {
     }
 
     /// An open file, for a sink of this process to share.
-    pub(crate) fn shared(&self, place: &Place) -> Option<Arc<OwnedFd>> {
+    pub(crate) fn shared(&self, place: &Endpoint) -> Option<Arc<OwnedFd>> {
         match place {
-            Place::File(path, mode) => {
-                let same = |file: &&(PathBuf, Mode, Arc<OwnedFd>)| file.0 == *path && file.1 == *mode;
+            Endpoint::File(path, mode) => {
+                let same = |file: &&(PathBuf, OpenMode, Arc<OwnedFd>)| file.0 == *path && file.1 == *mode;
                 self.files.iter().find(same).map(|file| Arc::clone(&file.2))
             }
-            Place::Document(_, number) => {
+            Endpoint::Document(_, number) => {
                 self.documents.iter().find(|(other, _)| other == number).map(|(_, fd)| Arc::clone(fd))
             }
-            Place::Fd(slot) => self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd)),
-            Place::SharedFd(fd) => Some(Arc::clone(fd)),
-            Place::Inherit(_) | Place::Null | Place::Pipe(_) => None,
+            Endpoint::Fd(GivenFd::Once(slot)) => {
+                self.fds.iter().find(|(other, _)| other.same(slot)).map(|(_, fd)| Arc::clone(fd))
+            }
+            Endpoint::Fd(GivenFd::Shared(fd)) => Some(Arc::clone(fd)),
+            Endpoint::Inherit(_) | Endpoint::Null | Endpoint::Pipe(_) => None,
         }
     }
 
-    fn open_place(&mut self, place: &Place, stream: Stream) -> Result<(), Fault> {
+    fn open_place(&mut self, place: &Endpoint, stream: Stream) -> Result<(), Fault> {
         match place {
-            Place::Null => self.need_null(stream),
+            Endpoint::Null => self.need_null(stream),
             // A closed standard stream would hand its number to the next file that the child opens.
-            Place::Inherit(number) if self.look_at_own(*number) == Stdio::Closed => self.need_null(stream),
-            Place::File(path, mode) if self.shared(place).is_none() => {
+            Endpoint::Inherit(number) if self.look_at_own(*number) == Stdio::Closed => self.need_null(stream),
+            Endpoint::File(path, mode) if self.shared(place).is_none() => {
                 let file = open(path, *mode).and_then(|file| fds::clear_of_stdio(file.into()));
                 let file = file.map_err(|error| cannot_open(path, *mode, stream, error))?;
                 self.files.push((path.clone(), *mode, Arc::new(file)));
                 Ok(())
             }
-            Place::Document(bytes, number) if self.shared(place).is_none() => {
+            Endpoint::Document(bytes, number) if self.shared(place).is_none() => {
                 let fd = document(bytes).and_then(fds::clear_of_stdio).map_err(|error| {
                     let what = format!("cannot make the document for its {stream}");
                     Fault::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)
@@ -133,17 +136,16 @@ impl Files {
                 self.documents.push((*number, Arc::new(fd)));
                 Ok(())
             }
-            Place::Fd(slot) if self.shared(place).is_none() => {
+            Endpoint::Fd(GivenFd::Once(slot)) if self.shared(place).is_none() => {
                 let fd = slot.take().ok_or_else(|| check::used(stream))?;
                 self.fds.push((slot.clone(), Arc::new(fd)));
                 Ok(())
             }
-            Place::Inherit(_)
-            | Place::File(..)
-            | Place::Document(..)
-            | Place::Fd(_)
-            | Place::SharedFd(_)
-            | Place::Pipe(_) => Ok(()),
+            Endpoint::Inherit(_)
+            | Endpoint::File(..)
+            | Endpoint::Document(..)
+            | Endpoint::Fd(_)
+            | Endpoint::Pipe(_) => Ok(()),
         }
     }
 
@@ -152,7 +154,7 @@ impl Files {
             let path = Path::new("/dev/null");
             let file = OpenOptions::new().read(true).write(true).open(path);
             let file = file.and_then(|file| fds::clear_of_stdio(file.into()));
-            self.null = Some(file.map_err(|error| cannot_open(path, Mode::Read, stream, error))?);
+            self.null = Some(file.map_err(|error| cannot_open(path, OpenMode::Read, stream, error))?);
         }
         Ok(())
     }
@@ -166,20 +168,20 @@ fn document(bytes: &[u8]) -> std::io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-fn open(path: &Path, mode: Mode) -> std::io::Result<File> {
+fn open(path: &Path, mode: OpenMode) -> std::io::Result<File> {
     match mode {
-        Mode::Read => File::open(path),
-        Mode::Create => File::create(path),
-        Mode::Append => OpenOptions::new().append(true).create(true).open(path),
+        OpenMode::Read => File::open(path),
+        OpenMode::Create => File::create(path),
+        OpenMode::Append => OpenOptions::new().append(true).create(true).open(path),
     }
 }
 
-fn cannot_open(path: &Path, mode: Mode, stream: Stream, error: std::io::Error) -> Fault {
+fn cannot_open(path: &Path, mode: OpenMode, stream: Stream, error: std::io::Error) -> Fault {
     let purpose = match mode {
         _ if path == Path::new("/dev/null") => "open",
-        Mode::Read => "read",
-        Mode::Create => "create",
-        Mode::Append => "append to",
+        OpenMode::Read => "read",
+        OpenMode::Create => "create",
+        OpenMode::Append => "append to",
     };
     let what = format!("cannot {purpose} {} as its {stream}", path.display());
     Fault::new(ErrorKind::Redirect, what).step_failed(Step::Open).because(error)

@@ -16,8 +16,8 @@ use crate::io::flow::{Feed, Flow};
 use crate::io::io_thread::Helper;
 use crate::io::lines::LineSplitter;
 use crate::io::sink::{FdSink, Sink};
-use crate::outcome::error::Fault;
-use crate::plan::{PipePlan, Place, Plan, SinkPlan};
+use crate::outcome::Fault;
+use crate::plan::{Endpoint, PipePlan, Plan, SinkPlan};
 use crate::setup_step::Step;
 use crate::spec::Input;
 use crate::stream::Stream;
@@ -93,7 +93,7 @@ pub(crate) fn build(launch: &mut Launch, mut wants: Wants<'_>) -> Result<(), Fau
             }
             PipePlan::Drain(stream, sinks) => {
                 let Some(reader) = ends.take(number, true) else { continue };
-                if let ([SinkPlan::Lent], true) = (sinks.as_slice(), wants.reader) {
+                if let ([SinkPlan::Borrowed], true) = (sinks.as_slice(), wants.reader) {
                     run.untaken.ends.push((*stream, reader));
                     if wants.wake {
                         let helper = Helper::new(Stream::Stdout).map_err(|error| failed(Step::Pipe, error))?;
@@ -165,13 +165,13 @@ impl Making<'_, '_> {
     fn sink(&mut self, plan: &SinkPlan) -> Result<io::Result<Sink>, Fault> {
         let sink = match plan {
             SinkPlan::Capture => Sink::Capture(self.capture()),
-            SinkPlan::Lent => Sink::LentLines(LineSplitter::default()),
+            SinkPlan::Borrowed => Sink::LentLines(LineSplitter::default()),
             SinkPlan::EachLine(callback) => Sink::Lines(LineSplitter::default(), Arc::clone(callback)),
-            SinkPlan::Place(Place::Inherit(number)) => match own_stream(*number) {
+            SinkPlan::Endpoint(Endpoint::Inherit(number)) => match own_stream(*number) {
                 Some(fd) => Sink::Fd(FdSink::stdio(fd)),
                 None => Sink::Discard,
             },
-            SinkPlan::Place(place) => match self.files.shared(place) {
+            SinkPlan::Endpoint(place) => match self.files.shared(place) {
                 Some(fd) => Sink::Fd(FdSink::shared(fd)),
                 None => Sink::Discard,
             },

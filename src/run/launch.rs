@@ -33,10 +33,10 @@ use crate::engine::stopped_children::Stops;
 use crate::engine::timing::Timing;
 use crate::fd::child_table::{ChildTable, Refused};
 use crate::fd::real_stdio::{self, Streams};
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::makeflags;
 use crate::pipe::{self, budget};
-use crate::plan::{PipePlan, Place, Plan};
+use crate::plan::{Endpoint, PipePlan, Plan};
 use crate::process::Process;
 use crate::process::terminal::{self, Terminal};
 use crate::setup_step::{Failure, Step};
@@ -318,8 +318,8 @@ impl Launch {
 
     /// Makes the pipes that this stage is the first to use. A pipe between stages is grown at birth: nobody can later.
     fn make_pipes(&mut self, index: usize) -> Result<(), Fault> {
-        for wire in &self.run.plan.stages[index].wires {
-            let Place::Pipe(number) = &wire.place else { continue };
+        for binding in &self.run.plan.stages[index].bindings {
+            let Endpoint::Pipe(number) = &binding.place else { continue };
             if self.ends.is_made(*number) || matches!(self.run.plan.pipes[*number], PipePlan::Memory) {
                 continue;
             }
@@ -333,7 +333,7 @@ impl Launch {
             }
             let (reader, writer) = (reader.into(), writer.into());
             // Our own end stays, the child's does not.
-            match (&self.run.plan.pipes[*number], wire.stream.is_input()) {
+            match (&self.run.plan.pipes[*number], binding.stream.is_input()) {
                 (PipePlan::Link | PipePlan::Memory, _) => self.ends.put(*number, reader, writer),
                 (_, true) => self.ends.put(*number, reader, self.kept(writer)),
                 (_, false) => self.ends.put(*number, self.kept(reader), writer),
@@ -349,10 +349,10 @@ impl Launch {
 
     fn fd_map(&self, index: usize, streams: &Streams) -> Result<ChildTable, Fault> {
         let mut map = ChildTable::new();
-        for wire in &self.run.plan.stages[index].wires {
-            let number = wire.stream.number();
-            let entered = match &wire.place {
-                Place::Pipe(pipe) => match self.ends.end(*pipe, wire.stream.is_input()) {
+        for binding in &self.run.plan.stages[index].bindings {
+            let number = binding.stream.number();
+            let entered = match &binding.place {
+                Endpoint::Pipe(pipe) => match self.ends.end(*pipe, binding.stream.is_input()) {
                     Some(end) => map.insert(end.as_raw_fd(), number),
                     None => Err(Refused),
                 },
@@ -360,7 +360,7 @@ impl Launch {
             };
             if entered.is_err() {
                 // Cannot be: every place was opened, and the plan has each number once.
-                let what = format!("its {} has no source", wire.stream);
+                let what = format!("its {} has no source", binding.stream);
                 return Err(Fault::new(ErrorKind::Spawn, what).at(self.run.plan.stage_name(index)));
             }
         }
@@ -370,9 +370,9 @@ impl Launch {
     /// Closes our copies of the ends that only started stages use: while one is open here, nobody downstream sees an end, and
     /// nobody upstream a broken pipe.
     fn close_after(&mut self, index: usize) {
-        for wire in &self.run.plan.stages[index].wires {
-            let Place::Pipe(number) = &wire.place else { continue };
-            let reading = wire.stream.is_input();
+        for binding in &self.run.plan.stages[index].bindings {
+            let Endpoint::Pipe(number) = &binding.place else { continue };
+            let reading = binding.stream.is_input();
             if self.run.plan.users(*number, reading).all(|(stage, _)| stage <= index) {
                 self.ends.take(*number, reading);
             }
@@ -399,9 +399,9 @@ pub(crate) fn exec(plan: &Plan) -> Fault {
         let files = Files::open(plan)?;
         let mut map = ChildTable::new();
         let streams = real_stdio::streams();
-        for wire in plan.stages.iter().flat_map(|stage| &stage.wires) {
+        for binding in plan.stages.iter().flat_map(|stage| &stage.bindings) {
             // A plan without pipes, which has each number once.
-            let _ = files.enter(&wire.place, wire.stream.number(), &streams, &mut map);
+            let _ = files.enter(&binding.place, binding.stream.number(), &streams, &mut map);
         }
         let (_, spec) = plan.commands().next().ok_or_else(|| Fault::new(ErrorKind::InvalidInput, "no command"))?;
         Ok((

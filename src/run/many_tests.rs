@@ -8,7 +8,7 @@ use super::conclude::Ended;
 use super::launch::{Drive, Wants, start};
 use super::started::Run;
 use crate::cmd::Cmd;
-use crate::outcome::error::ErrorKind;
+use crate::outcome::ErrorKind;
 use crate::pipeline::Pipeline;
 use crate::plan::{Verb, lower};
 use crate::redirect::Redirect;
@@ -80,7 +80,7 @@ fn each_run_keeps_its_own_time() {
     });
     for (index, ended) in drive_all(runs.collect()).into_iter().enumerate() {
         match (index % 2, ended) {
-            (0, Err(fault)) => assert_eq!(fault.told_alone().kind(), ErrorKind::Timeout),
+            (0, Err(fault)) => assert_eq!(fault.into_bare_error().kind(), ErrorKind::Timeout),
             (1, Ok(over)) => assert_eq!(over.output.stdout, "well\n"),
             (_, other) => panic!("run {index}: {other:?}"),
         }

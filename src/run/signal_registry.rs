@@ -13,7 +13,7 @@ use crate::contain;
 use crate::contain::Container;
 use crate::engine::control::{Interrupt, Order, Waker};
 use crate::engine::termination::{Outside, Pipes, Termination, WALK};
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::process::Process;
 use crate::status::signal_name;
 use crate::sys::terminal;

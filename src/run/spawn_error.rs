@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::outcome::error::{ErrorKind, Fault, Words};
+use crate::outcome::{ErrorKind, Fault, Words};
 use crate::setup_step::{Failure, Step};
 use crate::spawn::{BadInput, Cause, Image, explain};
 

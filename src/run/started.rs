@@ -21,7 +21,7 @@ use crate::io::drain::Drain;
 use crate::io::flow::Flow;
 use crate::io::io_thread::Leash;
 use crate::io::sink::Sink;
-use crate::outcome::error::{ErrorKind, Fault};
+use crate::outcome::{ErrorKind, Fault};
 use crate::pipe::budget::Grant;
 use crate::plan::Plan;
 use crate::process::Process;
@@ -104,7 +104,7 @@ impl Run {
             hub.emit(match &ended {
                 Ok(over) => EventKind::Finished { status: Some(over.output.status), error: None },
                 Err(fault) => {
-                    EventKind::Finished { status: None, error: Some(fault.clone().told_by(&plan).to_string()) }
+                    EventKind::Finished { status: None, error: Some(fault.clone().into_error(&plan).to_string()) }
                 }
             });
             hub.close();

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fd::GivenFd;
 use crate::io::sink::LineCallback;
 use crate::once::TakeOnce;
 
@@ -16,8 +16,7 @@ pub enum Common {
     Null,
     Piped,
     File(PathBuf),
-    Fd(TakeOnce<OwnedFd>),
-    SharedFd(Arc<OwnedFd>),
+    Fd(GivenFd),
 }
 
 /// Where stdin comes from.
@@ -48,8 +47,7 @@ impl fmt::Debug for Common {
             Common::Null => f.write_str("/dev/null"),
             Common::Piped => f.write_str("piped"),
             Common::File(path) => write!(f, "file {path:?}"),
-            Common::Fd(slot) => write!(f, "{slot:?} descriptor"),
-            Common::SharedFd(_) => f.write_str("shared descriptor"),
+            Common::Fd(fd) => fd.fmt(f),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::cmd::Cmd;
 use crate::io::callback::panic_text;
-use crate::outcome::error::{Error, ErrorKind};
+use crate::outcome::{Error, ErrorKind};
 use crate::redirect::Redirect;
 use crate::sys::{cstdio, fds, signals, stream};
 
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn only_a_body_that_returned_in_a_process_that_succeeded_has_passed() {
-        let failed = || Err(crate::outcome::error::Fault::new(ErrorKind::Io, "broke").told_alone());
+        let failed = || Err(crate::outcome::Fault::new(ErrorKind::Io, "broke").into_bare_error());
         assert_eq!(Seen::Returned.verdict(Ok(())), Ok(()));
         for (seen, result) in [
             (Seen::Returned, failed()),

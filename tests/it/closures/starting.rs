@@ -107,7 +107,7 @@ fn with_room<T>(kib: u64, f: impl FnOnce() -> T) -> T {
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("the size");
     let used: u64 = size.trim().trim_end_matches(" kB").parse().expect("a number");
     let (soft, hard) = getrlimit(Resource::RLIMIT_AS).expect("the limit");
-    setrlimit(Resource::RLIMIT_AS, (used + kib) * 1024, hard).expect("it can be lowered");
+    setrlimit(Resource::RLIMIT_AS, ((used + kib) * 1024) as libc::rlim_t, hard).expect("it can be lowered");
     let result = f();
     setrlimit(Resource::RLIMIT_AS, soft, hard).expect("it can be raised");
     result
@@ -119,7 +119,7 @@ fn a_closure_whose_thread_cannot_start_is_an_error_that_names_it_and_loses_nothi
         // The stack that children start on is made now, while there is room.
         role("exit").arg("0").run().expect("it runs");
         let (soft, hard) = getrlimit(Resource::RLIMIT_AS).expect("the limit");
-        let roomy = |cmd: Cmd| cmd.rlimit(pipewright::Resource::AddressSpace, soft, hard);
+        let roomy = |cmd: Cmd| cmd.rlimit(pipewright::Resource::AddressSpace, wide(soft), wide(hard));
         let before = open_fds();
         let mut buffer = b"mine, ".to_vec();
         let line = without_input(roomy(role("stubborn-yes")) | copy() | roomy(role("cat")) | copy());
@@ -153,7 +153,7 @@ fn a_scoped_closure_whose_thread_cannot_start_is_an_error_too() {
     isolated(|| {
         role("exit").arg("0").run().expect("it runs");
         let (soft, hard) = getrlimit(Resource::RLIMIT_AS).expect("the limit");
-        let first = role("stubborn-yes").rlimit(pipewright::Resource::AddressSpace, soft, hard);
+        let first = role("stubborn-yes").rlimit(pipewright::Resource::AddressSpace, wide(soft), wide(hard));
         let mut bytes = 0;
         let lent = with_room(1024, || first.scoped(|s| s.tap(|chunk| bytes += chunk.len()).output()));
         let error = lent.expect_err("no room");

@@ -51,8 +51,7 @@ fn tour() {
     // A cycle of three numbers: one of them is saved for a moment.
     let fds = [(); 3].map(|()| Arc::new(OwnedFd::from(null())));
     let numbers = fds.each_ref().map(AsRawFd::as_raw_fd);
-    let turned =
-        (0..3).fold(role("count-fds"), |cmd, at| cmd.map_shared_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
+    let turned = (0..3).fold(role("count-fds"), |cmd, at| cmd.map_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
     let told = turned.read().expect("it runs");
     let mut expected: Vec<_> = [0, 1, 2].into_iter().chain(numbers).collect();
     expected.sort_unstable();

@@ -25,13 +25,18 @@ pub(crate) fn hostile_fd() -> OwnedFd {
     unsafe { unistd::dup2_raw(&null, 7) }.expect("fd 7 can be made")
 }
 
+/// A limit of the system, which has 32 bits on some platforms.
+pub(crate) fn wide(limit: impl Into<u64>) -> u64 {
+    limit.into()
+}
+
 /// Runs `f` while exactly `spare` more fds can be opened.
 ///
 /// The others are used up, as in a process that really runs out, and the limit stays where calls
 /// that take a limit's worth of fds (poll) or a least number (`F_DUPFD`) still have room.
 pub(crate) fn spare_fds<T>(spare: usize, f: impl FnOnce() -> T) -> T {
     const LIMIT: usize = 256;
-    struct Restore(u64, u64);
+    struct Restore(libc::rlim_t, libc::rlim_t);
     impl Drop for Restore {
         fn drop(&mut self) {
             setrlimit(Resource::RLIMIT_NOFILE, self.0, self.1).expect("the old limit fits");
@@ -43,7 +48,7 @@ pub(crate) fn spare_fds<T>(spare: usize, f: impl FnOnce() -> T) -> T {
     let null = || File::open("/dev/null").expect("the limit is not reached yet");
     let _fillers: Vec<File> = std::iter::repeat_with(null).take(fillers).collect();
     let _restore = Restore(soft, hard);
-    setrlimit(Resource::RLIMIT_NOFILE, LIMIT as u64, hard).expect("the limit can be lowered");
+    setrlimit(Resource::RLIMIT_NOFILE, LIMIT as libc::rlim_t, hard).expect("the limit can be lowered");
     f()
 }
 

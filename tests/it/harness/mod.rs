@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::poll::{PollTimeout, poll};
 
-pub(crate) use fds::{hostile_fd, spare_fds, with_closed};
+pub(crate) use fds::{hostile_fd, spare_fds, wide, with_closed};
 pub(crate) use isolate::{Options, isolated, isolated_with, progress, try_isolated};
 pub(crate) use proc::{children, open_fds, peak_rss_kib, process_fds, process_state, rss_kib, threads};
 

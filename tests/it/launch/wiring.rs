@@ -47,7 +47,7 @@ impl State {
         let stat = fstat(&fd).expect("it is open");
         State {
             file: format!("{}:{}", stat.st_dev, stat.st_ino),
-            offset: lseek(&fd, 0, Whence::SeekCur).unwrap_or(-1),
+            offset: lseek(&fd, 0, Whence::SeekCur).map_or(-1, i64::from),
             flags: fcntl(&fd, FcntlArg::F_GETFL).expect("it is open"),
             cloexec: false,
         }
@@ -56,7 +56,7 @@ impl State {
 
 /// A child that says what its descriptors are.
 fn reporting() -> Cmd {
-    role("fd-states").arg(REPORT.to_string()).fd_piped_out(REPORT)
+    role("fd-states").arg(REPORT.to_string()).fd_out(REPORT, Redirect::piped())
 }
 
 /// A child that opens the paths it is given and copies each to its stdout.
@@ -99,8 +99,7 @@ fn with_fd(cmd: Cmd, fd: &Arc<OwnedFd>, number: i32) -> Cmd {
         0 => cmd.stdin(Redirect::shared_fd(fd)),
         1 => cmd.stdout(Redirect::shared_fd(fd)),
         2 => cmd.stderr(Redirect::shared_fd(fd)),
-        _ if fd.as_raw_fd() == number => cmd.pass_shared_fd(fd),
-        _ => cmd.map_shared_fd(fd, number),
+        _ => cmd.map_fd(fd, number),
     }
 }
 

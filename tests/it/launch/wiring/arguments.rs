@@ -27,7 +27,7 @@ fn the_numbers_are_free_of_the_explicit_ones_and_in_the_order_of_the_arguments()
         let cmd = role("args").arg("a").arg_reader(none()).arg("b").arg_fd(null()).arg_writer(role("cat"));
         assert_eq!(args_of(cmd), ["a", "/dev/fd/63", "b", "/dev/fd/62", "/dev/fd/61"]);
         let cmd = role("args").arg_reader(none()).arg_fd(null()).arg_fd(null());
-        let cmd = cmd.map_fd(null(), 63).fd_piped_out(61).fd_in(3, Redirect::null());
+        let cmd = cmd.map_fd(null(), 63).fd_out(61, Redirect::piped()).fd_in(3, Redirect::null());
         assert_eq!(args_of(cmd), ["/dev/fd/62", "/dev/fd/60", "/dev/fd/59"]);
         // Each stage counts by itself.
         let line = role("args").arg_fd(null()) | paths().arg("/dev/fd/0").arg_fd(null());
@@ -190,7 +190,7 @@ fn std_has_no_place_for_any_of_it() {
             role("cat").arg_writer(role("cat")),
             role("cat").arg_fd(null()),
             role("cat").map_fd(null(), 3),
-            role("cat").fd_piped_out(3),
+            role("cat").fd_out(3, Redirect::piped()),
             role("cat").stdin(Redirect::here_document("x")),
         ];
         for cmd in refused {

@@ -54,7 +54,7 @@ fn stdin_and_three_outputs_move_much_at_once() {
     isolated_with(PATIENT, || {
         let bytes = pattern(count(MUCH / 8, MUCH));
         let expected = Sum::of(&bytes);
-        let fan = role("fan").args(["0", "1", "2", "3"]).fd_piped_out(3).stdin(Redirect::bytes(bytes));
+        let fan = role("fan").args(["0", "1", "2", "3"]).fd_out(3, Redirect::piped()).stdin(Redirect::bytes(bytes));
         let output = fan.output().expect("it runs");
         assert_eq!(Sum::of(&output.stdout), expected);
         assert_eq!(Sum::of(&output.stderr), expected);
@@ -70,7 +70,12 @@ fn one_output_after_the_other_is_no_deadlock_either() {
         let line = Cmd::sh(
             r#""$0" blocks "$1" >&5; "$0" blocks "$1" >&4; "$0" blocks "$1" >&2; "$0" blocks "$1" >&3; "$0" blocks "$1""#,
         );
-        let line = line.arg(fixture()).arg(&much).fd_piped_out(3).fd_piped_out(4).fd_piped_out(5);
+        let line = line
+            .arg(fixture())
+            .arg(&much)
+            .fd_out(3, Redirect::piped())
+            .fd_out(4, Redirect::piped())
+            .fd_out(5, Redirect::piped());
         let output = line.output().expect("it runs");
         let expected = much.parse::<usize>().expect("a number");
         let lens = [3, 4, 5].map(|number| output.fd(number).expect("captured").len());

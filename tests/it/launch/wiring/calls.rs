@@ -12,8 +12,7 @@ fn plain() {
 fn mapped() {
     let fds = [marked(1), marked(2), marked(3)];
     let numbers = fds.each_ref().map(|fd| fd.as_raw_fd());
-    let rotated =
-        (0..3).fold(role("exit").arg("0"), |cmd, at| cmd.map_shared_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
+    let rotated = (0..3).fold(role("exit").arg("0"), |cmd, at| cmd.map_fd(Arc::clone(&fds[at]), numbers[(at + 1) % 3]));
     rotated.map_fd(null(), 1000).run().expect("it runs");
 }
 

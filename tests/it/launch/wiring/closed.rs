@@ -70,8 +70,9 @@ fn every_stream_moves_its_own_bytes_whatever_is_closed_here() {
     isolated(|| {
         for closed in SUBSETS {
             with_closed(closed, || {
-                let first = role("fan").args(["4", "1", "5"]).fd_in(4, Redirect::bytes("four")).fd_piped_out(5);
-                let second = role("fan").args(["0", "1", "7"]).fd_piped_out(7);
+                let first =
+                    role("fan").args(["4", "1", "5"]).fd_in(4, Redirect::bytes("four")).fd_out(5, Redirect::piped());
+                let second = role("fan").args(["0", "1", "7"]).fd_out(7, Redirect::piped());
                 let output = (first | second).output().expect("it runs");
                 assert_eq!(output.stdout, "four");
                 assert_eq!(*output.fd(5).expect("captured"), "four");
@@ -94,7 +95,7 @@ fn piped_ends_are_taken_and_work_whatever_is_closed_here() {
     isolated(|| {
         for closed in SUBSETS {
             with_closed(closed, || {
-                let cmd = role("fan").args(["5", "6"]).fd_piped_in(5).fd_piped_out(6);
+                let cmd = role("fan").args(["5", "6"]).fd_in(5, Redirect::piped()).fd_out(6, Redirect::piped());
                 let job = Pipeline::from(cmd).spawn().expect("it starts");
                 let mut to = job.take_fd_in(5).expect("piped");
                 let mut from = job.take_fd_out(6).expect("piped");

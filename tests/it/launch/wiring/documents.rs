@@ -76,7 +76,7 @@ fn a_descriptor_as_stdin_is_read_from_where_it_stands() {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(b"skipped, read").expect("it can be written");
         file.seek(SeekFrom::Start(9)).expect("a file");
-        let cat = role("cat").stdin_fd(file);
+        let cat = role("cat").stdin(file);
         assert_eq!(cat.read().expect("it runs"), "read");
         let again = cat.read().expect_err("it was used");
         assert_eq!(again.kind(), pipewright::ErrorKind::AlreadyUsed);

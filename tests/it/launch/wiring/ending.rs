@@ -16,7 +16,9 @@ fn hangs() -> Cmd {
 #[test]
 fn a_timeout_comes_with_what_a_further_stream_said() {
     isolated(|| {
-        let run = |time| within(time + SLACK * 6, || hangs().fd_piped_out(3).timeout(time).output().unwrap_err());
+        let run = |time| {
+            within(time + SLACK * 6, || hangs().fd_out(3, Redirect::piped()).timeout(time).output().unwrap_err())
+        };
         let begun = |error: &pipewright::Error| {
             error.output().is_some_and(|output| output.fd(3).is_some_and(|bytes| *bytes == "begun\n"))
         };
@@ -69,14 +71,15 @@ fn a_stranger_at_fd_3_is_a_leak_of_fd_3() {
         let kill = || kill_stranger(&std::fs::read_to_string(&pid).expect("its pid"));
         let grace = Duration::from_millis(20);
 
-        let run = hold().stdin(Redirect::null()).fd_piped_out(3).eof_grace(grace);
+        let run = hold().stdin(Redirect::null()).fd_out(3, Redirect::piped()).eof_grace(grace);
         let output = within(grace + SLACK * 2, || run.run()).expect("it ends");
         kill();
         assert_eq!(output.leaked.expect("somebody holds it").streams, [Stream::Output(3)]);
 
         let (error, _) = timed_out(
             |time| {
-                let error = hold().stdin(Redirect::null()).fd_piped_out(3).timeout(time).run().expect_err("held");
+                let error =
+                    hold().stdin(Redirect::null()).fd_out(3, Redirect::piped()).timeout(time).run().expect_err("held");
                 kill();
                 error
             },
@@ -92,7 +95,10 @@ fn dropping_a_job_ends_it_whatever_streams_it_has() {
     isolated(|| {
         let before = open_fds();
         for n in 0..count(50, 2000) {
-            let cmd = hangs().fd_piped_out(3).fd_piped_in(4).fd_in(5, Redirect::bytes(vec![1; 200_000]));
+            let cmd = hangs()
+                .fd_out(3, Redirect::piped())
+                .fd_in(4, Redirect::piped())
+                .fd_in(5, Redirect::bytes(vec![1; 200_000]));
             let job = cmd.fd_out(6, Redirect::capture()).spawn().expect("it starts");
             let ends = (n % 2 == 0).then(|| (job.take_fd_in(4), job.take_fd_out(3)));
             within(SLACK, || drop(job));

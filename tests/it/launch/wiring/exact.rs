@@ -39,7 +39,7 @@ fn what_the_child_does_to_a_shared_description_is_seen_here() {
         file.write_all(b"one two three").expect("it can be written");
         file.seek(SeekFrom::Start(4)).expect("it seeks");
         let shared = Arc::new(OwnedFd::from(file.try_clone().expect("a copy")));
-        let say = role("say").args(["9", "TWO"]).map_shared_fd(shared, 9);
+        let say = role("say").args(["9", "TWO"]).map_fd(shared, 9);
         say.run().expect("it runs");
         assert_eq!(file.stream_position().expect("a file"), 7);
         say.run().expect("it runs");
@@ -83,8 +83,10 @@ fn what_the_child_gets_is_never_close_on_exec_and_the_original_stays_so() {
         // One that is marked here, one that is not, each under its own number and under another.
         let (marked_fd, plain) = (Arc::new(OwnedFd::from(null())), Arc::new(OwnedFd::from(null())));
         pipewright::fd::set_cloexec(&plain, false).expect("it can be set");
-        let cmd = reporting().pass_shared_fd(Arc::clone(&marked_fd)).pass_shared_fd(Arc::clone(&plain));
-        let cmd = cmd.map_shared_fd(Arc::clone(&marked_fd), 30).map_shared_fd(Arc::clone(&plain), 31);
+        let cmd = reporting()
+            .map_fd(Arc::clone(&marked_fd), marked_fd.as_raw_fd())
+            .map_fd(Arc::clone(&plain), plain.as_raw_fd());
+        let cmd = cmd.map_fd(Arc::clone(&marked_fd), 30).map_fd(Arc::clone(&plain), 31);
         let seen = told(&cmd.run().expect("it runs"));
         assert!(seen.values().all(|state| !state.cloexec), "{seen:?}");
         assert_eq!(seen.len(), 7, "{seen:?}");
@@ -99,18 +101,19 @@ fn nothing_else_reaches_the_child() {
         let _more: Vec<OwnedFd> =
             (50..60).map(|least| pipewright::fd::dup_above(&hostile, least).expect("a copy")).collect();
         for number in [3, 6, 8, 55, 1000] {
-            let seen = told(&reporting().map_fd(null(), number).fd_piped_out(9).run().expect("it runs"));
+            let seen = told(&reporting().map_fd(null(), number).fd_out(9, Redirect::piped()).run().expect("it runs"));
             let mut expected = vec![0, 1, 2, number, 9];
             expected.sort_unstable();
             assert_eq!(seen.into_keys().collect::<Vec<_>>(), expected);
         }
         // Told to, it gets what is inheritable besides; never an end of the run's own, and never a marked copy.
-        let inheriting = reporting().inherit_fds(true).fd_piped_out(9).map_fd(null(), 3).fd_in(5, Redirect::bytes("x"));
+        let inheriting =
+            reporting().inherit_fds(true).fd_out(9, Redirect::piped()).map_fd(null(), 3).fd_in(5, Redirect::bytes("x"));
         let seen = told(&inheriting.run().expect("it runs"));
         assert_eq!(seen.into_keys().collect::<Vec<_>>(), [0, 1, 2, 3, 5, 7, 9]);
         // A number of the map that was inheritable here is the map's.
         let file = marked(5);
-        let seen = told(&reporting().inherit_fds(true).map_shared_fd(Arc::clone(&file), 7).run().expect("it runs"));
+        let seen = told(&reporting().inherit_fds(true).map_fd(Arc::clone(&file), 7).run().expect("it runs"));
         assert_eq!(seen[&7], State::of(&file));
     });
 }
@@ -122,10 +125,9 @@ fn a_jobserver_keeps_its_numbers_unless_they_are_given_away() {
         let numbers = [reader.as_raw_fd(), writer.as_raw_fd()];
         let flags = format!(" -j --jobserver-auth={},{}", numbers[0], numbers[1]);
         let file = marked(3);
-        let seen =
-            told(&reporting().env("MAKEFLAGS", &flags).map_shared_fd(Arc::clone(&file), 30).run().expect("it runs"));
+        let seen = told(&reporting().env("MAKEFLAGS", &flags).map_fd(Arc::clone(&file), 30).run().expect("it runs"));
         assert_eq!((&seen[&numbers[0]], &seen[&30]), (&State::of(&reader), &State::of(&file)));
-        let cmd = reporting().env("MAKEFLAGS", &flags).map_shared_fd(Arc::clone(&file), numbers[0]);
+        let cmd = reporting().env("MAKEFLAGS", &flags).map_fd(Arc::clone(&file), numbers[0]);
         let seen = told(&cmd.run().expect("it runs"));
         assert_eq!(seen[&numbers[0]], State::of(&file));
         assert_eq!(seen[&numbers[1]], State::of(&writer));

@@ -14,10 +14,9 @@ use crate::support::*;
 /// A way to give the first end of a pipe to a command.
 type Give = fn(Cmd, OwnedFd) -> Cmd;
 
-const ONE_SHOT: [(&str, Give); 6] = [
+const ONE_SHOT: [(&str, Give); 5] = [
     ("stderr", |cmd, fd| cmd.stderr(Redirect::fd(fd))),
     ("map_fd", |cmd, fd| cmd.map_fd(fd, 9)),
-    ("pass_fd", |cmd, fd| cmd.pass_fd(fd)),
     ("fd_out", |cmd, fd| cmd.fd_out(9, Redirect::fd(fd))),
     ("arg_fd", |cmd, fd| cmd.arg_fd(fd)),
     ("tee", |cmd, fd| cmd.fd_out(9, Redirect::tee([Redirect::fd(fd), Redirect::null()]))),
@@ -85,9 +84,9 @@ fn a_start_that_fails_the_check_takes_nothing() {
         let wrong: [(ErrorKind, Pipeline); 6] = [
             (ErrorKind::AlreadyUsed, used.into()),
             (ErrorKind::Conflict, role("exit").map_fd(null(), 2).into()),
-            (ErrorKind::Conflict, role("exit").map_fd(null(), 4).fd_piped_out(4).into()),
+            (ErrorKind::Conflict, role("exit").map_fd(null(), 4).fd_out(4, Redirect::piped()).into()),
             (ErrorKind::InvalidInput, role("exit").map_fd(null(), -1).into()),
-            (ErrorKind::InvalidInput, role("exit").fd_piped_in(i32::MAX).into()),
+            (ErrorKind::InvalidInput, role("exit").fd_in(i32::MAX, Redirect::piped()).into()),
             (ErrorKind::Redirect, role("cat").stderr(Redirect::fd(File::open("/").expect("it opens"))).into()),
         ];
         for (kind, wrong) in wrong {
@@ -113,7 +112,7 @@ fn a_shared_one_serves_any_number_of_starts_and_goes_with_its_last_owner() {
         let (reader, writer) = pipe().expect("a pipe");
         let writer = Arc::new(OwnedFd::from(writer));
         let say = role("say").args(["7", "x", "8", "y"]);
-        let cmd = say.map_shared_fd(Arc::clone(&writer), 7).map_shared_fd(writer, 8);
+        let cmd = say.map_fd(Arc::clone(&writer), 7).map_fd(writer, 8);
         for _ in 0..3 {
             cmd.clone().run().expect("it runs");
         }

@@ -16,10 +16,10 @@ fn through() -> Cmd {
 #[test]
 fn the_same_number_in_several_stages_is_as_many_streams() {
     isolated(|| {
-        let line = through().fd_piped_out(3).stdin(Redirect::bytes("abc"))
+        let line = through().fd_out(3, Redirect::piped()).stdin(Redirect::bytes("abc"))
             | role("upper")
-            | through().fd_piped_out(3)
-            | through().fd_piped_out(3);
+            | through().fd_out(3, Redirect::piped())
+            | through().fd_out(3, Redirect::piped());
         let output = line.output().expect("it runs");
         let seen: Vec<_> =
             output.fds.iter().map(|fd| (fd.stage, fd.number, fd.bytes.to_str().expect("text"))).collect();
@@ -33,11 +33,13 @@ fn the_same_number_in_several_stages_is_as_many_streams() {
 fn what_was_captured_is_listed_by_stage_and_number_however_it_was() {
     isolated(|| {
         let say = |text: &str| role("say").args(["3", text, "4", text, "9", text]);
-        let plain = say("first").fd_out(9, Redirect::capture()).fd_piped_out(4).fd_piped_out(3);
+        let plain =
+            say("first").fd_out(9, Redirect::capture()).fd_out(4, Redirect::piped()).fd_out(3, Redirect::piped());
         // A tee is served by something else than a plain capture.
         let tee = || Redirect::tee([Redirect::capture(), Redirect::null()]);
-        let output =
-            (plain | say("second").fd_out(9, tee()).fd_out(3, tee()).fd_piped_out(4)).output().expect("it runs");
+        let output = (plain | say("second").fd_out(9, tee()).fd_out(3, tee()).fd_out(4, Redirect::piped()))
+            .output()
+            .expect("it runs");
         let order: Vec<_> = output.fds.iter().map(|fd| (fd.stage, fd.number)).collect();
         assert_eq!(order, [(0, 3), (0, 4), (0, 9), (1, 3), (1, 4), (1, 9)]);
         assert_eq!(*output.fd(3).expect("captured"), "first");
@@ -60,7 +62,7 @@ fn two_captures_in_one_tee_are_both_there() {
 #[test]
 fn piped_streams_of_one_number_are_taken_stage_by_stage() {
     isolated(|| {
-        let stage = || role("fan").args(["3", "4"]).fd_piped_in(3).fd_piped_out(4);
+        let stage = || role("fan").args(["3", "4"]).fd_in(3, Redirect::piped()).fd_out(4, Redirect::piped());
         let job = (stage() | stage() | stage()).spawn().expect("it starts");
         let mut ends: Vec<_> = (0..3).map(|_| (job.take_fd_in(3).unwrap(), job.take_fd_out(4).unwrap())).collect();
         assert!(job.take_fd_in(3).is_none() && job.take_fd_out(4).is_none());
@@ -127,7 +129,8 @@ fn an_error_names_the_stage_and_the_number() {
         let error = missing.run().expect_err("no file");
         assert_eq!((error.kind(), error.stage()), (ErrorKind::Redirect, Some(1)));
         assert!(error.to_string().contains("as its fd 7"), "{error}");
-        let limited = role("say").args(["3", "x"]).fd_piped_out(3) | role("say").args(["3", "123"]).fd_piped_out(3);
+        let limited = role("say").args(["3", "x"]).fd_out(3, Redirect::piped())
+            | role("say").args(["3", "123"]).fd_out(3, Redirect::piped());
         let error = limited.fd_limit(3, pipewright::Limit::Fail(2)).run().expect_err("too much");
         assert_eq!((error.kind(), error.stage()), (ErrorKind::LimitExceeded, Some(1)), "{error}");
     });

@@ -61,11 +61,11 @@ fn random_pipelines_give_each_stage_its_own_map() {
                 for number in numbers {
                     let fd = marked(random.below(50));
                     match random.below(4) {
-                        0 => cmd = cmd.fd_piped_out(number),
+                        0 => cmd = cmd.fd_out(number, Redirect::piped()),
                         1 => cmd = cmd.fd_in(number, Redirect::bytes("unread")),
                         2 => {
                             model.insert(number, State::of(&fd));
-                            cmd = cmd.map_shared_fd(fd, number);
+                            cmd = cmd.map_fd(fd, number);
                         }
                         _ => {
                             model.insert(number, State::of(&fd));
@@ -125,7 +125,7 @@ fn a_source_may_have_many_numbers_and_all_are_one_description() {
         let line = crate::support::role("fan").args(["3", "1"]).stdin(Redirect::null());
         let copy = dup_above(&file, 3).expect("a copy");
         nix::unistd::lseek(&copy, 1, nix::unistd::Whence::SeekSet).expect("a file");
-        let output = line.map_shared_fd(Arc::clone(&file), 3).map_shared_fd(file, 9).read().expect("it runs");
+        let output = line.map_fd(Arc::clone(&file), 3).map_fd(file, 9).read().expect("it runs");
         assert_eq!(output.len(), 20);
         assert_eq!(State::of(&copy).offset, 21);
     });

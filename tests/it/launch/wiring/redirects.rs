@@ -113,15 +113,18 @@ fn every_verb_serves_a_further_stream() {
         let cmd = || role("say").args(["3", "three", "1", "one\n"]).stdout(Redirect::capture());
         let seen = |output: &Output| output.fd(3).map(|bytes| bytes.to_str().expect("text").to_owned());
         let three = Some("three".to_owned());
-        assert_eq!(seen(&cmd().fd_piped_out(3).run().expect("run")), three);
-        assert_eq!(seen(&cmd().fd_piped_out(3).output().expect("output")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).run().expect("run")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).output().expect("output")), three);
         let mut buffer = Vec::new();
-        assert_eq!(seen(&cmd().fd_piped_out(3).output_into(&mut buffer).expect("output_into")), three);
+        assert_eq!(seen(&cmd().fd_out(3, Redirect::piped()).output_into(&mut buffer).expect("output_into")), three);
         assert_eq!(buffer, b"one\n");
-        assert!(cmd().fd_piped_out(3).status().expect("status").success());
-        assert_eq!(cmd().fd_piped_out(3).read().expect("read"), "one");
-        assert_eq!(cmd().fd_piped_out(3).read_bytes().expect("read_bytes"), b"one\n");
-        assert_eq!(seen(&cmd().fd_piped_out(3).for_each_line(|_: &[u8]| ()).expect("for_each_line")), three);
+        assert!(cmd().fd_out(3, Redirect::piped()).status().expect("status").success());
+        assert_eq!(cmd().fd_out(3, Redirect::piped()).read().expect("read"), "one");
+        assert_eq!(cmd().fd_out(3, Redirect::piped()).read_bytes().expect("read_bytes"), b"one\n");
+        assert_eq!(
+            seen(&cmd().fd_out(3, Redirect::piped()).for_each_line(|_: &[u8]| ()).expect("for_each_line")),
+            three
+        );
         assert_eq!(seen(&cmd().fd_out(3, Redirect::capture()).spawn().expect("spawn").output().expect("ends")), three);
 
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -143,7 +146,7 @@ fn every_verb_serves_a_further_stream() {
 fn every_limit_holds_for_a_further_stream_alone() {
     isolated(|| {
         let cmd = || role("say").args(["3", "0123456789", "4", "0123456789", "1", "0123456789"]);
-        let cmd = || cmd().fd_piped_out(3).fd_piped_out(4);
+        let cmd = || cmd().fd_out(3, Redirect::piped()).fd_out(4, Redirect::piped());
         let limited = |limit| cmd().fd_limit(3, limit).output().expect("it runs");
         let head = limited(Limit::Head(4));
         assert_eq!((head.fd(3).expect("captured").len(), head.fd(4).expect("captured").len()), (4, 10));
@@ -167,7 +170,11 @@ fn every_limit_holds_for_a_further_stream_alone() {
 #[test]
 fn ends_are_taken_once_and_ends_that_are_not_taken_do_no_harm() {
     isolated(|| {
-        let cmd = role("fan").args(["3", "4", "1"]).fd_piped_in(3).fd_piped_out(4).stdout(Redirect::piped());
+        let cmd = role("fan")
+            .args(["3", "4", "1"])
+            .fd_in(3, Redirect::piped())
+            .fd_out(4, Redirect::piped())
+            .stdout(Redirect::piped());
         let job = cmd.spawn().expect("it starts");
         assert!(job.take_fd_in(4).is_none() && job.take_fd_out(3).is_none() && job.take_fd_out(5).is_none());
         assert!(job.take_fd_in(0).is_none() && job.take_fd_out(1).is_none() && job.take_fd_out(-1).is_none());
@@ -181,11 +188,17 @@ fn ends_are_taken_once_and_ends_that_are_not_taken_do_no_harm() {
         assert!(job.wait().expect("it ends").success());
 
         // No end is taken: the input ends, the output is discarded, however much it is.
-        let all = || role("fan").args(["0", "3", "4", "1"]).fd_piped_out(3).fd_piped_out(4).fd_piped_in(5);
+        let all = || {
+            role("fan")
+                .args(["0", "3", "4", "1"])
+                .fd_out(3, Redirect::piped())
+                .fd_out(4, Redirect::piped())
+                .fd_in(5, Redirect::piped())
+        };
         let all = || all().stdin(Redirect::bytes(vec![b'x'; 1 << 20])).stdout(Redirect::piped());
         assert!(all().spawn().expect("it starts").wait().expect("it ends").success());
         drop(all().spawn().expect("it starts"));
-        let job = copies_fd_3().fd_piped_in(3).stdout(Redirect::null()).spawn().expect("it starts");
+        let job = copies_fd_3().fd_in(3, Redirect::piped()).stdout(Redirect::null()).spawn().expect("it starts");
         assert!(within(SLACK * 5, || job.wait()).expect("it ends").success());
         assert_no_child();
     });
@@ -194,7 +207,11 @@ fn ends_are_taken_once_and_ends_that_are_not_taken_do_no_harm() {
 #[test]
 fn an_end_that_is_dropped_breaks_the_childs_pipe() {
     isolated(|| {
-        let job = role("fan").args(["0", "3"]).fd_piped_out(3).stdin(Redirect::bytes(vec![b'x'; 1 << 20])).spawn();
+        let job = role("fan")
+            .args(["0", "3"])
+            .fd_out(3, Redirect::piped())
+            .stdin(Redirect::bytes(vec![b'x'; 1 << 20]))
+            .spawn();
         let job = job.expect("it starts");
         drop(job.take_fd_out(3).expect("piped"));
         let status = within(SLACK * 5, || job.wait()).expect("it ends");

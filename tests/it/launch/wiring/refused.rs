@@ -10,13 +10,12 @@ use crate::support::*;
 /// A way to use a number.
 type Use = fn(Cmd, i32) -> Cmd;
 
-const USES: [(&str, Use); 6] = [
+const USES: [(&str, Use); 5] = [
     ("map_fd", |cmd, number| cmd.map_fd(null(), number)),
-    ("map_shared_fd", |cmd, number| cmd.map_shared_fd(marked(1), number)),
     ("fd_in", |cmd, number| cmd.fd_in(number, Redirect::bytes("x"))),
     ("fd_out", |cmd, number| cmd.fd_out(number, Redirect::null())),
-    ("fd_piped_in", |cmd, number| cmd.fd_piped_in(number)),
-    ("fd_piped_out", |cmd, number| cmd.fd_piped_out(number)),
+    ("fd_in piped", |cmd, number| cmd.fd_in(number, Redirect::piped())),
+    ("fd_out piped", |cmd, number| cmd.fd_out(number, Redirect::piped())),
 ];
 
 /// A stage that would leave a file, if anything began.
@@ -124,9 +123,9 @@ fn a_descriptor_that_was_closed_behind_its_owner_is_named_with_its_role() {
             cmd
         };
         assert_refused(keep(role("exit").map_fd(closed(), 9)), ErrorKind::Redirect, &[&named, "fd 9"]);
-        assert_refused(keep(role("exit").pass_fd(closed())), ErrorKind::Redirect, &[&named, &format!("fd {fd}")]);
+        assert_refused(keep(role("exit").map_fd(closed(), fd)), ErrorKind::Redirect, &[&named, &format!("fd {fd}")]);
         assert_refused(keep(role("exit").arg_fd(closed())), ErrorKind::Redirect, &[&named, "fd 63"]);
-        let error = keep(role("exit").stdin_fd(closed())).run().expect_err("refused");
+        let error = keep(role("exit").stdin(closed())).run().expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Redirect);
         assert!(error.to_string().contains(&named) && error.to_string().contains("stdin"), "{error}");
         assert_refused(keep(role("exit").fd_out(8, Redirect::fd(closed()))), ErrorKind::Redirect, &[&named, "fd 8"]);
@@ -134,7 +133,7 @@ fn a_descriptor_that_was_closed_behind_its_owner_is_named_with_its_role() {
         assert_refused(keep(role("exit").fd_out(8, tee)), ErrorKind::Redirect, &[&named, "fd 8"]);
         let shared = Arc::new(closed());
         std::mem::forget(Arc::clone(&shared));
-        assert_refused(role("exit").map_shared_fd(shared, 9), ErrorKind::Redirect, &[&named, "fd 9"]);
+        assert_refused(role("exit").map_fd(shared, 9), ErrorKind::Redirect, &[&named, "fd 9"]);
         let inner = keep(role("exit").map_fd(closed(), 9));
         let error = paths().arg_reader(inner).run().expect_err("refused");
         assert_eq!((error.kind(), error.stage()), (ErrorKind::Redirect, Some(1)), "{error}");
@@ -145,7 +144,7 @@ fn a_descriptor_that_was_closed_behind_its_owner_is_named_with_its_role() {
 fn a_directory_is_no_standard_stream_but_may_be_any_other() {
     isolated(|| {
         let root = || File::open("/").expect("it opens");
-        let error = role("cat").stdin_fd(root()).run().expect_err("refused");
+        let error = role("cat").stdin(root()).run().expect_err("refused");
         assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::Redirect, Some(nix::libc::EISDIR)));
         assert!(error.to_string().contains("stdin, is a directory"), "{error}");
         assert_refused(role("cat").stderr(Redirect::fd(root())), ErrorKind::Redirect, &["stderr", "directory"]);

@@ -36,7 +36,11 @@ fn further_streams_are_shown_as_far_as_a_shell_has_them() {
     isolated(|| {
         let cmd =
             Cmd::new("a").fd_in(3, Redirect::file("in")).fd_out(4, Redirect::file("o ut")).fd_out(5, Redirect::null());
-        let cmd = cmd.fd_out(6, Redirect::append("log")).fd_in(7, Redirect::null()).map_fd(null(), 8).fd_piped_out(9);
+        let cmd = cmd
+            .fd_out(6, Redirect::append("log"))
+            .fd_in(7, Redirect::null())
+            .map_fd(null(), 8)
+            .fd_out(9, Redirect::piped());
         assert_eq!(cmd.to_string(), "a 3< in 4> 'o ut' 5> /dev/null 6>> log 7< /dev/null");
         // A shell swaps by way of 3, and has 3 all the same.
         let dir = tempfile::tempdir().expect("a directory");
@@ -52,8 +56,11 @@ fn further_streams_are_shown_as_far_as_a_shell_has_them() {
 #[test]
 fn the_plan_says_which_number_leads_where() {
     isolated(|| {
-        let cmd = Cmd::new("diff").arg_reader(Cmd::new("sort") | Cmd::new("uniq")).arg_fd(null()).fd_piped_out(3);
-        let cmd = cmd.fd_in(4, Redirect::here_document("text")).map_shared_fd(marked(1), 5);
+        let cmd = Cmd::new("diff")
+            .arg_reader(Cmd::new("sort") | Cmd::new("uniq"))
+            .arg_fd(null())
+            .fd_out(3, Redirect::piped());
+        let cmd = cmd.fd_in(4, Redirect::here_document("text")).map_fd(marked(1), 5);
         let plan = cmd.dry_run().expect("nothing is wrong").to_string();
         for line in [
             "run: 3 stages, no timeout",

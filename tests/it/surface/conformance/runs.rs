@@ -355,9 +355,9 @@ fn a_thread_that_cannot_start_is_an_error_and_leaves_no_child() {
         let kib: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
         let (soft, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
         // Too little for a thread's stack of 2 MiB.
-        setrlimit(Resource::RLIMIT_AS, (kib + 1024) * 1024, hard).unwrap();
+        setrlimit(Resource::RLIMIT_AS, ((kib + 1024) * 1024) as libc::rlim_t, hard).unwrap();
         // With the old limit: the child, too, has to live.
-        let limit = |cmd: Cmd| cmd.rlimit(pipewright::Resource::AddressSpace, soft, hard);
+        let limit = |cmd: Cmd| cmd.rlimit(pipewright::Resource::AddressSpace, wide(soft), wide(hard));
         let captured = limit(role("hang").stdout(Redirect::capture())).spawn();
         let fed = limit(role("hang").stdin(Redirect::from_reader(io::empty()))).output();
         setrlimit(Resource::RLIMIT_AS, soft, hard).unwrap();

@@ -19,15 +19,15 @@ fn null() -> File {
 fn a_number_that_cannot_be_given_is_named() {
     isolated(|| {
         let mut texts = Texts::new();
-        texts.check("fd-twice", cmd!("a").map_fd(null(), 7).fd_piped_out(7).run());
+        texts.check("fd-twice", cmd!("a").map_fd(null(), 7).fd_out(7, Redirect::piped()).run());
         texts.check(
             "fd-twice-in-a-stage",
             (cmd!("a") | cmd!("b").fd_in(7, Redirect::bytes("xyz")).map_fd(null(), 7)).run(),
         );
         texts.check("fd-is-stdin", cmd!("a").map_fd(null(), 0).run());
-        texts.check("fd-is-stdout", cmd!("a").fd_piped_out(1).run());
+        texts.check("fd-is-stdout", cmd!("a").fd_out(1, Redirect::piped()).run());
         texts.check("fd-is-stderr", cmd!("a").fd_out(2, Redirect::file("/var/log/a")).run());
-        texts.check("fd-negative", cmd!("a").fd_piped_in(-1).run());
+        texts.check("fd-negative", cmd!("a").fd_in(-1, Redirect::piped()).run());
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be read");
         setrlimit(Resource::RLIMIT_NOFILE, 64, hard).expect("it can be lowered");
         texts.check("fd-beyond-the-limit", (cmd!("a") | cmd!("b").map_fd(null(), 64)).run());
@@ -55,7 +55,7 @@ fn a_descriptor_that_cannot_be_given_is_named_with_its_role() {
         texts.check("fd-closed", (cmd!("b") | cmd).run());
         let root =
             || -> OwnedFd { pipewright::fd::dup_above(File::open("/").expect("it opens"), 300).expect("a copy") };
-        texts.check("directory-as-stdin", cmd!("a").stdin_fd(root()).run());
+        texts.check("directory-as-stdin", cmd!("a").stdin(root()).run());
         texts.check("directory-as-stderr", (cmd!("a") | cmd!("b").stderr(Redirect::fd(root()))).run());
         texts.check("fd-file-missing", helper("cat").fd_in(5, Redirect::file(texts.path("missing"))).run());
         texts.finish();
@@ -108,7 +108,10 @@ fn a_further_stream_that_goes_wrong_is_named() {
     isolated(|| {
         let mut texts = Texts::new();
         let say = || helper("say").args(["3", "0123456789"]);
-        texts.check("limit-of-a-further-stream", say().fd_piped_out(3).fd_limit(3, Limit::Fail(4)).output());
+        texts.check(
+            "limit-of-a-further-stream",
+            say().fd_out(3, Redirect::piped()).fd_limit(3, Limit::Fail(4)).output(),
+        );
         let refuse = |_: &[u8]| -> Result<(), std::io::Error> { Err(std::io::Error::other("the disk is full")) };
         texts.check("callback-error-of-a-further-stream", say().fd_out(3, Redirect::each_line(refuse)).run());
         texts.check("undeclared-descriptor", helper("cat-paths").arg("/dev/fd/9").output());

@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+use super::kind::ErrorKind;
+use super::report::{Facts, Inner, StageName, Words};
 use crate::io::captured::Captured;
-use crate::outcome::error::{ErrorKind, Facts, Inner, StageName, Words};
 use crate::setup_step::Step;
 use crate::text::escape_text;
 

@@ -1,12 +1,11 @@
 //! What went wrong, as the library hands it on inside: without the secrets that its texts must not show.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::outcome::error::{Error, ErrorKind, Inner, StageName, StdError};
-use crate::outcome::output::Output;
-use crate::pipeline::Pipeline;
-use crate::plan::Plan;
+use super::kind::ErrorKind;
+use super::report::{Error, Facts, Inner, Output, StageName, Words};
 use crate::setup_step::Step;
 use crate::status::Status;
 use crate::text::redact::Secrets;
@@ -15,31 +14,6 @@ use crate::text::redact::Secrets;
 /// they make every one that there is. Clones share what is in it.
 #[derive(Clone)]
 pub(crate) struct Fault(Arc<Facts>);
-
-/// What a fault and the error made of it know.
-#[derive(Clone)]
-pub(super) struct Facts {
-    pub(super) kind: ErrorKind,
-    /// What happened, as it follows the stage's name: "exited with code 3"; or why the stage could not be started.
-    pub(super) what: String,
-    pub(super) stage: Option<StageName>,
-    pub(super) step: Option<Step>,
-    pub(super) status: Option<Status>,
-    pub(super) output: Option<Output>,
-    pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
-    pub(super) words: Words,
-}
-
-/// Whose the words of a source or a panic are, and where they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Words {
-    /// The system's, which hold no secret, behind what happened.
-    Systems,
-    /// The system's, to which `what` leaves nothing to add: they stand in the full text alone.
-    InWhat,
-    /// The caller's, which may hold anything. `cut`: they may be about a line whose end is missing.
-    Callers { cut: bool },
-}
 
 impl Fault {
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
@@ -103,22 +77,13 @@ impl Fault {
         Arc::make_mut(&mut self.0)
     }
 
-    /// The error of a run: its texts name the command, and show none of its secrets.
-    pub(crate) fn told_by(self, plan: &Plan) -> Error {
-        self.told(Some(plan.line()), plan.secrets(), plan.notes())
-    }
-
-    /// The error of what cannot be made a plan of. Nothing ran that could have said a secret.
-    pub(crate) fn told_of(self, pipeline: &Pipeline) -> Error {
-        self.told(Some(pipeline.to_string()), Secrets::default(), Vec::new())
-    }
-
     /// The error of a call that has to do with no command.
-    pub(crate) fn told_alone(self) -> Error {
-        self.told(None, Secrets::default(), Vec::new())
+    pub(crate) fn into_bare_error(self) -> Error {
+        self.into_error_with(None, Secrets::default(), Vec::new())
     }
 
-    fn told(self, command: Option<String>, secrets: Secrets, notes: Vec<String>) -> Error {
+    /// The only way to an [`Error`]: `plan` and this file call it.
+    pub(crate) fn into_error_with(self, command: Option<String>, secrets: Secrets, notes: Vec<String>) -> Error {
         Error(Arc::new(Inner { facts: self.0, command, secrets, redacted: OnceLock::new(), notes }))
     }
 }

@@ -1,8 +1,8 @@
 //! A source without the secrets that are in it.
 
+use std::error::Error as StdError;
 use std::fmt;
 
-use crate::outcome::error::StdError;
 use crate::text::redact::Secrets;
 
 /// What stands for a source that shows a secret, itself or further down its chain.

@@ -3,19 +3,18 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use super::lower::place;
-use super::{Mode, PipePlan, Place, Wire};
-use crate::outcome::error::{ErrorKind, Fault, StageName};
+use super::{Endpoint, FdBinding, OpenMode, PipePlan};
+use crate::outcome::{ErrorKind, Fault, StageName};
 use crate::spec::{ArgSource, Command, Link, Misplaced, Pipeline, Stage};
 use crate::stream::Stream;
 
 /// A stage, and what is around it.
-pub(super) struct Chained {
+pub(super) struct FlatStage {
     pub(super) stage: Stage,
     pub(super) input: Input,
     pub(super) output: Output,
     /// The descriptors that its arguments name.
-    pub(super) wires: Vec<Wire>,
+    pub(super) bindings: Vec<FdBinding>,
 }
 
 /// Where a stage's stdin comes from, if it does not say so itself.
@@ -44,12 +43,12 @@ pub(super) enum Output {
 const HIGHEST: i32 = 63;
 
 #[derive(Default)]
-pub(super) struct Chains {
-    pub(super) stages: Vec<Chained>,
+pub(super) struct Flattened {
+    pub(super) stages: Vec<FlatStage>,
     pub(super) pipes: Vec<PipePlan>,
 }
 
-impl Chains {
+impl Flattened {
     /// Adds a pipeline, and what is in its arguments behind it.
     pub(super) fn add(&mut self, pipeline: &Pipeline, first: Input, last: Output) -> Result<(), Fault> {
         let start = self.stages.len();
@@ -82,15 +81,15 @@ impl Chains {
             };
             let (stage, opens) = numbered(stage);
             opened.push(opens);
-            self.stages.push(Chained { stage, input, output, wires: Vec::new() });
+            self.stages.push(FlatStage { stage, input, output, bindings: Vec::new() });
             if let Output::Into(_, pipe) = output {
                 input = Input::Pipe(pipe);
             }
         }
         for (index, opens) in (start..).zip(opened) {
             for (number, opens) in opens {
-                let wire = self.wire(number, &opens)?;
-                self.stages[index].wires.push(wire);
+                let binding = self.wire(number, &opens)?;
+                self.stages[index].bindings.push(binding);
             }
         }
         Ok(())
@@ -103,19 +102,21 @@ impl Chains {
         self.pipes.len() - 1
     }
 
-    fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<Wire, Fault> {
+    fn wire(&mut self, number: i32, opens: &ArgSource) -> Result<FdBinding, Fault> {
         let pipe = self.pipes.len();
         Ok(match opens {
-            ArgSource::Fd(fd) => Wire { stream: Stream::Input(number), place: place(fd, number, Mode::Read) },
+            ArgSource::Fd(fd) => {
+                FdBinding { stream: Stream::Input(number), place: Endpoint::of(fd, number, OpenMode::Read) }
+            }
             ArgSource::Reader(pipeline) => {
                 self.pipes.push(PipePlan::Link);
                 self.add(pipeline, Input::Null, Output::Into(Link::Stdout, pipe))?;
-                Wire { stream: Stream::Input(number), place: Place::Pipe(pipe) }
+                FdBinding { stream: Stream::Input(number), place: Endpoint::Pipe(pipe) }
             }
             ArgSource::Writer(pipeline) => {
                 self.pipes.push(PipePlan::Link);
                 self.add(pipeline, Input::Pipe(pipe), Output::Beside)?;
-                Wire { stream: Stream::Output(number), place: Place::Pipe(pipe) }
+                FdBinding { stream: Stream::Output(number), place: Endpoint::Pipe(pipe) }
             }
         })
     }

@@ -1,72 +1,16 @@
 //! The one error type of the library.
 
-mod fault;
-mod kind;
-mod redacted;
-mod render;
-
 use std::error::Error as StdError;
-use std::ffi::{OsStr, OsString};
-use std::sync::{Arc, OnceLock};
+use std::ffi::OsStr;
+use std::sync::Arc;
 use std::{fmt, io};
 
-use super::output::Output;
+use super::kind::ErrorKind;
+use super::redacted::Redacted;
+use super::render;
+use super::report::{Error, Output, StageName, Words};
 use crate::setup_step::Step;
 use crate::status::Status;
-use crate::text::redact::Secrets;
-
-use fault::Facts;
-pub(crate) use fault::{Fault, Words};
-pub use kind::ErrorKind;
-use redacted::Redacted;
-
-/// Why a run did not go as asked: what happened, to which stage, at which step, with what the system said and what was captured.
-///
-/// `{}` is one line. `{:#}` and [`full`](Error::full) add the command, each stage's end and the last of the captured stderr, and so does `{:?}`,
-/// because that is what a `main` that returns it prints. The fields are for programs.
-///
-/// No text holds a [`secret_arg`](crate::Cmd::secret_arg), nor a value of the environment that the builder set, nor a piece of one that a
-/// limit, a deadline or a kill has cut. That includes the chain of sources: where an error of the caller's own code shows a secret,
-/// [`source`](StdError::source) gives a stand-in with its redacted text, and [`raw_source`](Error::raw_source) the error itself.
-///
-/// ```
-/// use pipewright::{cmd, ErrorKind};
-/// let error = cmd!("sh", "-c", "echo half; echo oops >&2; exit 3").read().unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Status);
-/// assert_eq!(error.status().unwrap().code(), Some(3));
-/// assert_eq!(error.output().unwrap().stdout, "half\n");
-/// assert_eq!(error.to_string(), "`sh` exited with code 3");
-/// let error = cmd!("sh", "-c", "echo why >&2; exit 3").output().unwrap_err();
-/// assert_eq!(error.stderr_tail().unwrap(), "why");
-/// ```
-///
-/// `Display` includes the words of [`source`](StdError::source): print either the error or the chain, not both.
-///
-/// Cloning is cheap: clones share what is in it.
-#[derive(Clone)]
-pub struct Error(Arc<Inner>);
-
-/// A fault, with what its texts show beside, and what they must not.
-#[derive(Clone)]
-struct Inner {
-    facts: Arc<Facts>,
-    /// The command line as it may be shown.
-    command: Option<String>,
-    secrets: Secrets,
-    /// What stands for the source, once it was asked for.
-    redacted: OnceLock<Option<Arc<Redacted>>>,
-    notes: Vec<String>,
-}
-
-/// A stage, as errors name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StageName {
-    pub(crate) index: usize,
-    pub(crate) count: usize,
-    pub(crate) label: String,
-    /// `None` for a closure.
-    pub(crate) program: Option<OsString>,
-}
 
 impl StageName {
     pub(crate) fn new(label: String, program: Option<&OsStr>, index: usize, count: usize) -> StageName {
