@@ -15,14 +15,9 @@ mod scoped;
 mod starting;
 mod stress;
 
-use std::io::{self, BufRead, Read, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender};
 
-use pipewright::{Pipeline, Redirect, Stage};
-
-use crate::support::role;
+use crate::prelude::*;
 
 /// A grace that no test may wait for.
 const NO_GRACE_NEEDED: Duration = Duration::from_secs(30);

@@ -1,13 +1,10 @@
 //! A child that stops reading is no failure, whatever the host does about SIGPIPE.
 
-use std::io::{ErrorKind as IoKind, Read, Write};
-use std::time::Duration;
+use std::io::ErrorKind as IoKind;
 
-use nix::sys::signal::{SigSet, Signal, raise};
-use pipewright::{ErrorKind, Redirect, cmd, pipe};
+use nix::sys::signal::raise;
 
-use crate::harness::*;
-use crate::support::whatever_sigpipe_does;
+use crate::prelude::*;
 
 const MIB: usize = 1024 * 1024;
 

@@ -1,12 +1,9 @@
 //! Nothing deadlocks, at no capacity of the pipes and in no order of waiting.
 
-use std::io::Read;
-use std::sync::mpsc::{Receiver, channel};
-
-use pipewright::{Cmd, Job, Redirect, cmd, pipe};
+use std::sync::mpsc::Receiver;
 
 use super::PATIENT;
-use crate::harness::*;
+use crate::prelude::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

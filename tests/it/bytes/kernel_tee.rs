@@ -1,16 +1,7 @@
 //! A busy stream that goes to descriptors alone: each gets the same bytes, and none pass through this process.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::time::Duration;
-
-use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
-
 use super::PATIENT;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const MIB: usize = 1024 * 1024;
 

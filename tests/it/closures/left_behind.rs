@@ -1,12 +1,7 @@
 //! Closures that do not return: no run waits for them longer than its grace, and the error names them.
 
-use std::time::Instant;
-
-use pipewright::ErrorKind;
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 /// Time for a busy machine to start everything: what has not started by then is told in other words.

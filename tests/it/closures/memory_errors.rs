@@ -2,11 +2,8 @@
 
 use std::error::Error as StdError;
 
-use pipewright::{Error, ErrorKind};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// The error itself and all below it.
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

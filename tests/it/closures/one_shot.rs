@@ -1,10 +1,7 @@
 //! Closures for one run: taken once, by the first start that can be.
 
-use pipewright::{Error, ErrorKind, pipe};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn once(text: &'static str) -> Stage {
     Stage::from_fn_once(move |_, output| Ok(output.write_all(text.as_bytes())?)).label("once")

@@ -1,15 +1,9 @@
 //! Where a closure's input may come from, and its output go to.
 
-use std::fs::{self, File};
 use std::io::Cursor;
-use std::os::fd::{AsFd, OwnedFd};
-
-use pipewright::{Limit, Out, pipe};
 
 use super::*;
-use crate::bytes::streams::Sheet;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A reading end with the text in it, and its end behind.
 fn filled(text: &str) -> OwnedFd {

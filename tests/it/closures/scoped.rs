@@ -1,14 +1,11 @@
 //! Closures that borrow: every verb returns after them, whatever happened.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::RecvTimeoutError;
 
-use pipewright::{Error, ErrorKind, Scoped, cmd};
+use pipewright::Scoped;
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Adds to a counter when it goes: a closure that holds one is gone when it has.
 struct Gone<'a>(&'a AtomicUsize);

@@ -1,13 +1,6 @@
 //! Closed 0, 1 and 2 in this process: every redirection is still right.
 
-use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
-
-use pipewright::{Cmd, In, Job, Out, Redirect};
-
-use crate::harness::*;
-use crate::support::{role, three_fds};
+use crate::prelude::*;
 
 const SUBSETS: [&[i32]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
 

@@ -1,12 +1,10 @@
 //! A command as `std::process::Command`: all of it, or a refusal.
 
-use std::io::{ErrorKind, Write};
-use std::process::Command;
+use std::io::ErrorKind;
 
-use pipewright::{Cmd, Redirect, Resource};
+use pipewright::Resource;
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn stdout(cmd: Cmd) -> String {
     let output = Command::from(cmd).output().expect("it runs");

@@ -1,16 +1,8 @@
 //! The events of a run: to callbacks, and to iterators of its job, begun early or late.
 
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-use pipewright::{ErrorKind, EventKind, Job, OnLeak, Pipeline, Redirect, Stream};
-
-use crate::harness::*;
-use crate::support::*;
-
 mod panics;
+
+use crate::prelude::*;
 
 /// Without what differs from run to run.
 fn word(kind: &EventKind) -> String {
@@ -223,20 +215,6 @@ fn several_threads_may_watch_and_wait_at_once() {
 }
 
 #[test]
-fn a_callback_that_panics_ends_the_run_and_goes_on_to_the_caller() {
-    isolated(|| {
-        let hang = role("hang").on_event(|event| {
-            if let EventKind::Line { .. } = event.kind {
-                panic!("the callback's own");
-            }
-        });
-        let result = within(Duration::from_secs(10), || catch_unwind(AssertUnwindSafe(|| hang.output())));
-        let panic = result.expect_err("it panicked");
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the callback's own"));
-    });
-}
-
-#[test]
 fn a_callback_that_panics_at_the_end_leaves_no_waiter_blocked() {
     isolated(|| {
         for driven in [false, true] {
@@ -251,20 +229,6 @@ fn a_callback_that_panics_at_the_end_leaves_no_waiter_blocked() {
             assert_eq!(error.kind(), ErrorKind::Panic, "{error}");
             within(Duration::from_secs(10), || job.events().count());
         }
-    });
-}
-
-#[test]
-fn a_callback_that_would_panic_once_more_while_the_run_is_ended_is_not_asked() {
-    isolated(|| {
-        let pair = role("exit").arg("1") | role("hang");
-        let picky = pair.on_event(|event| {
-            if let EventKind::Exited { status, .. } = &event.kind {
-                assert!(status.success(), "the callback's own");
-            }
-        });
-        let result = within(Duration::from_secs(10), || catch_unwind(AssertUnwindSafe(|| picky.run())));
-        assert!(result.is_err());
     });
 }
 

@@ -1,14 +1,9 @@
 //! What a process left behind holds open is waited for as long as was asked, and no longer.
 
-use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use pipewright::{Pipeline, Redirect, Stream};
+use std::io::BufReader;
 
 use super::{SLACK, TIMEOUT, captured};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 const EOF_GRACE: Duration = Duration::from_millis(100);
@@ -157,26 +152,18 @@ fn a_timeout_names_the_holder_of_a_pipe_between_stages() {
 #[test]
 fn a_slow_writer_of_the_caller_is_not_a_holder_of_the_stream() {
     isolated(|| {
-        /// Takes a little at a time, and not at once.
-        struct Slow(Arc<Mutex<Vec<u8>>>);
-        impl std::io::Write for Slow {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                std::thread::yield_now();
-                let some = &bytes[..bytes.len().min(4096)];
-                self.0.lock().unwrap().extend_from_slice(some);
-                Ok(some.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
         for tee in [false, true] {
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let writer = Redirect::to_writer(Slow(Arc::clone(&seen)));
+            let seen = Sheet::default();
+            let mut sheet = seen.clone();
+            // Takes a little at a time, and not at once.
+            let writer = Redirect::to_writer(Writing(move |bytes: &[u8]| {
+                thread::yield_now();
+                sheet.write(&bytes[..bytes.len().min(4096)])
+            }));
             let to = if tee { Redirect::tee([Redirect::capture(), writer]) } else { writer };
             let output = role("blocks").arg("400000").stdout(to).eof_grace(Duration::ZERO).run().expect("it runs");
             assert_eq!(output.leaked, None, "tee: {tee}");
-            assert_eq!(seen.lock().unwrap().len(), 400_000, "tee: {tee}");
+            assert_eq!(seen.bytes().len(), 400_000, "tee: {tee}");
         }
     });
 }

@@ -1,18 +1,10 @@
 //! What shall die with this process does, however it dies; and with nothing else.
 
-use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use pipewright::{Cmd, Containment, Error, ErrorKind, Job, Redirect, Step};
 
-use crate::harness::*;
-use crate::random::Random;
-use crate::support::*;
+use crate::prelude::*;
 use crate::trees::cgroups::Cgroup;
 
 /// The library's thread goes on, with nothing to do.

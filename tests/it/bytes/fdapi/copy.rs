@@ -1,20 +1,14 @@
 //! `copy`: every pair of ends, whichever way the kernel takes.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write, read_to_string};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{ErrorKind, read_to_string};
 use std::thread::JoinHandle;
 
-use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use pipewright::fd::{self, BadFd, CopyMethod, Role};
-use pipewright::{Redirect, pipe};
 
 use super::ends::*;
 use super::{bad, content, file_with};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[test]
 fn every_pair_of_ends_is_copied_whole_and_the_way_is_told() {

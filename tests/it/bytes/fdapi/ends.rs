@@ -1,15 +1,11 @@
 //! What can be copied from and to, with a process at the other end.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use pipewright::pipe;
+use nix::fcntl::OFlag;
 
 use super::file_with;
+use crate::prelude::*;
 
 /// One end to copy from or to, and the thread that is at its other end.
 pub(super) struct End {

@@ -1,15 +1,9 @@
 //! Which processes hold the write end of a pipe.
 
-use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
-
 use nix::sys::stat::Mode;
 use pipewright::fd::{self, Holder, HolderSearch};
-use pipewright::{Redirect, pipe};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Enough on any machine.
 fn search() -> HolderSearch {

@@ -1,14 +1,8 @@
 //! Waiting with a deadline.
 
-use std::io::{Read, Write};
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use pipewright::fd::{PollSet, wait_readable, wait_writable};
-use pipewright::pipe;
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(30));
 

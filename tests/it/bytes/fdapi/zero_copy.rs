@@ -1,16 +1,13 @@
 //! `splice` and `tee_pipes`: one call each, and what they refuse.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, Write, read_to_string};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{ErrorKind, read_to_string};
+use std::os::fd::BorrowedFd;
 
 use pipewright::fd::{self, BadFd, Role};
-use pipewright::pipe;
 
 use super::ends::nonblocking;
 use super::{bad, content, file_with};
-use crate::harness::*;
-use crate::support::whatever_sigpipe_does;
+use crate::prelude::*;
 
 type Call = fn(BorrowedFd<'_>, BorrowedFd<'_>, usize) -> io::Result<usize>;
 

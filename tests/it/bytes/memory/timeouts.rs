@@ -1,13 +1,9 @@
 //! Reads and writes that give up: nothing is lost, nothing comes twice.
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
-use std::time::{Duration, Instant};
-
-use pipewright::pipe;
+use std::io::ErrorKind;
 
 use super::{assert_end, each_kind, join, start, take};
-use crate::harness::*;
-use crate::support::{SLACK, within};
+use crate::prelude::*;
 
 const BRIEF: Duration = Duration::from_millis(5);
 

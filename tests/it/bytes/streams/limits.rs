@@ -1,8 +1,6 @@
 //! How much of a stream is kept.
 
-use pipewright::{Cmd, ErrorKind, Limit, Redirect, cmd};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Ten bytes to each output: digits and letters.
 fn ten() -> Cmd {

@@ -1,10 +1,6 @@
 //! Ends of pipes that are taken, and those that are not.
 
-use std::io::{Read, Write};
-
-use pipewright::{Cmd, Redirect, cmd};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 fn piped(cmd: Cmd) -> Cmd {
     cmd.stdin(Redirect::piped()).stdout(Redirect::piped()).stderr(Redirect::piped())

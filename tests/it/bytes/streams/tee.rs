@@ -1,12 +1,6 @@
 //! One stream to several places, also in the middle of a pipeline.
 
-use std::fs;
-use std::io::Read;
-
-use pipewright::{ErrorKind, Limit, Redirect, cmd, pipe};
-
-use super::Sheet;
-use crate::harness::*;
+use crate::prelude::*;
 
 const SIZE: usize = 500_000;
 

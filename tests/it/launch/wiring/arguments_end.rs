@@ -1,12 +1,7 @@
 //! Pipelines in arguments are part of the run: its statuses, its time, its end.
 
-use std::time::Duration;
-
-use pipewright::{ErrorKind, Limit, StatusPolicy, Step};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn exits(code: &str) -> Cmd {
     role("exit").arg(code)

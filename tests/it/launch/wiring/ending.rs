@@ -1,12 +1,6 @@
 //! How runs with further streams end: by time, by order, with a stranger at a pipe.
 
-use std::time::Duration;
-
-use pipewright::{ErrorKind, Stream};
-
-use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Says so on its fd 3, and waits to be ended.
 fn hangs() -> Cmd {

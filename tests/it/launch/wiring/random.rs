@@ -1,15 +1,10 @@
 //! Maps that chance made, against the plainest model: each number is what it was given.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::Resource;
 use pipewright::fd::dup_above;
 
 use super::*;
-use crate::harness::*;
-use crate::random::Random;
+use crate::prelude::*;
 
 /// Descriptors of this process at low numbers, with gaps, and at some beyond a thousand.
 fn sources() -> Vec<Arc<OwnedFd>> {

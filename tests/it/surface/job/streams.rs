@@ -1,13 +1,6 @@
 //! The ends that a job gives out, and what becomes of those that are not taken.
 
-use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Duration;
-
-use pipewright::{Job, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Everything piped, without a thread of its own or with one.
 fn piped(name: &str, args: &[&str], driven: bool) -> Job {

@@ -1,14 +1,11 @@
 //! Process numbers that another process has by now.
 
-use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Child;
 
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
 
-use super::*;
+use crate::prelude::*;
 
 /// Where the kernel can be told which number it gave last.
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
