@@ -117,11 +117,11 @@ struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
     fn add(&self, note: impl ToString) {
-        self.0.lock().expect("nobody panics with it").push(note.to_string());
+        self.0.lock().expect("no panic").push(note.to_string());
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("nobody panics with it"))
+        std::mem::take(&mut self.0.lock().expect("no panic"))
     }
 }
 

@@ -163,7 +163,7 @@ fn a_scoped_closure_that_does_not_return_keeps_the_verb_until_it_does() {
                     })
                     .run()
                 });
-                tell.send(result.map(drop)).expect("somebody waits");
+                tell.send(result.map(drop)).expect("the test waits");
             });
             assert_eq!(waits.recv().expect("it runs"), Err(io::ErrorKind::TimedOut));
             assert_childless();

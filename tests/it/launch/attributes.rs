@@ -64,7 +64,7 @@ fn the_terminal_on_stdin_becomes_the_controlling_one() {
         let fd = Arc::new(pty.slave);
         let hang = role("hang").stdin(Redirect::shared_fd(Arc::clone(&fd))).stdout(Redirect::null());
         let job = hang.clone().new_session(true).spawn().expect("it starts");
-        assert_eq!(of_master(), -1, "nobody controls it yet");
+        assert_eq!(of_master(), -1, "no session controls it yet");
         drop(job);
         let job = hang.clone().controlling_tty(true).spawn().expect("it starts");
         let pid = job.pids()[0] as i32;

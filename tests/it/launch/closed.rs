@@ -74,7 +74,7 @@ impl Case {
             Way::Inherit => own[&(fd as i32)].clone(),
             Way::Null => "/dev/null".to_string(),
             Way::File => files[fd].clone(),
-            Way::Piped => taken[fd].clone().unwrap_or_else(|| "a pipe that nobody uses".to_string()),
+            Way::Piped => taken[fd].clone().unwrap_or_else(|| "a pipe that is not used".to_string()),
             Way::Owned => format!("ours for {fd}"),
         });
         let [stdin, stdout, stderr] = each;

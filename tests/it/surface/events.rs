@@ -161,7 +161,7 @@ fn an_end_by_force_is_told_step_by_step() {
 fn processes_that_are_left_are_an_event() {
     isolated(|| {
         if !cfg!(target_os = "linux") {
-            return skip("who holds a pipe can only be seen on Linux");
+            return skip("the holders of a pipe can only be seen on Linux");
         }
         let hold = role("fork-and-hold").arg("30000").stderr(Redirect::null()).stdout(Redirect::capture());
         let job = hold.on_leak(OnLeak::Kill).spawn().expect("it starts");

@@ -115,14 +115,14 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
             if cfg!(target_os = "linux") {
                 let [holder] = leak.holders.as_slice() else { panic!("one holds it: {leak:?}") };
                 assert_eq!((holder.pid.to_string().as_str(), holder.fd), (pid, 1));
-                assert!(leak.processes[0].killed, "nobody else can have it but from the child: {leak:?}");
+                assert!(leak.processes[0].killed, "only the child can have passed it on: {leak:?}");
                 let named = format!("held by `{}` (pid {pid}), ended with the run", holder.name);
                 assert!(error.to_string().contains(&named), "{error}");
                 assert!(error.full().to_string().contains(&format!("stdout: {named}")), "{error:?}");
             }
         }
         let error = role("hang").timeout(TIMEOUT).output().expect_err("it hangs");
-        assert_eq!(error.output().expect("there is one").leaked, None, "nobody but the child itself held it");
+        assert_eq!(error.output().expect("there is one").leaked, None, "only the child itself held it");
     });
 }
 
@@ -130,7 +130,7 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
 fn a_timeout_names_the_holder_of_a_pipe_between_stages() {
     isolated(|| {
         if !cfg!(target_os = "linux") {
-            return skip("who holds a pipe can only be seen on Linux");
+            return skip("the holders of a pipe can only be seen on Linux");
         }
         // The first stage is gone; its child holds on to the pipe that the second one reads, and passes on.
         let hold = role("fork-and-hold").arg("30000") | role("cat");

@@ -144,7 +144,7 @@ fn left(time: &str) -> usize {
 #[test]
 fn what_is_started_in_answer_and_left_behind_ends_with_the_run() {
     if !cfg!(target_os = "linux") {
-        return skip("it takes a look at who holds a pipe");
+        return skip("it takes a look at the holders of a pipe");
     }
     isolated(|| {
         let cgroup = Cgroup::new();
@@ -175,7 +175,7 @@ fn what_is_started_in_answer_and_left_behind_ends_with_the_run() {
 #[test]
 fn what_is_left_behind_and_ignores_the_signal_is_killed_by_the_end_of_the_same_grace() {
     if !cfg!(target_os = "linux") {
-        return skip("it takes a look at who holds a pipe");
+        return skip("it takes a look at the holders of a pipe");
     }
     isolated(|| {
         let grace = Duration::from_millis(300);

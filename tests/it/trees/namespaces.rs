@@ -82,7 +82,7 @@ fn assert_unharmed(innocent: Option<Child>) {
             child.kill().expect("ours");
             child.wait().expect("ours");
         }
-        None => skip("numbers cannot be forced here: nobody was in danger"),
+        None => skip("numbers cannot be forced here: no process was in danger"),
     }
 }
 

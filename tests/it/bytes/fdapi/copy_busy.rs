@@ -15,7 +15,7 @@ fn capacities(asked: Option<usize>) -> (usize, usize) {
     let (from, mut input) = pipe::kernel().expect("a pipe");
     let (mut output, to) = pipe::kernel().expect("a pipe");
     if let Some(asked) = asked {
-        fd::set_capacity(&to, asked).expect("less than a MiB is anybody's");
+        fd::set_capacity(&to, asked).expect("less than a MiB is allowed");
     }
     thread::scope(|scope| {
         let to = &to;

@@ -25,7 +25,7 @@ impl End {
     fn fed(fd: impl Into<OwnedFd>, mut feed: impl Write + Send + 'static, bytes: &[u8]) -> End {
         let bytes = bytes.to_vec();
         let feeder = std::thread::spawn(move || {
-            feed.write_all(&bytes).expect("somebody reads");
+            feed.write_all(&bytes).expect("it is read");
             Vec::new()
         });
         End { other: Some(feeder), ..End::alone(fd) }

@@ -144,7 +144,7 @@ fn processes_that_hide_are_counted() {
             scope.spawn(|| {
                 // SAFETY: changes the credentials of this thread alone, which ends here.
                 let left = unsafe { libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody) };
-                assert_eq!(left, 0, "root may become anybody");
+                assert_eq!(left, 0, "root may become any user");
                 let holders = search().run(&reader).expect("what cannot be seen is no error");
                 assert!(holders.found.is_empty() && holders.hidden > 0 && !holders.complete, "{holders:?}");
             });

@@ -37,7 +37,7 @@ fn an_end_and_an_error_are_readiness() {
         writer.write_all(&vec![0; room]).expect("it fits");
         assert!(!wait_writable(&writer, Some(Duration::ZERO)).expect("it only looks"));
         drop(reader);
-        assert!(wait_writable(&writer, None).expect("nobody reads"));
+        assert!(wait_writable(&writer, None).expect("no reader"));
     });
 }
 

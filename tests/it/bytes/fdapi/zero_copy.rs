@@ -116,7 +116,7 @@ fn a_pipe_without_a_reader_is_an_error_and_no_signal() {
                 input.write_all(b"abc").expect("it fits");
                 let (reader, target) = pipe::kernel().expect("a pipe");
                 drop(reader);
-                let error = call(source.as_fd(), target.as_fd(), 3).expect_err("nobody reads");
+                let error = call(source.as_fd(), target.as_fd(), 3).expect_err("no reader");
                 assert_eq!(error.kind(), ErrorKind::BrokenPipe);
                 drop(input);
                 assert_eq!(read_to_string(source).expect("text"), "abc", "nothing was taken");

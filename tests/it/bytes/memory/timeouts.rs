@@ -9,7 +9,7 @@ const BRIEF: Duration = Duration::from_millis(5);
 
 #[track_caller]
 fn assert_timed_out<T: std::fmt::Debug>(result: io::Result<T>) {
-    let error = result.expect_err("nobody came");
+    let error = result.expect_err("it timed out");
     assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::TimedOut, "the memory pipe was not ready in time"));
 }
 

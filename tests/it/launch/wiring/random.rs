@@ -64,7 +64,7 @@ fn random_pipelines_give_each_stage_its_own_map() {
                         }
                         _ => {
                             model.insert(number, State::of(&fd));
-                            let fd = Arc::try_unwrap(fd).expect("nobody else has it");
+                            let fd = Arc::try_unwrap(fd).expect("the only owner");
                             // Under its own number now and then.
                             cmd = cmd.map_fd(fd, number);
                         }

@@ -131,7 +131,7 @@ fn processes_that_are_left_behind_are_named() {
     isolated(|| {
         let mut texts = Texts::new();
         let mut check = |name: &str, result: Result<Output, Error>| {
-            let error = result.expect_err("somebody is left");
+            let error = result.expect_err("a process is left");
             let (pid, varying) = left_of(&error);
             texts.check_with(name, &error, &varying);
             kill_stranger(&pid);

@@ -141,7 +141,7 @@ fn a_signal_by_the_handle_ends_the_run_though_a_callback_panics_at_it() {
             ("shutdown", |job| drop(job.shutdown(Duration::from_secs(30)))),
         ];
         // No thread drives it, its own does, and one that waits does.
-        for driver in ["nobody", "thread", "waiter"] {
+        for driver in ["none", "thread", "waiter"] {
             for (name, act) in acts {
                 progress();
                 let (pipeline, calls) = watched(("Killed", || role("ignore-term").stdout(Redirect::null()).into()));

@@ -89,7 +89,7 @@ fn ends_that_are_not_taken_are_drained_beside_other_looks() {
                 let ends: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
                 over.store(true, SeqCst);
                 for end in ends {
-                    assert_eq!(end.expect("a status").code(), Some(0), "nobody closed its stdout");
+                    assert_eq!(end.expect("a status").code(), Some(0), "its stdout was closed");
                 }
             });
             progress();

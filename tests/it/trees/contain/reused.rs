@@ -41,7 +41,7 @@ fn a_number_that_another_process_has_by_now_is_not_signalled_as_a_group() {
             let job = role("exit").arg("0").contain(Containment::Group).spawn().expect("it starts");
             let number = job.pids()[0];
             // A thief: the number is free now.
-            waitpid(Pid::from_raw(number as i32), None).expect("nobody else waits for it yet");
+            waitpid(Pid::from_raw(number as i32), None).expect("no other code waits for it yet");
             let Some(mut stranger) = stranger(number) else { continue };
             forced += 1;
             match round % 4 {
