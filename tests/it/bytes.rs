@@ -10,9 +10,7 @@ mod order;
 pub(crate) mod streams;
 mod stuck;
 
-use std::time::Duration;
-
-use crate::harness::Options;
+use crate::prelude::*;
 
 /// For a single run that may move a GiB.
 pub(crate) const PATIENT: Options =

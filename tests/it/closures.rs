@@ -15,14 +15,9 @@ mod scoped;
 mod starting;
 mod stress;
 
-use std::io::{self, BufRead, Read, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender};
 
-use pipewright::{Pipeline, Redirect, Stage};
-
-use crate::support::role;
+use crate::prelude::*;
 
 /// A grace that no test may wait for.
 const NO_GRACE_NEEDED: Duration = Duration::from_secs(30);
@@ -122,11 +117,11 @@ struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
     fn add(&self, note: impl ToString) {
-        self.0.lock().expect("nobody panics with it").push(note.to_string());
+        self.0.lock().expect("no panic").push(note.to_string());
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("nobody panics with it"))
+        std::mem::take(&mut self.0.lock().expect("no panic"))
     }
 }
 

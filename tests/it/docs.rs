@@ -1,7 +1,7 @@
 //! The documentation of what users can reach: each item has an example that is compiled, and each function that gives a `Result`
 //! says when it fails. The rule is a function of a text, so that it is seen to fail here before it is trusted with the tree.
 
-use std::path::Path;
+use crate::prelude::*;
 
 /// What is `pub` in `spec` and `once` because a sealed trait names it, and out of reach all the same.
 const INTERNAL: &[&str] = &["Common", "Input", "Target", "TakeOnce"];

@@ -2,11 +2,8 @@
 //! and that a role finds its descriptors as it inherited them. The rest of the roles is tested by the tests that use them.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
-
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn wrong_use_is_told() {

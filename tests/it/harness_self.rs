@@ -1,17 +1,12 @@
 //! Tests of the harness: what it must report, it reports by name.
 
-use std::io::{Read, Write};
 use std::mem::forget;
-use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Child;
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::Pid;
+use nix::sys::signal::signal;
 
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Limits for a body that is meant to fail its end check.
 fn hasty() -> Options {
@@ -147,7 +142,7 @@ fn a_panic_is_relayed() {
 #[test]
 fn an_end_without_a_verdict_is_a_failure() {
     let report = try_isolated(hasty(), || std::process::exit(0));
-    assert_holds(&report.expect_err("nobody said that it passed"), &["ended with exit status: 0"]);
+    assert_holds(&report.expect_err("no verdict"), &["ended with exit status: 0"]);
 }
 
 #[test]

@@ -5,9 +5,9 @@
 mod rules;
 mod source;
 
-use std::path::Path;
-
 use rules::*;
+
+use crate::prelude::*;
 
 struct File {
     /// Below the root of the repository, with `/` between.

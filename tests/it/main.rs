@@ -53,6 +53,7 @@ mod harness_self;
 mod launch;
 mod layers;
 mod limits;
+mod prelude;
 mod random;
 mod support;
 mod surface;

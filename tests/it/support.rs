@@ -1,9 +1,11 @@
 //! What tests of the library share: the helper program as a command, and bounds on liveness.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -18,6 +20,55 @@ use crate::harness::{children, fixture, open_fds, process_fds, process_state, sk
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the caller's own, number {0}")]
 pub(crate) struct Own(pub(crate) u32);
+
+/// A writer whose bytes can be looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Sheet(Arc<Mutex<Vec<u8>>>);
+
+impl Sheet {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().expect("no writer panics").clone()
+    }
+
+    /// A line callback that writes each line and a `|`.
+    pub(crate) fn lines(&self) -> impl FnMut(&[u8]) + Send + use<> {
+        let mut sheet = self.clone();
+        move |line: &[u8]| io::Write::write_all(&mut sheet, &[line, b"|"].concat()).expect("memory takes all")
+    }
+}
+
+impl io::Write for Sheet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no writer panics").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reader that calls the closure for each read.
+pub(crate) struct Reading<F>(pub(crate) F);
+
+impl<F: FnMut(&mut [u8]) -> io::Result<usize>> io::Read for Reading<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0(buffer)
+    }
+}
+
+/// A writer that calls the closure for each write; a flush does nothing.
+pub(crate) struct Writing<F>(pub(crate) F);
+
+impl<F: FnMut(&[u8]) -> io::Result<usize>> io::Write for Writing<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// The helper program in a role.
 pub(crate) fn role(name: &str) -> Cmd {

@@ -4,12 +4,7 @@ mod cancel;
 mod drops;
 mod eof_grace;
 
-use std::time::Duration;
-
-use pipewright::{Error, ErrorKind, Limit, Pipeline, Redirect, cmd};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 const TIMEOUT: Duration = Duration::from_millis(80);

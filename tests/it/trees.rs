@@ -10,12 +10,7 @@ mod parent_death;
 mod signals;
 mod stolen;
 
-use std::time::{Duration, Instant};
-
-use pipewright::{Cmd, Error, ErrorKind, EventKind, Job, Means, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A shell that says its own number, starts helpers in these roles, says theirs, and waits for them. They say when they are ready.
 fn tree(roles: &[&str]) -> Cmd {

@@ -1,13 +1,10 @@
 //! A child that stops reading is no failure, whatever the host does about SIGPIPE.
 
-use std::io::{ErrorKind as IoKind, Read, Write};
-use std::time::Duration;
+use std::io::ErrorKind as IoKind;
 
-use nix::sys::signal::{SigSet, Signal, raise};
-use pipewright::{ErrorKind, Redirect, cmd, pipe};
+use nix::sys::signal::raise;
 
-use crate::harness::*;
-use crate::support::whatever_sigpipe_does;
+use crate::prelude::*;
 
 const MIB: usize = 1024 * 1024;
 
@@ -108,7 +105,7 @@ fn every_write_end_of_the_library_survives_its_reader() {
             let job = cmd!(fixture(), "exit", "0").stdin(Redirect::piped()).spawn().expect("it starts");
             let mut stdin = job.take_stdin().expect("piped");
             assert!(job.wait().expect("it ends").success());
-            assert_eq!(stdin.write_all(b"x").expect_err("nobody reads").kind(), IoKind::BrokenPipe);
+            assert_eq!(stdin.write_all(b"x").expect_err("no reader").kind(), IoKind::BrokenPipe);
             // The relay behind a tee.
             let tee = Redirect::tee([Redirect::capture()]);
             let two = cmd!(fixture(), "blocks", "500000").stdout(tee) | cmd!(fixture(), "exit", "0");
@@ -117,7 +114,7 @@ fn every_write_end_of_the_library_survives_its_reader() {
             let (reader, writer) = pipe::kernel().expect("a pipe");
             drop(reader);
             let tee = Redirect::tee([Redirect::null(), Redirect::fd(writer)]);
-            let error = cmd!(fixture(), "echo", "x").stdout(tee).run().expect_err("nobody reads");
+            let error = cmd!(fixture(), "echo", "x").stdout(tee).run().expect_err("no reader");
             assert_eq!(
                 (error.kind(), error.io_error().map(std::io::Error::kind)),
                 (ErrorKind::Io, Some(IoKind::BrokenPipe))

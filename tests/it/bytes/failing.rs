@@ -1,14 +1,8 @@
 //! Rust code at the end of a stream that errs or panics: an error with its source, neighbours that end, and no hang.
 
 use std::error::Error as StdError;
-use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
-use pipewright::{Cmd, Error, ErrorKind, Out, Output, Pipeline, Redirect, cmd};
-
-use crate::harness::*;
-use crate::support::{Own, assert_childless};
+use crate::prelude::*;
 
 /// How the caller's code fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,23 +21,6 @@ impl How {
 
     fn as_io(self) -> io::Error {
         io::Error::new(io::ErrorKind::PermissionDenied, self.now())
-    }
-}
-
-struct Broken(How);
-
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(self.0.as_io())
-    }
-}
-
-impl Write for Broken {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(self.0.as_io())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -126,10 +103,13 @@ fn a_writer_that_fails_ends_its_child() {
     isolated(|| {
         for how in [How::Errs, How::Panics] {
             let check = |error: Error| tells(&error, how, ErrorKind::Io, "stdout");
-            by_each_verb(|| yes().stdout(Redirect::to_writer(Broken(how))).into(), check);
+            by_each_verb(|| yes().stdout(Redirect::to_writer(Writing(move |_: &[u8]| Err(how.as_io())))).into(), check);
             let ends = || cmd!(fixture(), "lines", "10");
             by_each_verb(|| ends().stdout(Redirect::to_writer(BadEnd(how))).into(), check);
-            by_each_verb(|| ends().stdout(Redirect::to_writer(Broken(how))).into(), check);
+            by_each_verb(
+                || ends().stdout(Redirect::to_writer(Writing(move |_: &[u8]| Err(how.as_io())))).into(),
+                check,
+            );
             let tee = || Redirect::tee([Redirect::capture(), Redirect::to_writer(BadEnd(how))]);
             by_each_verb(
                 || ends().stdout(tee()).into(),
@@ -146,7 +126,11 @@ fn a_writer_that_fails_ends_its_child() {
 fn a_reader_that_fails_is_the_end_of_the_childs_stdin() {
     isolated(|| {
         for how in [How::Errs, How::Panics] {
-            let make = || cmd!(fixture(), "cat").stdin(Redirect::from_reader((&b"so far\n"[..]).chain(Broken(how))));
+            let make = || {
+                cmd!(fixture(), "cat").stdin(Redirect::from_reader(
+                    (&b"so far\n"[..]).chain(Reading(move |_: &mut [u8]| Err(how.as_io()))),
+                ))
+            };
             by_each_verb(
                 || (make() | cmd!(fixture(), "cat")).stdout(Redirect::capture()),
                 |error| {

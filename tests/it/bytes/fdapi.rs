@@ -11,10 +11,9 @@ mod single;
 mod wait;
 mod zero_copy;
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
-
 use pipewright::fd::BadFd;
+
+use crate::prelude::*;
 
 /// A file of its own, read from its beginning.
 fn file_with(bytes: &[u8]) -> File {

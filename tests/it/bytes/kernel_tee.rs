@@ -1,16 +1,7 @@
 //! A busy stream that goes to descriptors alone: each gets the same bytes, and none pass through this process.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::time::Duration;
-
-use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
-
 use super::PATIENT;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const MIB: usize = 1024 * 1024;
 
@@ -79,7 +70,7 @@ fn one_that_has_enough_does_not_end_the_others() {
         // It takes so much that the stream is moved by the kernel when it leaves.
         let taken = 5 * MIB + 17;
         let some = blocks(size).stdout(Redirect::tee([Redirect::file(&path)])) | role("take").arg(taken.to_string());
-        let output = some.output().expect("nobody failed");
+        let output = some.output().expect("no stage failed");
         assert_eq!(output.stdout.len(), taken);
         assert_blocks(&path, size);
     });
@@ -191,7 +182,7 @@ fn a_pipe_of_the_caller_s_is_grown_by_a_busy_tee() {
         let directory = tempfile::tempdir().expect("a directory");
         for (asked, wanted) in [(None, 256 << 10), (Some(128 << 10), 128 << 10)] {
             let (mut reader, writer) = pipe::kernel().expect("a pipe");
-            asked.map(|asked| pipewright::fd::set_capacity(&writer, asked).expect("less than a MiB is anybody's"));
+            asked.map(|asked| pipewright::fd::set_capacity(&writer, asked).expect("less than a MiB is allowed"));
             let tee = Redirect::tee([Redirect::fd(writer), Redirect::file(directory.path().join("file"))]);
             let job = blocks(16 * MIB).stdout(tee).spawn().expect("it starts");
             let mut half = vec![0; 8 * MIB];

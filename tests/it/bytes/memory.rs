@@ -8,10 +8,11 @@ mod stress;
 mod timeouts;
 mod writes;
 
-use std::io::{self, Read};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
-use pipewright::pipe::{self, MemReader, MemWriter};
+use pipewright::pipe::{MemReader, MemWriter};
+
+use crate::prelude::*;
 
 /// One pipe without a buffer, some with.
 fn each_kind(check: impl Fn(MemReader, MemWriter)) {

@@ -1,13 +1,8 @@
 //! Merged streams keep the order of the writes, and whole records stay whole.
 
 use std::collections::HashMap;
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
-use pipewright::{Cmd, Pipeline, Redirect, cmd, pipe};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 fn in_turn(lines: usize) -> Cmd {
     cmd!(fixture(), "out-err", lines.to_string())

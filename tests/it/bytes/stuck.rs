@@ -1,12 +1,6 @@
 //! The caller's code that never comes back: it delays no deadline, no drop, and no other run.
 
-use std::io::{Read, Write};
-use std::time::Duration;
-
-use pipewright::{Cmd, ErrorKind, Redirect, cmd, pipe};
-
-use crate::harness::*;
-use crate::support::{SLACK, assert_childless, within};
+use crate::prelude::*;
 use crate::time::DROPPED_WITHIN;
 
 /// Code of the caller's that sits in a read until the other end is dropped; a drop of the test's stack frees it.

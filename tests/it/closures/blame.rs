@@ -1,10 +1,7 @@
 //! Which failure is the run's: closures follow the rules for processes, broken pipes included.
 
-use pipewright::{ErrorKind, StatusPolicy};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn fails(label: &str) -> Stage {
     Stage::from_fn(|input, _| {

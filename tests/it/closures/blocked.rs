@@ -1,16 +1,9 @@
 //! Closures that are blocked in a read or a write, wherever that may be, wake up when their run is ended.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::time::Instant;
-
-use pipewright::{ErrorKind, pipe};
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A pipeline that blocks, and what must live as long.
 type Site = (Pipeline, Box<dyn Any>);

@@ -1,12 +1,11 @@
 //! Much through closures, and in tiny pieces.
 
 use std::fmt::Write as _;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::FromRawFd;
 
 use super::*;
 use crate::bytes::PATIENT;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// FNV-1a: enough to tell one stream from another.
 #[derive(Clone, Copy, PartialEq, Debug)]

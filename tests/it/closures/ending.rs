@@ -1,12 +1,7 @@
 //! How closures end their neighbours, and endless data that hides no deadline.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-
-use pipewright::{ErrorKind, Limit};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 #[test]

@@ -2,11 +2,8 @@
 
 use std::error::Error as StdError;
 
-use pipewright::{Error, ErrorKind};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 fn fails() -> Stage {

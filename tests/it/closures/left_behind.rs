@@ -1,12 +1,7 @@
 //! Closures that do not return: no run waits for them longer than its grace, and the error names them.
 
-use std::time::Instant;
-
-use pipewright::ErrorKind;
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 /// Time for a busy machine to start everything: what has not started by then is told in other words.
@@ -52,7 +47,7 @@ fn several_that_do_not_return_share_one_grace_and_are_all_named() {
         let (stages, stuck): (Vec<Stage>, Vec<Stuck>) = (0..8).map(|_| Stuck::stage()).unzip();
         let line: Pipeline = stages.into_iter().collect();
         let line = without_input(line | copy()).stdout(Redirect::null()).timeout(TIMEOUT).grace(GRACE);
-        let error = within(TIMEOUT + GRACE + SLACK, || line.run()).expect_err("nobody returns");
+        let error = within(TIMEOUT + GRACE + SLACK, || line.run()).expect_err("no closure returns");
         let text = error.to_string();
         let (_, behind) = text.split_once("left behind: ").expect("named");
         assert!((0..8).all(|index| behind.contains(&format!("`stuck` (stage {index})"))), "{text}");

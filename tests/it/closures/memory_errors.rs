@@ -2,11 +2,8 @@
 
 use std::error::Error as StdError;
 
-use pipewright::{Error, ErrorKind};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// The error itself and all below it.
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -24,7 +21,7 @@ fn seen_behind(bad: Stage) -> (Vec<u8>, io::Result<()>, Error) {
             let second = input.read(&mut [0]).expect_err("not an end, later");
             assert_eq!((second.kind(), second.to_string()), (first.kind(), first.to_string()));
         }
-        tell.send((bytes, result)).expect("somebody waits");
+        tell.send((bytes, result)).expect("the test waits");
         Ok(())
     });
     let error = (bad | look).run().expect_err("the first fails");

@@ -1,10 +1,7 @@
 //! Closures for one run: taken once, by the first start that can be.
 
-use pipewright::{Error, ErrorKind, pipe};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn once(text: &'static str) -> Stage {
     Stage::from_fn_once(move |_, output| Ok(output.write_all(text.as_bytes())?)).label("once")
@@ -65,7 +62,7 @@ fn one_closure_at_two_places_of_a_pipeline_is_refused_before_anything_runs() {
         is_used(result, 2);
         assert!(!trace.exists(), "the first stage ran");
         assert_eq!(buffer, b"kept");
-        assert_eq!(alone(twice).read().expect("nobody took it"), "x");
+        assert_eq!(alone(twice).read().expect("no run took it"), "x");
     });
 }
 
@@ -101,7 +98,7 @@ fn a_run_that_is_refused_before_its_start_takes_no_closure() {
         assert_eq!(missing.run().expect_err("no such place").kind(), ErrorKind::Redirect);
         let absent = kept.clone() | pipewright::cmd!("/no/such/program");
         assert_eq!(absent.run().expect_err("no such program").kind(), ErrorKind::ProgramNotFound);
-        assert_eq!(alone(kept).read().expect("nobody took it"), "x");
+        assert_eq!(alone(kept).read().expect("no run took it"), "x");
     });
 }
 

@@ -1,13 +1,7 @@
 //! Where a closure may stand.
 
-use std::io::{Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-use pipewright::{ErrorKind, Pipeline, Redirect, Stage};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 /// Verbs that show nothing of a stdout when all is well.

@@ -1,13 +1,7 @@
 //! The ready-made stages: tap, map_lines, filter_lines, tee_to.
 
-use std::time::Instant;
-
-use pipewright::{Error, ErrorKind};
-
 use super::*;
-use crate::bytes::streams::Sheet;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// What a stage makes of the bytes, between closures and between processes: it must be the same.
 #[track_caller]
@@ -198,15 +192,6 @@ fn a_tee_gives_its_writer_all_although_the_next_stage_had_enough() {
 #[test]
 fn a_tees_writer_that_fails_is_the_stages_error_and_ends_the_stage_before() {
     isolated(|| {
-        struct Broken(io::ErrorKind);
-        impl Write for Broken {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::Error::new(self.0, Own(7)))
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
         struct Unflushed;
         impl Write for Unflushed {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -218,23 +203,19 @@ fn a_tees_writer_that_fails_is_the_stages_error_and_ends_the_stage_before() {
         }
         // A broken pipe of the writer's is not one of the next stage's.
         for kind in [io::ErrorKind::Other, io::ErrorKind::BrokenPipe] {
-            let line = role("yes") | Stage::tee_to(Broken(kind)) | role("cat");
+            let broken = Writing(move |_: &[u8]| Err(io::Error::new(kind, Own(7))));
+            let line = role("yes") | Stage::tee_to(broken) | role("cat");
             let error = line.output().expect_err("the writer fails");
             assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("tee_to")), "{error:?}");
             assert!(error.to_string().contains("the caller's own, number 7"), "{error}");
         }
         // Nor is it when the next stage had enough long before.
-        struct BreaksLate(usize);
-        impl Write for BreaksLate {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0 += bytes.len();
-                if self.0 > 1_000_000 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let line = role("blocks").arg("3000000") | Stage::tee_to(BreaksLate(0)) | Stage::from_fn(|_, _| Ok(()));
+        let mut written = 0;
+        let breaks_late = Writing(move |bytes: &[u8]| {
+            written += bytes.len();
+            if written > 1_000_000 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+        });
+        let line = role("blocks").arg("3000000") | Stage::tee_to(breaks_late) | Stage::from_fn(|_, _| Ok(()));
         let error = line.output().expect_err("the copy is not whole");
         assert_eq!((error.kind(), error.label()), (ErrorKind::Closure, Some("tee_to")), "{error:?}");
         let error = (role("echo") | Stage::tee_to(Unflushed)).output().expect_err("the flush fails");

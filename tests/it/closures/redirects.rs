@@ -1,15 +1,9 @@
 //! Where a closure's input may come from, and its output go to.
 
-use std::fs::{self, File};
 use std::io::Cursor;
-use std::os::fd::{AsFd, OwnedFd};
-
-use pipewright::{Limit, Out, pipe};
 
 use super::*;
-use crate::bytes::streams::Sheet;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A reading end with the text in it, and its end behind.
 fn filled(text: &str) -> OwnedFd {
@@ -73,11 +67,11 @@ fn a_big_stdin_comes_whole_and_one_that_is_not_read_is_no_error() {
         let line = (copy() | role("cat")).stdin(Redirect::bytes(bytes.clone()));
         assert!(line.read_bytes().expect("it runs") == bytes);
         let idle = Stage::from_fn(|_, _| Ok(()));
-        let output = alone(idle).stdin(Redirect::bytes(bytes)).output().expect("nobody has to read");
+        let output = alone(idle).stdin(Redirect::bytes(bytes)).output().expect("reading is not required");
         assert!(output.stdin_taken.is_some_and(|taken| taken < 3_000_000), "{output:?}");
         let endless = || Redirect::reader_with(|| io::repeat(b'x'));
         assert_eq!(alone(head()).stdin(Redirect::bytes("x\ny\n")).read().expect("it runs"), "x");
-        alone(Stage::from_fn(|_, _| Ok(()))).stdin(endless()).output().expect("nobody has to read");
+        alone(Stage::from_fn(|_, _| Ok(()))).stdin(endless()).output().expect("reading is not required");
     });
 }
 
@@ -103,7 +97,7 @@ fn a_closure_writes_to_every_kind_of_stdout() {
             let (mut reader, writer) = pipe::kernel().expect("a pipe");
             send(Redirect::shared_fd(Arc::new(writer.into())));
             let mut text = String::new();
-            reader.read_to_string(&mut text).expect("nobody holds the other end");
+            reader.read_to_string(&mut text).expect("no other writer is open");
             assert_eq!(text, "text");
             assert_eq!(send(Redirect::capture()).stdout, "text");
             send(Redirect::piped());
@@ -138,7 +132,7 @@ fn a_closure_writes_to_this_process_own_stdout_and_flags_stay_as_they_are() {
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("its end");
         assert_eq!(text, "unset inherited");
-        assert_eq!(flags & nix::libc::O_NONBLOCK, 0, "somebody else's description");
+        assert_eq!(flags & nix::libc::O_NONBLOCK, 0, "a shared description");
     });
 }
 
@@ -221,7 +215,7 @@ fn closures_are_right_with_standard_streams_closed() {
                 assert_eq!((copy() | role("cat")).stdin(Redirect::bytes("fed")).read().expect("it runs"), "fed");
                 let inherits = alone(copy()).stdin(Redirect::inherit()).stdout(Redirect::inherit());
                 inherits.run().expect("a closed one is /dev/null");
-                alone(say("to nobody")).run().expect("it runs");
+                alone(say("to nothing")).run().expect("it runs");
                 let mut lines = line().lines().expect("it starts");
                 assert_eq!(lines.next().expect("one").expect("a line"), "A");
                 assert!(lines.next().is_none());

@@ -1,14 +1,11 @@
 //! Closures that borrow: every verb returns after them, whatever happened.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::RecvTimeoutError;
 
-use pipewright::{Error, ErrorKind, Scoped, cmd};
+use pipewright::Scoped;
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Adds to a counter when it goes: a closure that holds one is gone when it has.
 struct Gone<'a>(&'a AtomicUsize);
@@ -166,7 +163,7 @@ fn a_scoped_closure_that_does_not_return_keeps_the_verb_until_it_does() {
                     })
                     .run()
                 });
-                tell.send(result.map(drop)).expect("somebody waits");
+                tell.send(result.map(drop)).expect("the test waits");
             });
             assert_eq!(waits.recv().expect("it runs"), Err(io::ErrorKind::TimedOut));
             assert_childless();

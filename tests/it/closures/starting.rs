@@ -1,13 +1,9 @@
 //! Starts that fail: no closure runs, nothing is left.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pipewright::{Cmd, ErrorKind, Step, cmd};
+use nix::sys::resource::Resource;
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[test]
 fn closures_do_not_run_when_a_stage_cannot_start() {

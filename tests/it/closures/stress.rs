@@ -1,11 +1,9 @@
 //! Random pipelines of closures and processes, ended at random: never a hang, the right kind of error, nothing left.
 
-use pipewright::{CancelHandle, Error, ErrorKind, StageReader, StageWriter, StatusPolicy};
+use pipewright::{CancelHandle, StageReader, StageWriter};
 
 use super::*;
-use crate::harness::*;
-use crate::random::Random;
-use crate::support::*;
+use crate::prelude::*;
 
 /// What a closure does next.
 #[derive(Debug, Clone, Copy)]

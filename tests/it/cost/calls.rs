@@ -1,12 +1,9 @@
 //! What a start costs in system calls: this process's own, and the child's up to its exec. Each is there for a promise; one more is a
 //! regression.
 
-use std::collections::{BTreeMap, BTreeSet};
+use pipewright::Resource;
 
-use pipewright::{Cmd, Pipeline, Redirect, Resource};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Calls by name: the library's, and those of children before their `execve`.
 #[derive(Debug, PartialEq)]

@@ -2,12 +2,9 @@
 //! wrappers, and nothing that could panic, allocate or lock. On memory shared with the parent, any of these would be the
 //! parent's ruin.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
-use std::{env, fs};
+use std::env;
 
-use crate::harness::skip;
+use crate::prelude::*;
 
 /// The functions of libc that the child may call. Each is a system call and its errno, no more.
 const ALLOWED: &[&str] = &[

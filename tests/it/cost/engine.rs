@@ -1,12 +1,9 @@
 //! Which system calls make a child.
 
-use std::path::Path;
-
 use nix::unistd::geteuid;
-use pipewright::{Redirect, Resource};
+use pipewright::Resource;
 
-use crate::harness::*;
-use crate::support::{PART, can_trace, role, traced};
+use crate::prelude::*;
 
 /// Every call that made a process or a thread while this test's body ran once more, doing `part`, in the engine that is the default.
 fn clones_of(part: &str) -> Vec<String> {

@@ -1,9 +1,6 @@
 //! A large capture: its memory is made ready some MiB ahead, and no further.
 
-use pipewright::Cmd;
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const MIB: usize = 1024 * 1024;
 const AHEAD: usize = 2 * MIB;

@@ -1,9 +1,6 @@
 //! Tiny writes gather in the pipe when their bytes are needed only at the end.
 
-use pipewright::{Cmd, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Makes `count` writes of 20 bytes.
 fn tiny(count: usize) -> Cmd {

@@ -1,19 +1,10 @@
 //! Children that begin on this process's own table of descriptors and cut a short copy off it: nothing of the long one reaches
 //! them, nothing of it is lost here, and where the cut is refused they start without.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 
-use pipewright::{Pipeline, Redirect};
-
-use crate::harness::*;
 use crate::launch::descriptors::{careless_neighbour, found_in_children};
-use crate::support::*;
+use crate::prelude::*;
 
 /// Leaves the numbers above 250 in use and the lower ones free, which a start has seen to be taken: the library then knows that the
 /// table is long, and what it opens gets low numbers.

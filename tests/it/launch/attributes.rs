@@ -1,15 +1,9 @@
 //! The typed attributes of a child, each seen from inside it, and the step that is named when one is refused.
 
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use nix::unistd::{getpgrp, getsid};
+use pipewright::Resource;
 
-use nix::pty::openpty;
-use nix::unistd::{Pid, getpgrp, getsid};
-use pipewright::{Cmd, ErrorKind, Redirect, Resource, Step};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// "pid ppid pgid sid" of a child.
 fn ids(cmd: Cmd) -> [i32; 4] {
@@ -54,6 +48,7 @@ fn a_new_session_is_led_by_the_child() {
         let [pid, _, group, session] = ids(role("ids").new_session(true));
         assert_eq!((group, session), (pid, pid));
         assert_eq!(ids(role("ids").new_session(true).new_session(false))[3], own().1);
+        assert_eq!(ids(role("ids").controlling_tty(true).controlling_tty(false))[3], own().1);
     });
 }
 
@@ -69,7 +64,7 @@ fn the_terminal_on_stdin_becomes_the_controlling_one() {
         let fd = Arc::new(pty.slave);
         let hang = role("hang").stdin(Redirect::shared_fd(Arc::clone(&fd))).stdout(Redirect::null());
         let job = hang.clone().new_session(true).spawn().expect("it starts");
-        assert_eq!(of_master(), -1, "nobody controls it yet");
+        assert_eq!(of_master(), -1, "no session controls it yet");
         drop(job);
         let job = hang.clone().controlling_tty(true).spawn().expect("it starts");
         let pid = job.pids()[0] as i32;

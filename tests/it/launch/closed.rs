@@ -1,13 +1,6 @@
 //! Closed 0, 1 and 2 in this process: every redirection is still right.
 
-use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
-
-use pipewright::{Cmd, In, Job, Out, Redirect};
-
-use crate::harness::*;
-use crate::support::{role, three_fds};
+use crate::prelude::*;
 
 const SUBSETS: [&[i32]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
 
@@ -81,7 +74,7 @@ impl Case {
             Way::Inherit => own[&(fd as i32)].clone(),
             Way::Null => "/dev/null".to_string(),
             Way::File => files[fd].clone(),
-            Way::Piped => taken[fd].clone().unwrap_or_else(|| "a pipe that nobody uses".to_string()),
+            Way::Piped => taken[fd].clone().unwrap_or_else(|| "a pipe that is not used".to_string()),
             Way::Owned => format!("ours for {fd}"),
         });
         let [stdin, stdout, stderr] = each;

@@ -1,10 +1,8 @@
 //! Children of another user, and children that die with their parent.
 
 use nix::unistd::geteuid;
-use pipewright::{Cmd, ErrorKind, Pipeline, Step};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Whether this process may change its credentials; says so if not.
 fn is_root() -> bool {

@@ -1,15 +1,10 @@
 //! No descriptor goes where it was not sent.
 
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use pipewright::{Cmd, ErrorKind, Limit, Pipeline, Redirect};
+use nix::fcntl::FdFlag;
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A neighbour that opens pipes inheritable and marks them only afterwards.
 pub(crate) fn careless_neighbour(stop: &AtomicBool) {

@@ -1,16 +1,7 @@
 //! A stage that cannot start: the stages before it are gone, those behind it never were, and the error names stage, program,
 //! step and errno.
 
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, Step};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 struct Failing {
     cmd: Cmd,

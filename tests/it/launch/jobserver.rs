@@ -1,12 +1,6 @@
 //! The jobserver of a GNU make above us reaches the child that it is named to.
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
-
-use pipewright::Cmd;
-
-use crate::harness::*;
-use crate::support::role;
+use crate::prelude::*;
 
 fn told(makeflags: &str) -> String {
     role("count-fds").env("MAKEFLAGS", makeflags).read().expect("it runs")

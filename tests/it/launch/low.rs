@@ -1,14 +1,8 @@
 //! Descriptors of the caller's that have the numbers 0, 1 and 2, sent crosswise.
 
-use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
-use std::sync::Arc;
+use pipewright::Direction;
 
-use pipewright::{Cmd, Direction, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Three files, open as 0, 1 and 2.
 struct Low {

@@ -1,11 +1,8 @@
 //! Which program a name means.
 
-use std::path::{Path, PathBuf};
+use pipewright::which;
 
-use pipewright::{Cmd, ErrorKind, Step, which};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Two directories with a program `prog` in each, which says its path.
 struct Two {

@@ -1,13 +1,8 @@
 //! `exec`: this process becomes the program.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use pipewright::{Cmd, ErrorKind, Redirect, Step};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Stands between the words of libtest and those of the program.
 const MARK: &str = "\n--- here it becomes ---\n";

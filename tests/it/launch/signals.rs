@@ -2,10 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use pipewright::Cmd;
-
-use crate::harness::*;
-use crate::support::role;
+use crate::prelude::*;
 
 /// The real-time signals, which glibc has 32 and 33 of for itself, included.
 const LAST: i32 = 64;

@@ -1,15 +1,6 @@
 //! Stop signals that hit a child on its way to its program: a stop there would stop the parent's thread with it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
-use nix::unistd::Pid;
-use pipewright::Redirect;
-
-use crate::harness::*;
-use crate::support::role;
+use crate::prelude::*;
 
 extern "C" fn as_a_shell_does(_: libc::c_int) {}
 

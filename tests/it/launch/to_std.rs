@@ -1,12 +1,8 @@
 //! A command as `std::process::Command`: all of it, or a refusal.
 
-use std::io::Write;
-use std::process::Command;
+use pipewright::Resource;
 
-use pipewright::{Cmd, ErrorKind, Redirect, Resource};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn converted(cmd: Cmd) -> Command {
     Command::try_from(cmd).expect("std can hold it")

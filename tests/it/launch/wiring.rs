@@ -16,18 +16,10 @@ mod redirects;
 mod refused;
 mod words;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::Arc;
-
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::stat::fstat;
 use nix::unistd::{Whence, lseek};
-use pipewright::{Cmd, Output, Redirect};
 
-use crate::support::role;
+use crate::prelude::*;
 
 /// Where the child says what it has: a number that no test wants for itself.
 const REPORT: i32 = 40;

@@ -1,13 +1,8 @@
 //! A program that is still open for writing (ETXTBSY).
 
 use std::fs::OpenOptions;
-use std::thread;
-use std::time::Duration;
 
-use pipewright::{Cmd, ErrorKind, Step};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Each start makes a child that for a moment holds a copy of every file the other threads are writing.
 #[test]

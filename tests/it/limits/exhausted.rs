@@ -1,11 +1,6 @@
 //! With few descriptors left: success or a clean error; what is held can always be ended.
 
-use std::time::Duration;
-
-use pipewright::{ErrorKind, Pipeline, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Five stages with a merge, a capture and bytes for stdin.
 fn pipeline() -> Pipeline {

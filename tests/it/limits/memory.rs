@@ -1,11 +1,7 @@
 //! Memory is bounded by what was asked for, not by what flows.
 
-use std::io::{Read, Write};
-
-use pipewright::{Cmd, Limit, Redirect, cmd};
-
 use crate::bytes::PATIENT;
-use crate::harness::*;
+use crate::prelude::*;
 
 /// About a MiB, in whole lines.
 const UNIT: usize = 1_048_000;
@@ -48,22 +44,12 @@ fn lines_are_not_kept() {
 #[test]
 fn what_is_passed_on_is_not_kept() {
     isolated_with(PATIENT, || {
-        /// Looks at nothing and keeps nothing.
-        struct Nowhere;
-        impl Write for Nowhere {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
         let null = || Redirect::file("/dev/null");
         stays_small("a writer", |bytes| {
-            drop(lines(bytes).stdout(Redirect::to_writer(Nowhere)).run().expect("it runs"));
+            drop(lines(bytes).stdout(Redirect::to_writer(io::sink())).run().expect("it runs"));
         });
         stays_small("a tee", |bytes| {
-            let tee = Redirect::tee([null(), Redirect::null(), Redirect::to_writer(Nowhere)]);
+            let tee = Redirect::tee([null(), Redirect::null(), Redirect::to_writer(io::sink())]);
             drop(lines(bytes).stdout(tee).run().expect("it runs"));
         });
         stays_small("a tee in the middle", |bytes| {
@@ -72,7 +58,7 @@ fn what_is_passed_on_is_not_kept() {
         });
         stays_small("a reader", |bytes| {
             let mut reader = lines(bytes).reader().expect("it starts");
-            assert_eq!(std::io::copy(&mut reader, &mut Nowhere).expect("it ends well"), bytes as u64);
+            assert_eq!(std::io::copy(&mut reader, &mut io::sink()).expect("it ends well"), bytes as u64);
         });
         stays_small("untaken", |bytes| {
             let job = lines(bytes).stdout(Redirect::piped()).spawn().expect("it starts");
@@ -81,20 +67,6 @@ fn what_is_passed_on_is_not_kept() {
         stays_small("fed", |bytes| {
             let feed = Redirect::from_reader(std::io::repeat(0).take(bytes as u64));
             assert_eq!(cmd!(fixture(), "count").stdin(feed).read().expect("it runs"), bytes.to_string());
-        });
-    });
-}
-
-#[test]
-fn a_file_in_a_tee_gets_all_and_memory_none() {
-    isolated_with(PATIENT, || {
-        let dir = tempfile::tempdir().expect("a directory");
-        let file = dir.path().join("all");
-        stays_small("a file", |bytes| {
-            let bytes = bytes.min(256 * UNIT);
-            let tee = Redirect::tee([Redirect::file(&file), Redirect::each_line(|_: &[u8]| ())]);
-            lines(bytes).stdout(tee).run().expect("it runs");
-            assert_eq!(std::fs::metadata(&file).expect("it is there").len(), bytes as u64);
         });
     });
 }

@@ -1,11 +1,6 @@
 //! A limit or a name that does not fit is named: which argument, which key, which step.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
-use pipewright::{Cmd, Error, ErrorKind, Redirect, Step, cmd};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 /// The most bytes of one string of argv or envp, its NUL included: 32 pages (execve(2)).
 const STRING_MAX: usize = 128 * 1024;

@@ -7,18 +7,12 @@ mod calls;
 mod table;
 mod tour;
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use pipewright::{Cmd, ErrorKind, Redirect, cmd};
+use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::harness::*;
-use crate::support::{assert_no_child, is_portable};
 use calls::{Call, OPTIONAL, WORD_BEFORE_EXEC};
+
+use crate::prelude::*;
 
 /// "CALL ERRNO", for the process that is refused something.
 const PART: &str = "PIPEWRIGHT_REFUSED_PART";

@@ -61,7 +61,7 @@
 //! | defect elsewhere | tested by |
 //! |---|---|
 //! | duct: the first of two calls counts; `read` trims every newline | `runs::of_two_calls_…`, `runs::read_cuts_one_newline` |
-//! | duct: a file that cannot be opened is not named; output that is no text is lost | `bytes::streams::{redirects, lines}` |
+//! | duct: a file that cannot be opened is not named; output that is no text is lost | `error_texts`, `bytes::streams::lines` |
 //! | duct: a wait of `Duration::MAX` panics | `time::a_timeout_too_long_…`, `job` |
 //! | duct: a stream's end is seen after the exit alone | `runs::the_end_of_a_taken_stream_…` |
 //! | duct: a dropped reader leaves a zombie; `lines` never end | `bytes::streams::lines` |

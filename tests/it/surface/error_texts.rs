@@ -8,8 +8,7 @@ mod starting;
 mod texts;
 mod wiring;
 
-use pipewright::Cmd;
-
+use crate::prelude::*;
 use crate::support;
 
 /// The helper program in a role, under the role's name.

@@ -5,14 +5,7 @@ mod detach;
 mod ends;
 mod streams;
 
-use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::{Duration, Instant};
-
-use pipewright::{Job, Redirect, Status, cmd};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A cat that ends when its stdin does; one without a thread of its own, and one with.
 fn cats() -> [(&'static str, Job); 2] {

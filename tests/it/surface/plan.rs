@@ -1,10 +1,6 @@
 //! A plan is made without touching the system, and its text says which stage owns which end.
 
-use std::time::Duration;
-
-use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, cmd};
-
-use crate::harness::{isolated, open_fds};
+use crate::prelude::*;
 
 /// The plan's text without the stages' command lines, which are the quoting tests' affair.
 fn wiring(pipeline: impl Into<Pipeline>) -> Vec<String> {

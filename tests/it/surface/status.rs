@@ -1,10 +1,8 @@
 //! What a run's statuses come to, with real processes.
 
-use pipewright::StatusPolicy::{self, Last, Pipefail, Strict};
-use pipewright::{Cmd, Error, ErrorKind, Limit, Pipeline, Redirect, cmd};
+use pipewright::StatusPolicy::{Last, Pipefail, Strict};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// How a stage ends.
 #[derive(Debug, Clone, Copy, PartialEq)]

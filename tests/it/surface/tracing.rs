@@ -1,14 +1,8 @@
 //! What a subscriber of `tracing` is told: `cargo test --features tracing`.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use pipewright::{Cmd, Pipeline, Redirect};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

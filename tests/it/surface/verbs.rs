@@ -1,8 +1,6 @@
 //! Every verb that runs something to its end, in one shape, for what all of them promise.
 
-use std::io::Read;
-
-use pipewright::{Error, Output, Pipeline};
+use crate::prelude::*;
 
 /// What a verb showed of stdout (its start: the rest may be endless), and how it came back.
 pub(crate) struct Ran {

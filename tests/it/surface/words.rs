@@ -1,12 +1,9 @@
 //! `cmd!` and the builder: what becomes which argument.
 
 use std::borrow::Cow;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
-use pipewright::{Cmd, Pipeline, cmd};
-
-use crate::harness::{fixture, isolated};
+use crate::prelude::*;
 
 /// The arguments as the child sees them.
 fn seen(cmd: Cmd) -> Vec<String> {
@@ -100,17 +97,6 @@ fn a_program_alone_and_a_trailing_comma_are_fine() {
     isolated(|| {
         assert!(cmd!("true").run().unwrap().status.success());
         assert!(cmd!("true",).run().unwrap().status.success());
-    });
-}
-
-#[test]
-fn the_last_call_counts_also_for_what_implies_something_else() {
-    isolated(|| {
-        let session = |cmd: Cmd| cmd.read().unwrap().split(' ').nth(3).unwrap().to_owned();
-        let own = session(cmd!(fixture(), "ids"));
-        assert_eq!(session(cmd!(fixture(), "ids").controlling_tty(true).controlling_tty(false)), own);
-        assert_eq!(session(cmd!(fixture(), "ids").new_session(true).new_session(false)), own);
-        assert_ne!(session(cmd!(fixture(), "ids").new_session(true)), own);
     });
 }
 

@@ -1,15 +1,7 @@
 //! A run that is dropped, waited for or failed, at any point, leaves no process behind.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::channel;
-use std::time::Duration;
-
-use pipewright::{Cmd, Job, Pipeline, Redirect};
-
 use super::DROPPED_WITHIN;
-use crate::harness::*;
-use crate::random::Random;
-use crate::support::*;
+use crate::prelude::*;
 
 /// One that ends by itself, one that waits for its input, and those that have to be ended.
 fn stage(random: &mut Random) -> Cmd {

@@ -1,14 +1,9 @@
 //! What a process left behind holds open is waited for as long as was asked, and no longer.
 
-use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use pipewright::{Pipeline, Redirect, Stream};
+use std::io::BufReader;
 
 use super::{SLACK, TIMEOUT, captured};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 use crate::surface::verbs::*;
 
 const EOF_GRACE: Duration = Duration::from_millis(100);
@@ -120,14 +115,14 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
             if cfg!(target_os = "linux") {
                 let [holder] = leak.holders.as_slice() else { panic!("one holds it: {leak:?}") };
                 assert_eq!((holder.pid.to_string().as_str(), holder.fd), (pid, 1));
-                assert!(leak.processes[0].killed, "nobody else can have it but from the child: {leak:?}");
+                assert!(leak.processes[0].killed, "only the child can have passed it on: {leak:?}");
                 let named = format!("held by `{}` (pid {pid}), ended with the run", holder.name);
                 assert!(error.to_string().contains(&named), "{error}");
                 assert!(error.full().to_string().contains(&format!("stdout: {named}")), "{error:?}");
             }
         }
         let error = role("hang").timeout(TIMEOUT).output().expect_err("it hangs");
-        assert_eq!(error.output().expect("there is one").leaked, None, "nobody but the child itself held it");
+        assert_eq!(error.output().expect("there is one").leaked, None, "only the child itself held it");
     });
 }
 
@@ -135,7 +130,7 @@ fn a_timeout_that_cut_a_held_stream_names_it() {
 fn a_timeout_names_the_holder_of_a_pipe_between_stages() {
     isolated(|| {
         if !cfg!(target_os = "linux") {
-            return skip("who holds a pipe can only be seen on Linux");
+            return skip("the holders of a pipe can only be seen on Linux");
         }
         // The first stage is gone; its child holds on to the pipe that the second one reads, and passes on.
         let hold = role("fork-and-hold").arg("30000") | role("cat");
@@ -157,26 +152,18 @@ fn a_timeout_names_the_holder_of_a_pipe_between_stages() {
 #[test]
 fn a_slow_writer_of_the_caller_is_not_a_holder_of_the_stream() {
     isolated(|| {
-        /// Takes a little at a time, and not at once.
-        struct Slow(Arc<Mutex<Vec<u8>>>);
-        impl std::io::Write for Slow {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                std::thread::yield_now();
-                let some = &bytes[..bytes.len().min(4096)];
-                self.0.lock().unwrap().extend_from_slice(some);
-                Ok(some.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
         for tee in [false, true] {
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let writer = Redirect::to_writer(Slow(Arc::clone(&seen)));
+            let seen = Sheet::default();
+            let mut sheet = seen.clone();
+            // Takes a little at a time, and not at once.
+            let writer = Redirect::to_writer(Writing(move |bytes: &[u8]| {
+                thread::yield_now();
+                sheet.write(&bytes[..bytes.len().min(4096)])
+            }));
             let to = if tee { Redirect::tee([Redirect::capture(), writer]) } else { writer };
             let output = role("blocks").arg("400000").stdout(to).eof_grace(Duration::ZERO).run().expect("it runs");
             assert_eq!(output.leaked, None, "tee: {tee}");
-            assert_eq!(seen.lock().unwrap().len(), 400_000, "tee: {tee}");
+            assert_eq!(seen.bytes().len(), 400_000, "tee: {tee}");
         }
     });
 }

@@ -11,15 +11,10 @@ mod trees;
 mod web;
 mod wiring;
 
-use std::time::{Duration, Instant};
-
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use pipewright::{Cmd, Output};
+use nix::sys::wait::WaitStatus;
 
-use crate::harness::process_state;
-use crate::support::built_example;
+use crate::prelude::*;
 
 /// Lets `taste` run an example, any number of times, and looks for what it left: files here, and processes at the end of the
 /// body, because orphans become children of this process.

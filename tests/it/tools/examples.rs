@@ -1,13 +1,10 @@
 //! The example that the README begins with, run as a user runs it.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::process;
 
 use assert_cmd::Command;
 
-use crate::harness::*;
-use crate::support::built_example;
+use crate::prelude::*;
 
 const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/dpkg.log");
 const STAGES: [&str; 7] = ["grep", "cut package", "cut name", "sort", "uniq", "sort by count", "head"];

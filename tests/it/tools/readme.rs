@@ -19,13 +19,9 @@
 mod examples;
 mod text;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-use pipewright::{Cmd, Redirect};
-
-use crate::harness::*;
-use crate::support::role;
+use crate::prelude::*;
 
 #[test]
 fn feeding_and_capturing_takes_no_thread() {

@@ -8,11 +8,9 @@ mod matrix;
 mod nextest;
 mod suite;
 
-use std::process::{Command, Stdio};
-
 use pipewright::testing::{Printed, capture_stdout};
 
-use crate::harness::isolated;
+use crate::prelude::*;
 
 /// Runs the body in a process of its own that does not know it: as of `cargo test`, where captures keep other tests out.
 fn among_others(body: impl FnOnce()) {

@@ -1,11 +1,6 @@
 //! A cgroup of version 2 for a test, where there is one that it may write to.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-use crate::harness::skip;
+use crate::prelude::*;
 
 /// An empty cgroup. Drop kills what is in it by then, and removes it.
 pub(crate) struct Cgroup(PathBuf);
@@ -47,6 +42,12 @@ impl Drop for Cgroup {
             std::thread::yield_now();
         }
     }
+}
+
+/// Everything that can contain a run here; a run's own cgroup is made in this one, if there is one.
+pub(crate) fn containments(cgroup: Option<&Cgroup>) -> Vec<Containment> {
+    let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
+    [Containment::Group, Containment::Session].into_iter().chain(cgroup).collect()
 }
 
 /// The one that this process is in.

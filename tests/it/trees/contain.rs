@@ -4,11 +4,8 @@ mod cgroup;
 mod reach;
 mod reused;
 
-use pipewright::{Cmd, Containment, Job, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
-use crate::trees::cgroups::Cgroup;
+use crate::prelude::*;
+use crate::trees::cgroups::{Cgroup, containments};
 
 /// What each process said of itself: "member", "session", "orphan" or "parent", with its number.
 type Said = Vec<(String, i32)>;
@@ -41,10 +38,4 @@ fn of(said: &Said, wanted: impl Fn(&str) -> bool) -> Vec<i32> {
 /// Those that a test must end by itself.
 fn end_strangers(pids: &[i32]) {
     pids.iter().for_each(|pid| kill_stranger(&pid.to_string()));
-}
-
-/// Everything that a run can be put into here; the cgroup, if there is one, in this.
-fn containments(cgroup: Option<&Cgroup>) -> Vec<Containment> {
-    let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
-    [Containment::Group, Containment::Session].into_iter().chain(cgroup).collect()
 }

@@ -1,16 +1,11 @@
 //! A graceful end leaves the clean-up alone that it asks for, and comes back when nothing of the run is left.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering::Relaxed;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use pipewright::{Cmd, Containment, Error, EventKind, Job, Redirect, forward};
+use pipewright::forward;
 
-use crate::harness::*;
-use crate::support::*;
-use crate::trees::cgroups::Cgroup;
+use crate::prelude::*;
+use crate::trees::cgroups::{Cgroup, containments};
 
 /// Longer than any clean-up here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -41,11 +36,9 @@ impl Drop for Busy {
     }
 }
 
-/// None, and each kind of containment that can be had.
-fn containments(cgroup: Option<&Cgroup>) -> Vec<Option<Containment>> {
-    let cgroup = cgroup.map(|cgroup| Containment::Cgroup(cgroup.path().into()));
-    let kinds = [Containment::Group, Containment::Session].into_iter().chain(cgroup);
-    std::iter::once(None).chain(kinds.map(Some)).collect()
+/// None, and each kind of containment that there is here.
+fn none_and_containments(cgroup: Option<&Cgroup>) -> Vec<Option<Containment>> {
+    std::iter::once(None).chain(containments(cgroup).into_iter().map(Some)).collect()
 }
 
 fn contained(cmd: Cmd, how: Option<&Containment>) -> Cmd {
@@ -109,7 +102,7 @@ fn a_clean_up_that_answers_the_first_signal_is_not_killed() {
     isolated(|| {
         let cgroup = Cgroup::new();
         let busy = Busy::new();
-        for containment in containments(cgroup.as_ref()) {
+        for containment in none_and_containments(cgroup.as_ref()) {
             for end in ENDS {
                 for round in 0..count(2, 200) {
                     let code = ended(contained(Cmd::sh(CLEANS_UP), containment.as_ref()), end, LONG);
@@ -151,12 +144,12 @@ fn left(time: &str) -> usize {
 #[test]
 fn what_is_started_in_answer_and_left_behind_ends_with_the_run() {
     if !cfg!(target_os = "linux") {
-        return skip("it takes a look at who holds a pipe");
+        return skip("it takes a look at the holders of a pipe");
     }
     isolated(|| {
         let cgroup = Cgroup::new();
         let busy = Busy::new();
-        for containment in containments(cgroup.as_ref()) {
+        for containment in none_and_containments(cgroup.as_ref()) {
             // Without a container the stream that it holds shows it; in one it may hold nothing.
             let redirect = containment.as_ref().map_or("", |_| "> /dev/null 2>&1");
             for end in ENDS {
@@ -182,11 +175,11 @@ fn what_is_started_in_answer_and_left_behind_ends_with_the_run() {
 #[test]
 fn what_is_left_behind_and_ignores_the_signal_is_killed_by_the_end_of_the_same_grace() {
     if !cfg!(target_os = "linux") {
-        return skip("it takes a look at who holds a pipe");
+        return skip("it takes a look at the holders of a pipe");
     }
     isolated(|| {
         let grace = Duration::from_millis(300);
-        for containment in containments(None) {
+        for containment in none_and_containments(None) {
             for end in ["shutdown", "timeout", "cancel", "forward"] {
                 let time = own_time(end);
                 let text =

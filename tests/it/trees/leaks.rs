@@ -1,16 +1,10 @@
 //! Processes that are left when a run is over are named, are an error, or are ended.
 
-use std::time::Duration;
-
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::Pid;
-use pipewright::{Cmd, Containment, ErrorKind, OnLeak, Output, Redirect, Stream, cmd};
 
-use crate::harness::*;
-use crate::support::*;
-use crate::trees::cgroups::Cgroup;
+use crate::prelude::*;
+use crate::trees::cgroups::{Cgroup, containments};
 
 /// Says the number of a process that it leaves on its stdout.
 fn leaky() -> Cmd {
@@ -83,8 +77,7 @@ fn it_is_ended_and_told() {
 fn a_process_that_holds_no_pipe_is_seen_in_the_container() {
     isolated(|| {
         let cgroup = Cgroup::new();
-        let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
-        for containment in [Containment::Group, Containment::Session].into_iter().chain(cgroup) {
+        for containment in containments(cgroup.as_ref()) {
             let is_cgroup = matches!(containment, Containment::Cgroup(_));
             let out = quiet(containment.clone()).output().expect("a success");
             // A cgroup tells for nothing; for the others every process has to be looked at.
@@ -109,8 +102,7 @@ fn a_process_that_holds_no_pipe_is_seen_in_the_container() {
 fn no_process_is_left_where_all_have_ended() {
     isolated(|| {
         let cgroup = Cgroup::new();
-        let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
-        for containment in [Containment::Group, Containment::Session].into_iter().chain(cgroup) {
+        for containment in containments(cgroup.as_ref()) {
             for _ in 0..count(10, 500) {
                 let line = role("blocks").arg("1000") | role("cat") | cmd!("sh", "-c", "cat | cat");
                 let out = line.contain(containment.clone()).on_leak(OnLeak::Fail).output().expect("a success");

@@ -1,16 +1,12 @@
 //! A `/proc` of another process namespace: its numbers mean other processes here.
 
-use std::fs;
-use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Child;
 
 use pipewright::testing::ChildSnapshot;
-use pipewright::{Cmd, Containment, Error, Means, OnLeak, Redirect, Unseen, fd, pipe};
+use pipewright::{Unseen, fd};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Set for the process that is inside.
 const PART: &str = "PIPEWRIGHT_NAMESPACES_PART";
@@ -86,7 +82,7 @@ fn assert_unharmed(innocent: Option<Child>) {
             child.kill().expect("ours");
             child.wait().expect("ours");
         }
-        None => skip("numbers cannot be forced here: nobody was in danger"),
+        None => skip("numbers cannot be forced here: no process was in danger"),
     }
 }
 

@@ -135,7 +135,7 @@ fn the_watchdog_ends_with_the_run() {
             };
             let job = start(hang());
             let report = job.kill().expect("a report");
-            assert_eq!(report.signalled, job.pids(), "who waits is not of the run");
+            assert_eq!(report.signalled, job.pids(), "the watchdog is not of the run");
             job.wait().expect("a status");
             assert_childless();
 

@@ -5,14 +5,7 @@ mod pauses;
 mod storm;
 mod terminal;
 
-use std::io::BufRead;
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
-use pipewright::{Cmd, Job, Redirect};
-
-use crate::harness::*;
-use crate::support::PART;
+use crate::prelude::*;
 
 /// What a body does that was started once more, in a process of its own: the rest of the test is for the one that starts it.
 fn part(name: &str) -> bool {

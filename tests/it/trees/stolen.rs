@@ -1,13 +1,10 @@
 //! When other code reaps the library's children, a run gets the right status or a typed "status stolen", and never hangs.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use nix::sys::wait::waitpid;
+use pipewright::StatusStolen;
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::wait::{WaitPidFlag, waitpid};
-use pipewright::{Containment, ErrorKind, Redirect, Status, StatusStolen, cmd};
-
-use crate::harness::*;
-use crate::trees::cgroups::Cgroup;
+use crate::prelude::*;
+use crate::trees::cgroups::{Cgroup, containments};
 
 /// Runs `f` with SIGCHLD handled so, and puts it back.
 fn with_sigchld(handler: SigHandler, flags: SaFlags, f: impl FnOnce()) {
@@ -89,8 +86,7 @@ fn live_with_it() {
 /// The same with runs in a container, whose leaders other code reaps too.
 fn live_with_it_in_a_container() {
     let cgroup = Cgroup::new();
-    let cgroup = cgroup.as_ref().map(|cgroup| Containment::Cgroup(cgroup.path().into()));
-    for containment in [Containment::Group, Containment::Session].into_iter().chain(cgroup) {
+    for containment in containments(cgroup.as_ref()) {
         for _ in 0..count(5, 300) {
             // The leader is gone before the others come.
             let three = cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "0") | cmd!(fixture(), "exit", "5");

@@ -1,20 +1,14 @@
 //! `copy`: every pair of ends, whichever way the kernel takes.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write, read_to_string};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{ErrorKind, read_to_string};
 use std::thread::JoinHandle;
 
-use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use pipewright::fd::{self, BadFd, CopyMethod, Role};
-use pipewright::{Redirect, pipe};
 
 use super::ends::*;
 use super::{bad, content, file_with};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[test]
 fn every_pair_of_ends_is_copied_whole_and_the_way_is_told() {
@@ -194,7 +188,7 @@ fn a_copy_that_stops_says_how_far_it_came_and_keeps_what_it_took() {
             let mut taken = vec![0; room + 1];
             (&reader).read_exact(&mut taken).expect("that many bytes");
         });
-        let error = fd::copy(&from, &writer).expect_err("nobody reads");
+        let error = fd::copy(&from, &writer).expect_err("no reader");
         gone.join().expect("no panic");
         assert_eq!((error.kind(), error.role()), (ErrorKind::BrokenPipe, Some(Role::Target)));
         assert!(error.copied().bytes > room as u64 && error.unwritten().is_empty(), "{error:?}");
@@ -216,7 +210,7 @@ fn a_copy_to_a_pipe_without_a_reader_is_an_error_and_no_signal() {
                 .expect("a pair of ends");
                 drop(theirs);
                 let end = source(from, b"bytes");
-                let error = fd::copy(&end.fd, &ours).expect_err("nobody reads");
+                let error = fd::copy(&end.fd, &ours).expect_err("no reader");
                 assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{from} to {to}: {error:?}");
                 assert_eq!(error.role(), Some(Role::Target));
                 end.other.map(JoinHandle::join);

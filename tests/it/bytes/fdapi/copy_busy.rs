@@ -1,13 +1,11 @@
 //! `copy` of much: what it does to pipes, and what it asks the system.
 
-use std::io::{Read, Write, read_to_string};
-use std::thread;
+use std::io::read_to_string;
 
-use pipewright::{fd, pipe};
+use pipewright::fd;
 
 use super::ends::{source, target};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -17,7 +15,7 @@ fn capacities(asked: Option<usize>) -> (usize, usize) {
     let (from, mut input) = pipe::kernel().expect("a pipe");
     let (mut output, to) = pipe::kernel().expect("a pipe");
     if let Some(asked) = asked {
-        fd::set_capacity(&to, asked).expect("less than a MiB is anybody's");
+        fd::set_capacity(&to, asked).expect("less than a MiB is allowed");
     }
     thread::scope(|scope| {
         let to = &to;

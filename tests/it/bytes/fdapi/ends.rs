@@ -1,15 +1,11 @@
 //! What can be copied from and to, with a process at the other end.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use pipewright::pipe;
+use nix::fcntl::OFlag;
 
 use super::file_with;
+use crate::prelude::*;
 
 /// One end to copy from or to, and the thread that is at its other end.
 pub(super) struct End {
@@ -29,7 +25,7 @@ impl End {
     fn fed(fd: impl Into<OwnedFd>, mut feed: impl Write + Send + 'static, bytes: &[u8]) -> End {
         let bytes = bytes.to_vec();
         let feeder = std::thread::spawn(move || {
-            feed.write_all(&bytes).expect("somebody reads");
+            feed.write_all(&bytes).expect("it is read");
             Vec::new()
         });
         End { other: Some(feeder), ..End::alone(fd) }

@@ -1,15 +1,9 @@
 //! Which processes hold the write end of a pipe.
 
-use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
-
 use nix::sys::stat::Mode;
 use pipewright::fd::{self, Holder, HolderSearch};
-use pipewright::{Redirect, pipe};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Enough on any machine.
 fn search() -> HolderSearch {
@@ -150,7 +144,7 @@ fn processes_that_hide_are_counted() {
             scope.spawn(|| {
                 // SAFETY: changes the credentials of this thread alone, which ends here.
                 let left = unsafe { libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody) };
-                assert_eq!(left, 0, "root may become anybody");
+                assert_eq!(left, 0, "root may become any user");
                 let holders = search().run(&reader).expect("what cannot be seen is no error");
                 assert!(holders.found.is_empty() && holders.hidden > 0 && !holders.complete, "{holders:?}");
             });

@@ -1,19 +1,12 @@
 //! Tokens of a jobserver, make's and one's own.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::stat::Mode;
 use pipewright::fd::{Jobserver, JobserverError, wait_readable};
-use pipewright::{Cmd, Redirect, cmd, pipe};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Puts MAKEFLAGS into this process's environment, as a make above would have.
 fn makeflags(flags: &str) {

@@ -3,12 +3,10 @@
 use std::io::read_to_string;
 
 use pipewright::fd::{self, CopyMethod};
-use pipewright::{Redirect, cmd};
 
 use super::ends::*;
 use super::{content, file_with};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Copies between every pair of ends; `may` says whether a way is one that is left.
 fn every_pair(may: impl Fn(CopyMethod) -> bool) {

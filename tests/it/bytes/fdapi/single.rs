@@ -1,16 +1,12 @@
 //! Questions to and changes of single descriptors.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::process::Command;
+use std::os::fd::BorrowedFd;
 
 use nix::sys::stat::Mode;
 use pipewright::fd::{self, BadFd};
-use pipewright::pipe;
 
 use super::{bad, file_with};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn close_on_exec_is_what_a_child_of_std_sees() {

@@ -1,14 +1,8 @@
 //! Waiting with a deadline.
 
-use std::io::{Read, Write};
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use pipewright::fd::{PollSet, wait_readable, wait_writable};
-use pipewright::pipe;
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(30));
 
@@ -43,7 +37,7 @@ fn an_end_and_an_error_are_readiness() {
         writer.write_all(&vec![0; room]).expect("it fits");
         assert!(!wait_writable(&writer, Some(Duration::ZERO)).expect("it only looks"));
         drop(reader);
-        assert!(wait_writable(&writer, None).expect("nobody reads"));
+        assert!(wait_writable(&writer, None).expect("no reader"));
     });
 }
 

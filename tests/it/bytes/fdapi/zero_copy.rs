@@ -1,16 +1,13 @@
 //! `splice` and `tee_pipes`: one call each, and what they refuse.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, Write, read_to_string};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{ErrorKind, read_to_string};
+use std::os::fd::BorrowedFd;
 
 use pipewright::fd::{self, BadFd, Role};
-use pipewright::pipe;
 
 use super::ends::nonblocking;
 use super::{bad, content, file_with};
-use crate::harness::*;
-use crate::support::whatever_sigpipe_does;
+use crate::prelude::*;
 
 type Call = fn(BorrowedFd<'_>, BorrowedFd<'_>, usize) -> io::Result<usize>;
 
@@ -119,7 +116,7 @@ fn a_pipe_without_a_reader_is_an_error_and_no_signal() {
                 input.write_all(b"abc").expect("it fits");
                 let (reader, target) = pipe::kernel().expect("a pipe");
                 drop(reader);
-                let error = call(source.as_fd(), target.as_fd(), 3).expect_err("nobody reads");
+                let error = call(source.as_fd(), target.as_fd(), 3).expect_err("no reader");
                 assert_eq!(error.kind(), ErrorKind::BrokenPipe);
                 drop(input);
                 assert_eq!(read_to_string(source).expect("text"), "abc", "nothing was taken");

@@ -1,12 +1,11 @@
 //! Closing, from either side, before, during and after a use.
 
-use std::io::{self, Read, Write};
 use std::sync::Barrier;
 
-use pipewright::pipe::{self, MemReader, MemWriter};
+use pipewright::pipe::{MemReader, MemWriter};
 
 use super::{assert_closed, assert_end, assert_no_reader, each_kind, join, start, take};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn readers_get_what_was_written_then_the_end_for_ever() {

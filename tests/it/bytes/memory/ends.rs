@@ -1,12 +1,9 @@
 //! Ends that are dropped by a panic.
 
-use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use pipewright::pipe::MemReader;
 
 use super::{assert_end, assert_no_reader, each_kind, join, start, take};
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Drops something in the course of a panic.
 fn drop_unwinding<T>(value: T) {

@@ -1,12 +1,10 @@
 //! Errors that ride to the other side.
 
 use std::error::Error;
-use std::io::{self, ErrorKind, Read, Write};
-
-use pipewright::pipe;
+use std::io::ErrorKind;
 
 use super::{each_kind, join, start, take};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the root")]

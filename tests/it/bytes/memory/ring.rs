@@ -1,11 +1,9 @@
 //! Writes that are kept until they are read.
 
-use std::io::{IoSlice, Read, Write};
-
-use pipewright::pipe;
+use std::io::IoSlice;
 
 use super::{assert_end, join, start, take};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn a_write_that_fits_does_not_block_and_reads_span_writes() {

@@ -1,14 +1,11 @@
 //! Many writers and readers, records of random sizes, closings at random moments.
 
 use std::collections::HashMap;
-use std::io::{IoSlice, Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::io::IoSlice;
 
-use pipewright::pipe::{self, MemReader, MemWriter};
+use pipewright::pipe::{MemReader, MemWriter};
 
-use crate::harness::*;
-use crate::random::Random;
+use crate::prelude::*;
 
 /// A record: its writer, its number, its length, and as many bytes that follow from those.
 fn record(name: u8, number: u32, length: usize) -> Vec<u8> {

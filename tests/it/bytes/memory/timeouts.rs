@@ -1,19 +1,15 @@
 //! Reads and writes that give up: nothing is lost, nothing comes twice.
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
-use std::time::{Duration, Instant};
-
-use pipewright::pipe;
+use std::io::ErrorKind;
 
 use super::{assert_end, each_kind, join, start, take};
-use crate::harness::*;
-use crate::support::{SLACK, within};
+use crate::prelude::*;
 
 const BRIEF: Duration = Duration::from_millis(5);
 
 #[track_caller]
 fn assert_timed_out<T: std::fmt::Debug>(result: io::Result<T>) {
-    let error = result.expect_err("nobody came");
+    let error = result.expect_err("it timed out");
     assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::TimedOut, "the memory pipe was not ready in time"));
 }
 

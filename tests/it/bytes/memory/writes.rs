@@ -1,13 +1,11 @@
 //! Writes that meet reads, without a buffer.
 
-use std::io::{BufRead, IoSlice, IoSliceMut, Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::io::{IoSlice, IoSliceMut};
 
-use pipewright::pipe::{self, MemReader, MemWriter};
+use pipewright::pipe::{MemReader, MemWriter};
 
 use super::{assert_closed, assert_end, each_kind, join, start, take};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn a_write_returns_when_its_last_byte_has_been_read() {

@@ -1,12 +1,8 @@
 //! `output_into`: appended to the caller's buffer, which no failure empties.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use pipewright::{Cmd, ErrorKind, Limit, Redirect, cmd};
-
-use crate::harness::*;
-use crate::support::timed_out;
+use crate::prelude::*;
 
 #[test]
 fn what_is_captured_is_appended_and_the_capacity_is_used() {

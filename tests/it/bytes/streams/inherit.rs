@@ -1,11 +1,8 @@
 //! This process's own streams, passed on and listened to on the way.
 
-use std::fs;
-
-use pipewright::{Cmd, Redirect, cmd};
 use tempfile::NamedTempFile;
 
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Runs `f` while this process's own 1 and 2 lead to files; what was written to them.
 fn with_own_outputs(f: impl FnOnce()) -> (String, String) {

@@ -1,13 +1,6 @@
 //! What streams take besides a `Redirect`.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-
-use pipewright::{In, Out, Redirect, cmd, pipe};
+use crate::prelude::*;
 
 fn read(from: impl Into<Redirect<In>>) -> String {
     cmd!("cat").stdin(from).read().expect("cat copies its input")

@@ -1,33 +1,8 @@
 //! What a process says between the first signal and its end: it reaches everything that its stream leads to.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
-use pipewright::{Cmd, Error, ErrorKind, EventKind, Redirect, pipe};
 
-use crate::harness::*;
-use crate::support::*;
-
-/// A writer whose bytes can be looked at.
-#[derive(Clone, Default)]
-struct Sheet(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Sheet {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::prelude::*;
 
 /// One more target beside a capture, and what it has got when the run is over.
 type Collect = Box<dyn FnOnce() -> Vec<u8>>;
@@ -79,14 +54,14 @@ fn terminal_target() -> (Redirect, Collect) {
 
 fn writer_target() -> (Redirect, Collect) {
     let sheet = Sheet::default();
-    (Redirect::to_writer(sheet.clone()), Box::new(move || std::mem::take(&mut *sheet.0.lock().unwrap())))
+    (Redirect::to_writer(sheet.clone()), Box::new(move || sheet.bytes()))
 }
 
 fn callback_target() -> (Redirect, Collect) {
     let sheet = Sheet::default();
-    let heard = sheet.clone();
-    let line = move |line: &[u8]| heard.0.lock().unwrap().extend([line, b"\n"].concat());
-    (Redirect::each_line(line), Box::new(move || std::mem::take(&mut *sheet.0.lock().unwrap())))
+    let mut heard = sheet.clone();
+    let line = move |line: &[u8]| heard.write_all(&[line, b"\n"].concat());
+    (Redirect::each_line(line), Box::new(move || sheet.bytes()))
 }
 
 /// Makes a target.
@@ -195,8 +170,8 @@ fn the_last_output_reaches_a_single_target() {
             progress();
             let written = Sheet::default();
             let lines = Sheet::default();
-            let heard = lines.clone();
-            let each = move |line: &[u8]| heard.0.lock().unwrap().extend([line, b"\n"].concat());
+            let mut heard = lines.clone();
+            let each = move |line: &[u8]| heard.write_all(&[line, b"\n"].concat());
             for to in [Redirect::to_writer(written.clone()), Redirect::each_line(each.clone())] {
                 // A line of another stream tells when it is ready.
                 let cmd = Cmd::sh(format!("trap '{last}; exit 0' TERM; echo ready; echo ready >&2; {WAIT}"));
@@ -205,8 +180,8 @@ fn the_last_output_reaches_a_single_target() {
                 let ready = cmd.on_event(on_ready(move || handle.cancel()));
                 assert_eq!(ready.run().expect_err("it is ended").kind(), ErrorKind::Cancelled);
             }
-            assert_eq!(*written.0.lock().unwrap(), b"ready\nbye\nno newline");
-            assert_eq!(*lines.0.lock().unwrap(), b"ready\nbye\nno newline\n");
+            assert_eq!(written.bytes(), b"ready\nbye\nno newline");
+            assert_eq!(lines.bytes(), b"ready\nbye\nno newline\n");
             let cmd = polite(last);
             let (handle, mut lent) = (cmd.cancel_handle(), Vec::new());
             let result = cmd.for_each_line(|line| {
@@ -235,17 +210,11 @@ fn a_target_that_takes_nothing_is_named_and_the_others_lose_nothing() {
         let grace = Duration::from_millis(300);
         let stuck_writer = || {
             let (sender, wait) = std::sync::mpsc::channel::<()>();
-            struct Stuck(std::sync::mpsc::Receiver<()>);
-            impl Write for Stuck {
-                fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                    let _ = self.0.recv();
-                    Ok(bytes.len())
-                }
-                fn flush(&mut self) -> std::io::Result<()> {
-                    Ok(())
-                }
-            }
-            (Redirect::to_writer(Stuck(wait)), sender)
+            let stuck = Writing(move |bytes: &[u8]| {
+                let _ = wait.recv();
+                Ok(bytes.len())
+            });
+            (Redirect::to_writer(stuck), sender)
         };
         for is_pipe in [true, false] {
             let (reader, writer) = full_pipe();

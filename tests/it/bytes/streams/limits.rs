@@ -1,8 +1,6 @@
 //! How much of a stream is kept.
 
-use pipewright::{Cmd, ErrorKind, Limit, Redirect, cmd};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Ten bytes to each output: digits and letters.
 fn ten() -> Cmd {
@@ -99,7 +97,7 @@ fn a_head_stops_reading_so_that_an_endless_writer_ends_well() {
             assert_eq!(output.stages[0].status.signal(), Some(nix::libc::SIGPIPE));
         }
         let pipeline = cmd!(fixture(), "yes") | cmd!(fixture(), "cat");
-        let text = pipeline.stdout_limit(Limit::Head(3)).read().expect("both die of SIGPIPE, and nobody failed");
+        let text = pipeline.stdout_limit(Limit::Head(3)).read().expect("both die of SIGPIPE, which is no failure");
         assert_eq!(text, "y\ny");
     });
 }

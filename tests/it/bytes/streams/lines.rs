@@ -1,13 +1,10 @@
 //! A run's stdout, line by line and as a reader.
 
 use std::cell::Cell;
-use std::io::Read;
-use std::time::Duration;
 
-use pipewright::{Cmd, Error, ErrorKind, Lines, Redirect, cmd};
+use pipewright::Lines;
 
-use crate::harness::*;
-use crate::support::{assert_childless, timed_out, within};
+use crate::prelude::*;
 use crate::time::DROPPED_WITHIN;
 
 fn say(text: &str) -> Cmd {

@@ -1,12 +1,8 @@
 //! One-shot redirects: taken by the first start, shared by all clones, and nothing held open afterwards.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
-use pipewright::{Cmd, Error, ErrorKind, Redirect, cmd, pipe};
-
-use super::Sheet;
-use crate::harness::*;
+use crate::prelude::*;
 
 #[track_caller]
 fn is_used(result: Result<impl std::fmt::Debug, Error>, stream: &str) {
@@ -45,16 +41,6 @@ fn a_second_start_names_the_stream_also_through_a_clone() {
             is_used(clone.output(), stream);
             is_used(clone.spawn().map(|job| job.wait()), stream);
         }
-    });
-}
-
-#[test]
-fn the_reusable_forms_are_recommended() {
-    isolated(|| {
-        let cmd = cmd!(fixture(), "cat").stdin(Redirect::from_reader(Cursor::new("x")));
-        cmd.run().expect("once");
-        let text = cmd.run().expect_err("twice").to_string();
-        assert!(["shared_fd", "reader_with", "file"].iter().all(|word| text.contains(word)), "{text}");
     });
 }
 

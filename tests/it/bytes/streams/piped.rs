@@ -1,10 +1,6 @@
 //! Ends of pipes that are taken, and those that are not.
 
-use std::io::{Read, Write};
-
-use pipewright::{Cmd, Redirect, cmd};
-
-use crate::harness::*;
+use crate::prelude::*;
 
 fn piped(cmd: Cmd) -> Cmd {
     cmd.stdin(Redirect::piped()).stdout(Redirect::piped()).stderr(Redirect::piped())
@@ -62,7 +58,7 @@ fn stages_whose_stderr_is_piped_share_the_one_end_there_is_to_take() {
         lines.sort_unstable();
         assert_eq!(lines, ["one", "two"]);
         assert!(job.wait().expect("it ends").success());
-        assert!(job.output().expect("nobody died").stages.iter().all(|stage| stage.status.success()));
+        assert!(job.output().expect("every stage ended well").stages.iter().all(|stage| stage.status.success()));
 
         let merged = say("one\n") | say("two\n").stderr_to_stdout().stdout(Redirect::null());
         let job = merged.spawn().expect("it starts");

@@ -1,14 +1,6 @@
 //! Every kind of redirect does what it says.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
-
-use pipewright::{ErrorKind, Redirect, Step, cmd, pipe};
-
-use super::Sheet;
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn files_are_read_made_emptied_and_appended_to() {
@@ -25,35 +17,6 @@ fn files_are_read_made_emptied_and_appended_to() {
             append.run().expect("it appends");
             assert_eq!(fs::read_to_string(&log).expect("it is there"), "oe".repeat(round));
         }
-    });
-}
-
-#[test]
-fn a_file_that_cannot_be_opened_is_named_with_its_stream_before_anything_runs() {
-    isolated(|| {
-        let dir = tempfile::tempdir().expect("a directory");
-        let missing = dir.path().join("no").join("file");
-        let trace = dir.path().join("trace");
-        let first = cmd!(fixture(), "say", "1", "ran").stderr(Redirect::file(&trace));
-        let cases = [
-            (cmd!(fixture(), "cat").stdout(Redirect::file(&missing)), "create", "stdout"),
-            (cmd!(fixture(), "cat").stderr(Redirect::append(&missing)), "append to", "stderr"),
-            (
-                cmd!(fixture(), "cat").stdout(Redirect::tee([Redirect::capture(), Redirect::file(&missing)])),
-                "create",
-                "stdout",
-            ),
-        ];
-        for (bad, purpose, stream) in cases {
-            let error = (first.clone() | bad).run().expect_err("it cannot be opened");
-            assert_eq!((error.kind(), error.step(), error.stage()), (ErrorKind::Redirect, Some(Step::Open), Some(1)));
-            let text = error.to_string();
-            assert!(text.contains(purpose) && text.contains(stream), "{text}");
-            assert!(text.contains(missing.to_str().expect("text")), "{text}");
-            assert_eq!(error.raw_os_error(), Some(nix::libc::ENOENT));
-        }
-        let error = cmd!(fixture(), "cat").stdin(Redirect::file(&missing)).run().expect_err("it cannot be opened");
-        assert!(error.to_string().contains("read") && error.to_string().contains("stdin"), "{error}");
     });
 }
 

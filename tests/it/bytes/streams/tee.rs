@@ -1,12 +1,6 @@
 //! One stream to several places, also in the middle of a pipeline.
 
-use std::fs;
-use std::io::Read;
-
-use pipewright::{ErrorKind, Limit, Redirect, cmd, pipe};
-
-use super::Sheet;
-use crate::harness::*;
+use crate::prelude::*;
 
 const SIZE: usize = 500_000;
 
@@ -101,7 +95,7 @@ fn a_next_stage_that_has_enough_leaves_the_other_targets_theirs() {
     isolated(|| {
         let tee = Redirect::tee([Redirect::capture()]);
         let two = cmd!(fixture(), "blocks", SIZE.to_string()).stdout(tee) | cmd!(fixture(), "take", "8");
-        let output = two.stdout(Redirect::null()).run().expect("nobody failed");
+        let output = two.stdout(Redirect::null()).run().expect("no stage failed");
         assert!(output.stdout == blocks());
         assert!(output.stages.iter().all(|stage| stage.status.success()), "{:?}", output.stages);
     });
@@ -125,7 +119,7 @@ fn a_tee_whose_targets_all_have_enough_ends_an_endless_writer() {
 fn a_stage_that_breaks_behind_a_tee_is_not_forgiven() {
     isolated(|| {
         let broken = cmd!(fixture(), "yes").stdout(Redirect::tee([])) | cmd!(fixture(), "signal", "13");
-        let error = broken.run().expect_err("the last stage's SIGPIPE came from nobody here");
+        let error = broken.run().expect_err("the last stage's SIGPIPE came from no reader here");
         assert_eq!((error.kind(), error.stage()), (ErrorKind::Status, Some(1)));
     });
 }

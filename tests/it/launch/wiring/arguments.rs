@@ -1,13 +1,7 @@
 //! Arguments that name a descriptor: what the program finds behind them.
 
-use std::io::{BufRead, Write};
-use std::process::Command;
-
-use pipewright::{ErrorKind, Pipeline, Stage};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn echo(text: &str) -> Cmd {
     role("echo").arg(text)

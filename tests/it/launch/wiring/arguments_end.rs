@@ -1,12 +1,7 @@
 //! Pipelines in arguments are part of the run: its statuses, its time, its end.
 
-use std::time::Duration;
-
-use pipewright::{ErrorKind, Limit, StatusPolicy, Step};
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 fn exits(code: &str) -> Cmd {
     role("exit").arg(code)
@@ -72,7 +67,7 @@ fn a_last_stage_whose_argument_had_enough_did_not_fail() {
     isolated(|| {
         let tee = role("tee-paths").arg_writer(role("head").stdout(Redirect::null())).stdout(Redirect::null());
         let line = role("yes") | tee;
-        let output = line.run().expect("nobody failed");
+        let output = line.run().expect("no stage failed");
         assert_eq!(output.stages[1].status.signal(), Some(nix::libc::SIGPIPE));
         let strict = line.status_policy(StatusPolicy::Strict).run().expect_err("a death of SIGPIPE");
         assert_eq!(strict.kind(), ErrorKind::Status);

@@ -1,13 +1,10 @@
 //! Much through many streams at once.
 
-use std::io::{Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::bytes::PATIENT;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const MUCH: usize = 64 << 20;
 

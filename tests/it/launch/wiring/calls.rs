@@ -1,8 +1,7 @@
 //! Which system calls a map takes.
 
 use super::*;
-use crate::harness::*;
-use crate::support::{PART, can_trace, traced};
+use crate::prelude::*;
 
 /// A start with nothing but the standard streams; then one with a map that has a cycle.
 fn plain() {

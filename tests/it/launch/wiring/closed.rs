@@ -1,15 +1,7 @@
 //! Closed 0, 1 and 2 in this process while further descriptors are in play.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-
-use pipewright::{Out, Pipeline};
-
 use super::*;
-use crate::harness::*;
-use crate::support::{assert_no_child, within};
+use crate::prelude::*;
 
 const SUBSETS: [&[i32]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]];
 

@@ -1,10 +1,8 @@
 //! Documents: bytes that a child can seek in; and a descriptor as stdin.
 
-use std::io::{Seek, SeekFrom, Write};
-
 use super::*;
 use crate::bytes::PATIENT;
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn a_document_can_be_sought_and_is_at_its_start_for_each_run() {

@@ -1,12 +1,6 @@
 //! How runs with further streams end: by time, by order, with a stranger at a pipe.
 
-use std::time::Duration;
-
-use pipewright::{ErrorKind, Stream};
-
-use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Says so on its fd 3, and waits to be ended.
 fn hangs() -> Cmd {
@@ -74,7 +68,7 @@ fn a_stranger_at_fd_3_is_a_leak_of_fd_3() {
         let run = hold().stdin(Redirect::null()).fd_out(3, Redirect::piped()).eof_grace(grace);
         let output = within(grace + SLACK * 2, || run.run()).expect("it ends");
         kill();
-        assert_eq!(output.leaked.expect("somebody holds it").streams, [Stream::Output(3)]);
+        assert_eq!(output.leaked.expect("it is held").streams, [Stream::Output(3)]);
 
         let (error, _) = timed_out(
             |time| {

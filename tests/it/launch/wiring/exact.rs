@@ -1,16 +1,10 @@
 //! A mapped descriptor is what the child sees, no more and no less.
 
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[test]
 fn offset_and_flags_are_those_of_the_description() {
@@ -138,9 +132,6 @@ fn a_jobserver_keeps_its_numbers_unless_they_are_given_away() {
 fn a_limit_of_the_child_does_not_hinder_its_map() {
     isolated(|| {
         let cmd = reporting().rlimit(pipewright::Resource::OpenFiles, 60, 60).map_fd(null(), 59).map_fd(null(), 100);
-        match cmd.run() {
-            Ok(output) => assert!(told(&output).contains_key(&100)),
-            Err(error) => panic!("{error:#}"),
-        }
+        assert!(told(&cmd.run().expect("it runs")).contains_key(&100));
     });
 }

@@ -1,15 +1,11 @@
 //! One-shot and shared descriptors: what holds them, and when they are closed.
 
 use std::io::read_to_string;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use os_pipe::{PipeReader, pipe};
-use pipewright::{ErrorKind, Pipeline};
 
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A way to give the first end of a pipe to a command.
 type Give = fn(Cmd, OwnedFd) -> Cmd;

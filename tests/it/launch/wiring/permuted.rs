@@ -1,14 +1,9 @@
 //! Every kind of rearrangement of the numbers 0 to 9.
 
-use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-
 use pipewright::fd::dup_above;
 
 use super::*;
-use crate::harness::*;
-use crate::random::Random;
+use crate::prelude::*;
 
 /// The files that are this process's 0 to 9.
 struct Ten([Arc<OwnedFd>; 10]);

@@ -1,12 +1,7 @@
 //! Further streams in pipelines: each stage has its own, by its own numbers.
 
-use std::io::{Read, Write};
-
-use pipewright::ErrorKind;
-
 use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A stage that copies its stdin to stdout and to its fd 3.
 fn through() -> Cmd {

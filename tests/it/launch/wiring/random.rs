@@ -1,15 +1,10 @@
 //! Maps that chance made, against the plainest model: each number is what it was given.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::Resource;
 use pipewright::fd::dup_above;
 
 use super::*;
-use crate::harness::*;
-use crate::random::Random;
+use crate::prelude::*;
 
 /// Descriptors of this process at low numbers, with gaps, and at some beyond a thousand.
 fn sources() -> Vec<Arc<OwnedFd>> {
@@ -69,7 +64,7 @@ fn random_pipelines_give_each_stage_its_own_map() {
                         }
                         _ => {
                             model.insert(number, State::of(&fd));
-                            let fd = Arc::try_unwrap(fd).expect("nobody else has it");
+                            let fd = Arc::try_unwrap(fd).expect("the only owner");
                             // Under its own number now and then.
                             cmd = cmd.map_fd(fd, number);
                         }

@@ -1,13 +1,6 @@
 //! Whatever a stream can be redirected to, at numbers beyond the standard ones, with each verb.
 
-use std::io::{Read, Seek, Write};
-use std::sync::{Arc, Mutex};
-
-use pipewright::{In, Limit, Stream};
-
-use super::*;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// A child that writes this to its fd 3.
 fn says(text: &str) -> Cmd {
@@ -223,21 +216,11 @@ fn an_end_that_is_dropped_breaks_the_childs_pipe() {
 }
 
 #[test]
-fn a_callback_or_a_source_that_fails_is_told_with_its_number() {
+fn a_source_that_fails_is_named_with_its_number() {
     isolated(|| {
-        let refuse = Redirect::each_line(|_: &[u8]| Err(Own(1)));
-        let error = says("x\n").fd_out(3, refuse).run().expect_err("it refuses");
-        assert_eq!((error.kind(), error.stage()), (pipewright::ErrorKind::Callback, Some(0)));
-        assert!(error.to_string().contains("fd 3"), "{error}");
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-                Err(std::io::Error::other("no more"))
-            }
-        }
-        let error = (role("cat").stdin(Redirect::null()) | copies_fd_3().fd_in(3, Redirect::from_reader(Broken)))
-            .output()
-            .expect_err("it breaks");
+        let broken = Redirect::from_reader(Reading(|_: &mut [u8]| Err(io::Error::other("no more"))));
+        let line = role("cat").stdin(Redirect::null()) | copies_fd_3().fd_in(3, broken);
+        let error = line.output().expect_err("it breaks");
         assert_eq!((error.kind(), error.stage()), (pipewright::ErrorKind::Io, Some(1)), "{error}");
         assert!(error.to_string().contains("fd 3"), "{error}");
         assert_eq!(Stream::Input(3).to_string(), "fd 3");

@@ -1,8 +1,7 @@
 //! What is shown of it: the command as a line, and the plan.
 
 use super::*;
-use crate::harness::*;
-use crate::support::role;
+use crate::prelude::*;
 
 #[test]
 fn arguments_are_shown_as_some_shells_write_them() {

@@ -1,6 +1,6 @@
 //! The calls that the library can do without.
 
-use std::io;
+use crate::prelude::*;
 
 /// A system call, or what it does with one value of one argument.
 pub(super) struct Call {

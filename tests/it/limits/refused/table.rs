@@ -1,9 +1,7 @@
 //! Whether the table of optional calls has all of them, by the text of `src/sys`.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use super::calls::OPTIONAL;
+use crate::prelude::*;
 
 /// What `src/sys` calls and cannot do without, or what is no system call: a refusal is the error of the step that needs it.
 const NEEDED: &[&str] = &[

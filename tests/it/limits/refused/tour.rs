@@ -1,15 +1,10 @@
 //! What a process that is refused a call goes through.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::time::Duration;
-
-use pipewright::{Cmd, Containment, ErrorKind, Job, KillReport, Redirect, cmd, fd, pipe};
+use pipewright::{KillReport, fd};
 
 use super::When;
 use super::calls::Call;
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 pub(super) fn go(call: &Call, errno: i32, when: When) {
     let refuse = || call.refuse(errno).expect("a filter can be set");

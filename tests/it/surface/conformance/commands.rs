@@ -1,12 +1,6 @@
 //! Commands, their words and their environment; pipes.
 
-use std::io::{Read, Write};
-use std::thread;
-
-use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, cmd, pipe};
-
-use crate::harness::*;
-use crate::support::{assert_childless, role};
+use crate::prelude::*;
 
 #[test]
 fn a_shell_gets_its_text_as_it_is() {

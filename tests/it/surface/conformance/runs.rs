@@ -1,19 +1,11 @@
 //! Runs, jobs and pipelines.
 
-use std::fs;
-use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::Pid;
-use pipewright::{Cmd, ErrorKind, Pipeline, Redirect, Step, pipe};
+use nix::sys::resource::Resource;
+use nix::sys::signal::signal;
 
-use crate::harness::*;
-use crate::support::{assert_childless, is_portable, kill_stranger, role, within};
+use crate::prelude::*;
 
 /// Far less than a blocked call would take, far more than a busy machine needs.
 const SOON: Duration = Duration::from_secs(6);

@@ -1,14 +1,10 @@
 //! Texts of closure stages that went wrong.
 
-use std::io::{self, Read};
 use std::sync::mpsc;
-use std::time::Duration;
-
-use pipewright::{Pipeline, Stage};
 
 use super::helper;
 use super::texts::Texts;
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn a_closure_that_fails_is_named_with_its_reason() {

@@ -1,16 +1,8 @@
 //! Texts of runs that went wrong on the way.
 
-use std::ffi::OsStr;
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
-
-use pipewright::{Cmd, Error, Limit, OnLeak, Output, Pipeline, Redirect, StatusPolicy};
-
 use super::helper;
 use super::texts::Texts;
-use crate::harness::*;
-use crate::support::{kill_stranger, timed_out};
+use crate::prelude::*;
 
 #[test]
 fn a_bad_status_comes_with_the_last_of_stderr() {
@@ -118,23 +110,10 @@ fn the_callers_own_failures_are_told_with_their_cause() {
         let explode = |_: &[u8]| -> () { panic!("index out of bounds:\nthe length is 3") };
         texts.check("callback-panic", lines().stdout(Redirect::each_line(explode)).run());
 
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::other("connection reset by peer"))
-            }
-        }
-        texts.check("reader-error", (helper("cat").stdin(Redirect::from_reader(Broken)) | helper("count")).output());
-        struct Full;
-        impl io::Write for Full {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::Error::other("quota exceeded"))
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        texts.check("writer-error", lines().stdout(Redirect::to_writer(Full)).run());
+        let broken = Reading(|_: &mut [u8]| Err(io::Error::other("connection reset by peer")));
+        texts.check("reader-error", (helper("cat").stdin(Redirect::from_reader(broken)) | helper("count")).output());
+        let full = Writing(|_: &[u8]| Err(io::Error::other("quota exceeded")));
+        texts.check("writer-error", lines().stdout(Redirect::to_writer(full)).run());
         texts.finish();
     });
 }
@@ -152,7 +131,7 @@ fn processes_that_are_left_behind_are_named() {
     isolated(|| {
         let mut texts = Texts::new();
         let mut check = |name: &str, result: Result<Output, Error>| {
-            let error = result.expect_err("somebody is left");
+            let error = result.expect_err("a process is left");
             let (pid, varying) = left_of(&error);
             texts.check_with(name, &error, &varying);
             kill_stranger(&pid);

@@ -1,15 +1,10 @@
 //! Texts of runs that never began.
 
-use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::time::Duration;
-
-use pipewright::{Cmd, Containment, Pipeline, Redirect, cmd};
 
 use super::helper;
 use super::texts::Texts;
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn input_that_no_process_can_be_given_is_named() {

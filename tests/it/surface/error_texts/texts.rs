@@ -1,13 +1,10 @@
 //! Error texts and the files they are kept in.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use pipewright::Error;
 use tempfile::TempDir;
 
-use crate::harness::fixture;
+use crate::prelude::*;
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/errors");
 

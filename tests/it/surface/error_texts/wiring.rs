@@ -1,15 +1,10 @@
 //! Texts of further descriptors and of arguments that name one.
 
-use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
-
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pipewright::{Cmd, Limit, Redirect, cmd};
+use nix::sys::resource::Resource;
 
 use super::helper;
 use super::texts::Texts;
-use crate::harness::*;
+use crate::prelude::*;
 
 fn null() -> File {
     File::open("/dev/null").expect("it opens")

@@ -1,14 +1,12 @@
 //! A callback for events that panics, at each event and under each verb: the run is ended, and the panic is the caller's.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
+use std::panic::panic_any;
+use std::sync::atomic::AtomicU32;
+use std::sync::{OnceLock, Weak};
 
-use pipewright::{CancelHandle, Error, ErrorKind, Event, EventKind, Job, OnLeak, Pipeline, Redirect, Stage};
+use pipewright::{CancelHandle, Event};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// What the callback panics with.
 #[derive(Debug, PartialEq)]
@@ -143,7 +141,7 @@ fn a_signal_by_the_handle_ends_the_run_though_a_callback_panics_at_it() {
             ("shutdown", |job| drop(job.shutdown(Duration::from_secs(30)))),
         ];
         // No thread drives it, its own does, and one that waits does.
-        for driver in ["nobody", "thread", "waiter"] {
+        for driver in ["none", "thread", "waiter"] {
             for (name, act) in acts {
                 progress();
                 let (pipeline, calls) = watched(("Killed", || role("ignore-term").stdout(Redirect::null()).into()));

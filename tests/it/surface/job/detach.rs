@@ -1,12 +1,6 @@
 //! A run that is let go of lives on, and leaves nothing behind when it ends.
 
-use std::sync::mpsc::channel;
-use std::time::Duration;
-
-use pipewright::Redirect;
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 #[test]
 fn a_detached_run_lives_on_and_leaves_no_zombie() {

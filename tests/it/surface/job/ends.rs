@@ -1,12 +1,8 @@
 //! Ending a run by hand.
 
-use std::time::Duration;
-
 use pipewright::pipe::PipeReader;
-use pipewright::{ErrorKind, Job, Means, Pipeline, Redirect};
 
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const NO_GRACE_NEEDED: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_millis(100);

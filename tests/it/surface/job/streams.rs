@@ -1,13 +1,6 @@
 //! The ends that a job hands out, and what becomes of those that are not taken.
 
-use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Duration;
-
-use pipewright::{Job, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Everything piped, without a thread of its own or with one.
 fn piped(name: &str, args: &[&str], driven: bool) -> Job {
@@ -96,7 +89,7 @@ fn ends_that_are_not_taken_are_drained_beside_other_looks() {
                 let ends: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
                 over.store(true, SeqCst);
                 for end in ends {
-                    assert_eq!(end.expect("a status").code(), Some(0), "nobody closed its stdout");
+                    assert_eq!(end.expect("a status").code(), Some(0), "its stdout was closed");
                 }
             });
             progress();

@@ -1,14 +1,8 @@
 //! A limit, a deadline or a kill cuts a stream in the middle of a secret: no text shows the rest of it, the raw bytes have it.
 
 use std::error::Error as _;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
-use pipewright::{Cmd, Error, EventKind, Limit, Output, Redirect};
-
-use crate::harness::*;
-use crate::random::Random;
+use crate::prelude::*;
 
 /// Secrets are written in these letters, which no other text of these tests has: one that is seen is a piece of a secret.
 const LETTERS: &[u8] = b"QZXJ";

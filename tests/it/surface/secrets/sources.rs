@@ -1,12 +1,8 @@
 //! What the caller's code says of a failure is in the chain of sources: it shows no secret there either.
 
 use std::error::Error as StdError;
-use std::io;
 
-use pipewright::{Cmd, Error, ErrorKind, Redirect};
-
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const SECRET: &str = "hunter2-hunter2";
 
@@ -97,16 +93,8 @@ fn a_closures_error_and_a_writers_are_redacted_wherever_they_are() {
             .pipe_fn(|input, _| Ok(io::copy(input, &mut io::sink()).map(drop)?));
         chain_shows_none(&passes_on.output().unwrap_err());
 
-        struct Refuses;
-        impl io::Write for Refuses {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                Err(io::Error::other(text(bytes)))
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let error = tells().stdout(Redirect::to_writer(Refuses)).run().unwrap_err();
+        let refuses = Writing(|bytes: &[u8]| Err(io::Error::other(text(bytes))));
+        let error = tells().stdout(Redirect::to_writer(refuses)).run().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         chain_shows_none(&error);
         assert!(error.io_error().is_none_or(|error| !error.to_string().contains("hunter2")));

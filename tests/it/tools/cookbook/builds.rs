@@ -1,9 +1,7 @@
 //! A real build, by the cargo that runs this.
 
-use std::time::Duration;
-
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 /// A build says nothing here while it runs, and the machine may be busy.
 fn patient() -> Options {

@@ -1,7 +1,7 @@
 //! The pipe in memory.
 
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn simple_pipe_reads_what_the_thread_writes() {

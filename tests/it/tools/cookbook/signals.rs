@@ -1,11 +1,7 @@
 //! Programs that are interrupted.
 
-use std::io::Read;
-
-use pipewright::Redirect;
-
 use super::{assert_gone, cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn ctrl_c_leaves_nothing_of_the_run_and_dies_of_the_signal() {

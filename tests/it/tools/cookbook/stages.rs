@@ -1,17 +1,11 @@
 //! Rust code as a stage.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use flate2::read::MultiGzDecoder;
-use pipewright::{Output, which};
+use pipewright::which;
 use sha2::{Digest, Sha256};
 
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/data/dpkg.log");
 

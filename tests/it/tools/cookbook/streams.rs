@@ -1,15 +1,10 @@
 //! Lines and chunks, from programs and from stdin.
 
-use std::fs::File;
-use std::io::Write;
-
-use nix::pty::openpty;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use pipewright::{Cmd, Redirect};
 
 use super::{assert_gone, cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn first_lines_takes_four_of_an_endless_program() {

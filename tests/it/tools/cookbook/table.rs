@@ -1,10 +1,6 @@
 //! The guide's table, the example files and the tests are about the same examples.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-
-use crate::harness::*;
+use crate::prelude::*;
 
 /// The most lines of an example.
 const LINES: usize = 60;

@@ -1,7 +1,7 @@
 //! What is there for tests.
 
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn capture_println_captures_what_is_printed() {

@@ -1,7 +1,7 @@
 //! Processes that processes have started.
 
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn timeout_tree_ends_all_of_a_tree_and_says_how_many() {

@@ -1,11 +1,9 @@
 //! Servers and clients of the web, on loopback.
 
-use std::io;
-
 use nix::errno::Errno;
 
 use super::{assert_gone, cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 /// The handler's last word when the client has gone: what a write to its connection may then give.
 #[track_caller]

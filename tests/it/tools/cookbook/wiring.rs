@@ -1,9 +1,7 @@
 //! More than three streams, and pipelines as arguments.
 
-use pipewright::Cmd;
-
 use super::{cook, output};
-use crate::harness::*;
+use crate::prelude::*;
 
 #[test]
 fn process_substitution_compares_two_lists() {

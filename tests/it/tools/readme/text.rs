@@ -1,12 +1,9 @@
 //! The README as a text: its examples run, its error is the real one, and it stays short.
 
-use std::fs;
-use std::path::Path;
-
 use pipewright::testing::capture_stdout;
 
 use super::examples;
-use crate::harness::isolated;
+use crate::prelude::*;
 
 /// The most words of the README: some six minutes of reading.
 const WORDS: usize = 1300;

@@ -1,15 +1,10 @@
 //! Assertions of `assert_cmd` on runs: what becomes of a run's end, and what is shown with an assertion that fails.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
-
 use assert_cmd::assert::{Assert, OutputAssertExt};
 use pipewright::testing::capture_stderr;
-use pipewright::{Cmd, Output};
 use predicates::prelude::*;
 
-use crate::harness::{fixture, isolated};
-use crate::support::role;
+use crate::prelude::*;
 
 /// The words of the assertion that fails.
 #[track_caller]

@@ -1,18 +1,11 @@
 //! Captures, one promise at a time.
 
-use std::io::{BufRead, BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::BufReader;
 
-use pipewright::Redirect;
 use pipewright::testing::{Capture, Stderr, capture, capture_stderr};
 
 use super::*;
-use crate::harness::{fixture, isolated, spare_fds, with_closed};
-use crate::support::{role, within};
+use crate::prelude::*;
 
 #[test]
 fn a_closure_borrows_and_returns() {
@@ -114,16 +107,6 @@ fn a_panic_shows_what_was_printed_and_goes_on() {
         });
         assert_eq!((&*outer.stdout, &*outer.stderr), (&b"printed restored"[..], &b"complained"[..]));
     });
-}
-
-fn give_up() {
-    std::panic::resume_unwind(Box::new("on purpose"))
-}
-
-#[test]
-#[should_panic(expected = "on purpose")]
-fn a_panic_of_a_captured_closure_is_the_tests_own() {
-    capture_stdout(give_up);
 }
 
 #[test]
@@ -240,14 +223,6 @@ fn captures_that_wait_need_no_descriptors() {
                 scope.spawn(move || assert_printed(&capture(|| println!("{number}")), &format!("{number}\n")));
             }
         });
-    });
-}
-
-#[test]
-fn in_a_process_for_one_test_no_lock_is_taken() {
-    isolated(|| {
-        let said = capture_stdout(|| thread::spawn(|| print!("from a thread")).join().expect("it ends"));
-        assert_printed(&said, "from a thread");
     });
 }
 

@@ -2,16 +2,10 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::process::parent_id;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
-use pipewright::Redirect;
 use pipewright::testing::{NotATest, capture_stdout, isolate, rerun};
 
-use crate::harness::{isolated, threads};
-use crate::support::{kill_stranger, role, within};
+use crate::prelude::*;
 
 #[test]
 fn the_body_runs_once_and_alone() {

@@ -1,16 +1,10 @@
 //! What is left, and what is said of it.
 
-use std::fs::File;
 use std::mem::forget;
-use std::process::Command;
-use std::sync::mpsc::channel;
-use std::thread;
 
 use pipewright::testing::{ChildSnapshot, FdSnapshot, assert_no_leaks, isolate};
-use pipewright::{Cmd, Job, Redirect};
 
-use crate::harness::{Options, fixture, isolated, isolated_with, read_line};
-use crate::support::role;
+use crate::prelude::*;
 
 fn hanging() -> (Job, u32) {
     let job = role("hang").stdout(Redirect::piped()).spawn().expect("it starts");

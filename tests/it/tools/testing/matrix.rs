@@ -1,11 +1,9 @@
 //! The [`suite`](super::suite), run as `cargo test` runs it, in each of the ways it can be told to; and as cargo-nextest does.
 
-use std::process::{Command, Stdio};
-
 use pipewright::testing::capture_stdout;
 
 use super::{among_others, assert_printed};
-use crate::harness::*;
+use crate::prelude::*;
 
 /// Runs this test program for the suite with these arguments; what it printed. It has to pass.
 #[track_caller]

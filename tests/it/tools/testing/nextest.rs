@@ -1,10 +1,9 @@
 //! The [`suite`](super::suite) and the [isolated](super::isolated) tests under cargo-nextest itself, which is told where this test program
 //! is, so that it builds nothing.
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use crate::harness::*;
+use crate::prelude::*;
 
 /// What of the package's description is asked for, besides noise: what passes under any harness.
 const TESTS: &str = "test(/^tools::testing::suite::m0[0-7]/) | test(/^tools::testing::isolated::(the_body|in_the_body|a_panic|a_body)/)";

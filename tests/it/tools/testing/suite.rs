@@ -2,15 +2,11 @@
 //! deliberately not [`isolated`](crate::harness::isolated). [`matrix`](super::matrix) runs them once more, beside noise.
 
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 
 use pipewright::testing::capture_stdout;
 
 use super::{assert_printed, c_printf, raw_write};
-use crate::harness::{count, fixture};
-use crate::support::role;
+use crate::prelude::*;
 
 /// How often each of the 40 tests captures.
 pub(super) const CAPTURES: usize = 10;

@@ -1,13 +1,9 @@
 //! The cgroup of a run: fresh, its own, and gone afterwards.
 
-use std::fs;
-use std::os::fd::OwnedFd;
-use std::time::Instant;
-
-use nix::fcntl::{FcntlArg, fcntl};
-use pipewright::{KillReport, Means};
+use pipewright::KillReport;
 
 use super::*;
+use crate::prelude::*;
 use crate::trees::cgroups::members;
 
 fn in_cgroup(cmd: Cmd, cgroup: &Cgroup) -> Cmd {

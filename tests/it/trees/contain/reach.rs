@@ -1,10 +1,9 @@
 //! What a kill reaches, by each means.
 
-use std::time::Duration;
-
-use pipewright::{Containment, Error, ErrorKind, KillReport, Means};
+use pipewright::KillReport;
 
 use super::*;
+use crate::prelude::*;
 
 /// A tree of 50: 5 in sessions of their own, 5 whose parents have ended.
 fn fifty() -> Cmd {

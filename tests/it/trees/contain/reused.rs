@@ -1,14 +1,11 @@
 //! Process numbers that another process has by now.
 
-use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Child;
 
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
 
-use super::*;
+use crate::prelude::*;
 
 /// Where the kernel can be told which number it gave last.
 const LAST: &str = "/proc/sys/kernel/ns_last_pid";
@@ -44,7 +41,7 @@ fn a_number_that_another_process_has_by_now_is_not_signalled_as_a_group() {
             let job = role("exit").arg("0").contain(Containment::Group).spawn().expect("it starts");
             let number = job.pids()[0];
             // A thief: the number is free now.
-            waitpid(Pid::from_raw(number as i32), None).expect("nobody else waits for it yet");
+            waitpid(Pid::from_raw(number as i32), None).expect("no other code waits for it yet");
             let Some(mut stranger) = stranger(number) else { continue };
             forced += 1;
             match round % 4 {

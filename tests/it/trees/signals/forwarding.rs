@@ -1,14 +1,9 @@
 //! What a signal to this process does to the runs that asked for it, to the others, and to this process.
 
-use std::time::Duration;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use pipewright::{Containment, ErrorKind, Redirect, Resource, forward};
+use pipewright::{Resource, forward};
 
 use super::{Told, in_part, is_gone, part, say_pids, wait_for_state};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 

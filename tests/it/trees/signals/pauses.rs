@@ -1,13 +1,9 @@
 //! Times stand still while this process is stopped.
 
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
-use pipewright::{Containment, ErrorKind, Redirect, forward};
+use pipewright::forward;
 
 use super::{Told, in_part, is_stopped, part, say_pids, wait_for_state};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// Long enough for the stop to come before it passes.
 const TIMEOUT: Duration = Duration::from_millis(1500);

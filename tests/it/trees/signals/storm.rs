@@ -1,17 +1,12 @@
 //! Stops and continues, many a second, while bytes move.
 
-use std::io::{Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU64;
 
 use nix::poll::{PollTimeout, poll};
-use nix::sys::signal::Signal;
-use pipewright::{Pipeline, Redirect, forward};
+use pipewright::forward;
 
 use super::{Told, in_part, part};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 /// The pause between two signals, in milliseconds. It sets a rate and orders nothing.
 const MILLISECOND: u16 = 1;
@@ -30,45 +25,8 @@ fn for_a_while(mut each: impl FnMut()) {
     }
 }
 
-/// The bytes of a counter, until it is told to end.
-struct Counter {
-    at: u64,
-    over: Arc<AtomicBool>,
-}
-
-impl Read for Counter {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.over.load(SeqCst) {
-            return Ok(0);
-        }
-        for byte in buffer.iter_mut() {
-            *byte = value(self.at);
-            self.at += 1;
-        }
-        Ok(buffer.len())
-    }
-}
-
 fn value(at: u64) -> u8 {
     (at ^ (at >> 8) ^ (at >> 16)) as u8
-}
-
-/// Sees that they are the same, and counts them.
-struct Checker(Arc<AtomicU64>);
-
-impl Write for Checker {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let at = self.0.load(SeqCst);
-        for (byte, at) in bytes.iter().zip(at..) {
-            assert_eq!(*byte, value(at), "at byte {at}");
-        }
-        self.0.store(at + bytes.len() as u64, SeqCst);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]
@@ -76,8 +34,19 @@ fn stops_and_continues_at_1_khz_over_a_copy_of_five_stages_change_no_byte_and_ar
     isolated(|| {
         let (over, checked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let copy: Pipeline = (0..5).map(|_| role("cat")).collect();
-        let source = Counter { at: 0, over: Arc::clone(&over) };
-        let copy = copy.stdin(Redirect::from_reader(source)).stdout(Redirect::to_writer(Checker(Arc::clone(&checked))));
+        let (is_over, count, mut next) = (Arc::clone(&over), Arc::clone(&checked), 0);
+        let source = Reading(move |buffer: &mut [u8]| {
+            let length = if is_over.load(SeqCst) { 0 } else { buffer.len() };
+            buffer[..length].iter_mut().zip(next..).for_each(|(byte, at)| *byte = value(at));
+            next += length as u64;
+            Ok(length)
+        });
+        let checker = Writing(move |bytes: &[u8]| {
+            let begin = count.fetch_add(bytes.len() as u64, SeqCst);
+            bytes.iter().zip(begin..).for_each(|(byte, at)| assert_eq!(*byte, value(at), "at byte {at}"));
+            Ok(bytes.len())
+        });
+        let copy = copy.stdin(Redirect::from_reader(source)).stdout(Redirect::to_writer(checker));
         let job = copy.spawn().expect("it starts");
         let mut stops = 0;
         for_a_while(|| {

@@ -1,17 +1,10 @@
 //! A terminal of the test's own: what its keys do, and which process group may read it.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::time::Duration;
-
-use nix::pty::openpty;
-use nix::sys::signal::Signal;
 use nix::unistd::{getpgrp, tcgetpgrp};
-use pipewright::{Cmd, Containment, ErrorKind, EventKind, Redirect, cmd, forward};
+use pipewright::forward;
 
 use super::{Told, in_part, part, say_pids};
-use crate::harness::*;
-use crate::support::*;
+use crate::prelude::*;
 
 const LONG: Duration = Duration::from_secs(15);
 
