@@ -39,7 +39,7 @@ fn main() {
 
     let (reader, mut writer) = pipe::memory();
     reader.close_with_error(io::Error::new(io::ErrorKind::QuotaExceeded, "one record is plenty"));
-    let error = writer.write(b"record 0\n").expect_err("nobody reads");
+    let error = writer.write(b"record 0\n").expect_err("the reader is closed");
     println!("the writer gets: {error} ({:?})", error.kind());
 }
 

@@ -30,6 +30,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .forward_signals(true)
         .shutdown_plan([(15, Duration::from_millis(500))]) // The signal that came, then half a second, then SIGKILL.
         .run()?;
-    println!("nobody interrupted it: {}", run.status);
+    println!("it was not interrupted: {}", run.status);
     Ok(())
 }

@@ -16,7 +16,7 @@ fn main() -> pipewright::Result<()> {
     let out = command.eof_grace(Duration::from_millis(50)).on_leak(OnLeak::Kill).output()?;
     print!("{}", out.stdout_lossy());
     let Some(leak) = &out.leaked else {
-        println!("nobody held anything");
+        println!("no process held a stream");
         return Ok(());
     };
     for stream in &leak.streams {

@@ -106,7 +106,7 @@ pub fn holders(pipe: impl AsFd) -> io::Result<Holders> {
 pub struct HolderSearch {
     own_process: bool,
     budget: Duration,
-    /// So many processes are looked at whatever the clock says.
+    /// This number of processes is looked at even when the time is over.
     at_least: usize,
 }
 

@@ -40,7 +40,7 @@
 //! | the helper program is reliable | `fixture`; every test that uses a role |
 //! | captures are exact beside tests that print; isolation; leaks; assertions | `tools::testing` |
 //! | each example runs, and leaves nothing behind | `tools::{cookbook, examples}` |
-//! | layers, file lengths, examples in the documentation | `layers`, `docs` |
+//! | layers, file lengths, examples in the documentation | `house`, `docs` |
 #![expect(unsafe_code, reason = "tests make the hostile surroundings that the library has to stand")]
 
 mod bytes;
@@ -50,8 +50,8 @@ mod docs;
 mod fixture;
 mod harness;
 mod harness_self;
+mod house;
 mod launch;
-mod layers;
 mod limits;
 mod prelude;
 mod random;

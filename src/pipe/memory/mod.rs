@@ -64,12 +64,12 @@ pub fn memory() -> (MemReader, MemWriter) {
 /// ```
 /// use std::io::{Read, Write};
 /// let (mut reader, mut writer) = pipewright::pipe::buffered(16);
-/// writer.write_all(b"nobody ")?;
+/// writer.write_all(b"no one ")?;
 /// writer.write_all(b"waits")?;
 /// drop(writer);
 /// let mut text = String::new();
 /// reader.read_to_string(&mut text)?;
-/// assert_eq!(text, "nobody waits");
+/// assert_eq!(text, "no one waits");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn buffered(capacity: usize) -> (MemReader, MemWriter) {

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use super::complaint::{Locks, complain, waits_for_closure, waits_for_turn};
 use super::drain::{Stream, until_done};
-use super::swap::Swapped;
+use super::settings::{Capture, Stderr};
+use super::swap::{Swapped, Writer};
 use super::turn::Turn;
-use super::{Capture, Stderr};
 use crate::fd::real_stdio;
 use crate::io::captured::Captured;
 use crate::pipe::{self, PipeReader, PipeWriter};
@@ -30,9 +30,6 @@ pub(super) struct Left<T> {
     pub(super) stdout: Captured,
     pub(super) stderr: Captured,
 }
-
-/// The number of a stream, and the end of a pipe that takes its place.
-pub(super) type Writer = (RawFd, Arc<OwnedFd>);
 
 /// Runs `f` with the streams captured.
 pub(super) fn run<T: Send>(capture: &Capture, f: impl FnOnce() -> T + Send) -> io::Result<Left<T>> {

@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::complaint;
-use super::run::Writer;
 use crate::fd::real_stdio::{self, Real};
 use crate::sys::fds::{self, Stdio};
 use crate::sys::{cstdio, stdio};
+
+/// The number of a stream, and the end of a pipe that takes its place.
+pub(super) type Writer = (RawFd, Arc<OwnedFd>);
 
 /// The streams that are replaced.
 pub(super) struct Swapped(Vec<Saved>);

@@ -28,7 +28,7 @@ fn ctrl_c_runs_to_its_end_without_an_interrupt() {
     isolated(|| {
         cook("ctrl_c", |example| {
             let out = output(&example.args([fixture(), "echo", "own"]));
-            assert_eq!(out.stdout, "own\nnobody interrupted it: exited with code 0\n");
+            assert_eq!(out.stdout, "own\nit was not interrupted: exited with code 0\n");
         });
     });
 }

@@ -39,7 +39,7 @@ fn leak_report_names_the_holder_of_the_pipes_and_ends_it() {
             assert_eq!(lines[1..], expected);
             super::assert_gone(lines[0]);
             let out = output(&example.args([fixture(), "echo", "x"]));
-            assert_eq!(out.stdout, "x\nnobody held anything\n");
+            assert_eq!(out.stdout, "x\nno process held a stream\n");
         });
     });
 }
