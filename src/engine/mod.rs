@@ -368,6 +368,8 @@ impl Engine {
     /// The grace for streams that outsiders hold is over: the bytes in the pipes are taken. A stream that waits for a sink goes on.
     fn give_up_on_outsiders(&mut self) {
         if self.timing.on_leak == OnLeak::Kill {
+            // Before the kill: a process that it ends holds nothing after it. Without this look (ENOMEM), what is seen after the kill counts.
+            self.streams.held().into_iter().flatten().for_each(|stream| self.leaks.add_stream(stream));
             // Before the last look at the pipes: then nothing can be written after it.
             self.ending.kill_outsiders(&self.streams.pipes_of_others(), &mut self.leaks);
         }

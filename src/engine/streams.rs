@@ -1,7 +1,8 @@
 //! The streams of a run: what they wait for, the lines that observers get of them, and how they are closed.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::broadcast::Observer;
 use super::end_reason::EndReason;
@@ -9,13 +10,15 @@ use super::events::{Event, EventKind};
 use super::leak::Leaks;
 use super::observers::Observers;
 use super::termination::Pipes;
+use crate::clock::Deadline;
 use crate::fd::HeldPipe;
 use crate::io::callback::BorrowedCallback;
 use crate::io::failure::{FlowError, FlowFailure, Time};
 use crate::io::flow::Flow;
 use crate::io::interrupt::Interrupt;
 use crate::io::stream_end::StreamEnd;
-use crate::sys::poll::Interest;
+use crate::stream::Stream;
+use crate::sys::poll::{Interest, PollSet};
 
 #[derive(Default)]
 pub(super) struct Streams {
@@ -98,6 +101,18 @@ impl Streams {
     /// Of these, the ones that wait for the process at the other end.
     pub(super) fn pipes_of_others(&self) -> Pipes {
         self.pipes_of(Flow::waits_for_peer)
+    }
+
+    /// The streams that outsiders can still write to, when all processes of the run have ended: poll(2) reports `POLLHUP` for a pipe that no
+    /// process can write to.
+    pub(super) fn held(&self) -> io::Result<Vec<Stream>> {
+        let waiting = self.flows.iter().filter(|flow| flow.is_awaited() && flow.waits_for_peer());
+        let pipes: Vec<_> = waiting.filter_map(|flow| Some((flow.stream(), flow.source()?))).collect();
+        let mut set = PollSet::default();
+        pipes.iter().for_each(|(_, pipe)| set.push(*pipe, Interest::Readable));
+        set.wait(Deadline::after(Duration::ZERO))?;
+        let held = pipes.iter().enumerate().filter(|(index, _)| !set.hung_up(*index));
+        Ok(held.map(|(_, (stream, _))| *stream).collect())
     }
 
     fn pipes_of(&self, wanted: impl Fn(&Flow) -> bool) -> Pipes {
@@ -235,7 +250,6 @@ mod tests {
     use crate::io::capture::{Capture, Limit};
     use crate::io::drain::Drain;
     use crate::io::sink::Sink;
-    use crate::stream::Stream;
 
     fn read_by(streams: &mut Streams, stream: Stream) -> OwnedFd {
         let (reader, writer) = crate::pipe::kernel().unwrap();
@@ -250,6 +264,7 @@ mod tests {
         let held = read_by(&mut streams, Stream::Stdout);
         drop(read_by(&mut streams, Stream::Stderr));
         crate::sys::stream::write(held.as_fd(), b"last").unwrap();
+        assert_eq!(streams.held().unwrap(), [Stream::Stdout]);
         let observers = Observers::default();
         let reason = Some(EndReason::Aborted);
         let mut context = CloseContext { reason, stages_ended: true, leaks: &mut leaks, observers: &observers };
