@@ -33,7 +33,7 @@ pub enum Stderr {
     Merge,
 }
 
-/// How to capture: the settings of [`capture_stdout`], [`capture_stderr`] and [`capture`].
+/// How to capture: the settings of [`capture_stdout`](super::capture_stdout), [`capture_stderr`](super::capture_stderr) and [`capture`](super::capture()).
 ///
 /// ```
 /// use pipewright::testing::{Capture, Stderr};
@@ -90,7 +90,7 @@ impl Capture {
         self
     }
 
-    /// Keeps the first `bytes` of each stream. The rest is read and left out; [`Captured::omitted`] counts it.
+    /// Keeps the first `bytes` of each stream. The rest is read and left out; [`Captured::omitted`](crate::Captured::omitted) counts it.
     ///
     /// ```
     /// let said = pipewright::testing::Capture::new().limit(2).run(|| print!("text"));
