@@ -19,7 +19,7 @@ pub struct Path {
 
 pub const PATHS: &[Path] = &[
     Path { name: "plan", what: "a command of ten arguments built, cloned, planned", run: plan, rounds: 100 },
-    Path { name: "capture", what: "a MiB captured, by the pump", run: capture, rounds: 8 },
+    Path { name: "capture", what: "a MiB captured, by the engine", run: capture, rounds: 8 },
     Path { name: "lines", what: "a MiB of lines of 64 bytes lent to a closure", run: lines, rounds: 8 },
     Path { name: "buffered", what: "64 bytes into a pipe in memory with room, and out", run: buffered, rounds: 10_000 },
     Path {

@@ -155,7 +155,7 @@ fn relay(task: &Task) -> Result<Outcome> {
     Outcome::codes([code(from.wait()?), code(to.wait()?)])
 }
 
-/// The relay as a redirect: the run's own pump moves the bytes.
+/// The relay as a redirect: the run's own engine moves the bytes.
 fn relay_feed(task: &Task) -> Result<Outcome> {
     let to = sink(task)?;
     let input = to.take_stdin().ok_or("no stdin")?;
