@@ -141,6 +141,14 @@ impl Termination {
         self.tree.spare(group);
     }
 
+    /// Sends the first signal. The rest is for the engine, which knows the pipes of the run: without them, a process that holds one would
+    /// not be found, and the termination be over, where the stages' own processes have ended by now.
+    pub(crate) fn signal_first(&mut self) {
+        if let Action::Signal(signal) = self.schedule.next(Instant::now(), Seen::default()) {
+            self.signal(signal, &Pipes::new());
+        }
+    }
+
     /// Does what is due now; whether the termination is over.
     pub(crate) fn advance(&mut self, context: &mut impl Context) -> bool {
         let mut settled = false;

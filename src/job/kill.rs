@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Job;
 use crate::clock::Deadline;
 use crate::contain::{Container, Reach};
-use crate::engine::termination::{Context, Pipes, ProcessesOnly, Termination, WALK};
+use crate::engine::termination::{Context, Pipes, Termination, WALK};
 use crate::engine::timing::Steps;
 use crate::outcome::{Error, ErrorKind, Fault};
 use crate::procfs::Unseen;
@@ -154,8 +154,7 @@ impl Job {
         self.shared.shared_ending().with_requested(|asked| {
             let asked = asked.get_or_insert_with(|| self.termination());
             asked.begin(Steps::from([(libc::SIGTERM, Duration::MAX)]), false);
-            // The driver searches for the processes that hold a stream.
-            asked.advance(&mut ProcessesOnly);
+            asked.signal_first();
         });
         self.shared.wake();
         // Signal 0 is not delivered: kill(2) only checks the permission.

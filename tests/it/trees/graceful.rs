@@ -173,6 +173,24 @@ fn what_is_started_in_answer_and_left_behind_ends_with_the_run() {
 }
 
 #[test]
+fn what_an_ended_process_left_with_a_stream_ends_when_the_run_is_asked_to() {
+    if !cfg!(target_os = "linux") {
+        return skip("it takes a look at the holders of a pipe");
+    }
+    isolated(|| {
+        let time = own_time("");
+        for round in 0..count(5, 100) {
+            let cmd = Cmd::sh(format!("sleep {time} & exit 7")).stdin(Redirect::null()).stdout(Redirect::capture());
+            let job = cmd.unchecked().spawn().expect("it starts");
+            assert!(job.events().any(|event| matches!(event.kind, EventKind::Exited { .. })));
+            job.terminate().expect("it has ended");
+            assert_eq!((job.wait().expect("a status").code(), left(&time)), (Some(7), 0), "round {round}");
+            progress();
+        }
+    });
+}
+
+#[test]
 fn what_is_left_behind_and_ignores_the_signal_is_killed_by_the_end_of_the_same_grace() {
     if !cfg!(target_os = "linux") {
         return skip("it takes a look at the holders of a pipe");
