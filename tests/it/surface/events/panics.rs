@@ -31,7 +31,7 @@ const CASES: [Case; 7] = [
     ("Line", || endless(role("say").args(["2", "a line\n"])).stderr(Redirect::capture())),
     ("Exited", || endless(role("exit").arg("0"))),
     ("Stopped", || endless(role("stop-self"))),
-    ("Killed", || endless(role("sleep").arg("50000")).timeout(Duration::from_millis(50))),
+    ("Killed", || endless(role("sleep").arg("50000")).timeout(Duration::from_millis(500))),
     ("Leaked", || {
         let hold = role("exit").arg("0") | role("fork-and-hold").arg("30000");
         hold.stderr(Redirect::capture()).on_leak(OnLeak::Kill).timeout(Duration::from_secs(40))
