@@ -153,3 +153,16 @@ fn zero_copy_tee_gives_the_same_bytes_to_a_file_and_a_child() {
         assert!(sums[0].ends_with(" 1288895") && lines[2].starts_with("1288895 bytes: "), "{text}");
     });
 }
+
+#[test]
+fn pipeline_says_in_one_line_that_a_directory_is_no_log() {
+    isolated(|| {
+        let Some(mut command) = example("pipeline") else { return };
+        command.arg("/");
+        let stderr = Command::from(command).assert().code(1).stdout("").get_output().stderr.clone();
+        let stderr = String::from_utf8(stderr).expect("text");
+        // The last words are grep's own.
+        assert!(stderr.starts_with("pipeline: `grep` (stage 0 of 7) exited with code 2: "), "{stderr}");
+        assert!(stderr.ends_with(": Is a directory\n") && stderr.lines().count() == 1, "{stderr}");
+    });
+}

@@ -26,3 +26,25 @@ fn capture_build_has_warnings_and_results_in_order() {
         });
     });
 }
+
+#[test]
+fn capture_build_has_the_log_of_a_build_that_fails() {
+    isolated_with(patient(), || {
+        let broken = tempfile::tempdir().expect("a directory");
+        let write = |name, text| fs::write(broken.path().join(name), text).expect("a file");
+        write(
+            "Cargo.toml",
+            "[package]\nname = \"broken\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n",
+        );
+        write("lib.rs", "fn broken() -> u8 { \"text\" }\n");
+        cook("capture_build", |example| {
+            let error = example.arg(broken.path()).output().unwrap_err();
+            assert_eq!(error.status().and_then(|status| status.code()), Some(1));
+            let output = error.output().expect("its output");
+            let log = output.stdout_str().expect("text");
+            assert!(log.contains("| error[E0308]: mismatched types\n"), "{log}");
+            assert!(log.contains(" lines; cargo exited with code 101 after "), "{log}");
+            assert_eq!(output.stderr, "");
+        });
+    });
+}

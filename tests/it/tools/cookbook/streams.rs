@@ -122,3 +122,14 @@ fn typed(example: Cmd, keys: &[u8]) -> Option<(String, String)> {
     let out = example.stdin(Redirect::fd(terminal.slave)).output().unwrap_or_else(|error| panic!("{error:#}"));
     Some((out.stdout_lossy().into(), out.stderr_lossy().into()))
 }
+
+#[test]
+fn first_lines_says_how_a_short_program_failed() {
+    isolated(|| {
+        cook("first_lines", |example| {
+            let error = example.args([fixture(), "exit", "3"]).output().unwrap_err();
+            assert_eq!(error.status().and_then(|status| status.code()), Some(1));
+            assert!(error.stderr_tail().is_some_and(|text| text.contains("exited with code 3")), "{error:#}");
+        });
+    });
+}

@@ -54,3 +54,13 @@ fn leak_report_has_an_example_of_its_own() {
         });
     });
 }
+
+#[test]
+fn timeout_tree_says_how_a_program_ended_that_was_in_time() {
+    isolated(|| {
+        cook("timeout_tree", |example| {
+            let out = output(&example.args(["60", fixture(), "exit", "3"]));
+            assert_eq!(out.stdout, "in time: exited with code 3\n");
+        });
+    });
+}

@@ -50,3 +50,13 @@ fn post_json_streams_a_whole_document() {
         });
     });
 }
+
+#[test]
+fn http_handler_says_how_a_command_failed() {
+    isolated(|| {
+        cook("http_handler", |example| {
+            let said = output(&example.arg("echo so far; exit 3")).stdout;
+            assert_eq!(said, "so far\n`/bin/sh` exited with code 3\n(the command has ended)\n");
+        });
+    });
+}
