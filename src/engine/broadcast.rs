@@ -25,7 +25,7 @@ pub(crate) struct Broadcast {
 
 #[derive(Default)]
 struct State {
-    /// What a late observer is told first. Lines are not kept here, nor stops, which could come without end.
+    /// The events that a late observer gets first. Lines are not kept here, nor stops, which could come without end.
     history: Vec<Event>,
     subscriptions: Vec<Subscription>,
     /// The run has replayed its lines for the last time.

@@ -8,8 +8,8 @@ mod tests;
 
 /// How much of a captured stream is kept.
 ///
-/// In bytes, for `stdout_limit`, `stderr_limit` and `fd_limit`. Every limit except `None` also bounds the memory. How many bytes
-/// were left out, and where, is told by [`omitted`](crate::Captured::omitted) and [`omitted_at`](crate::Captured::omitted_at).
+/// In bytes, for `stdout_limit`, `stderr_limit` and `fd_limit`. Every limit except `None` also bounds the memory.
+/// [`omitted`](crate::Captured::omitted) and [`omitted_at`](crate::Captured::omitted_at) say how many bytes were left out, and where.
 ///
 /// ```
 /// use pipewright::{cmd, ErrorKind, Limit};

@@ -165,7 +165,7 @@ pub(super) fn run_probe(
         // Refused by a filter.
         _ => super::retry(|| {
             let options = libc::WEXITED | libc::__WALL;
-            // SAFETY: the same child; nothing is told.
+            // SAFETY: the same child; Linux takes a null pointer where no report is wanted.
             super::check(unsafe { libc::waitid(libc::P_PID, pid.unsigned_abs(), ptr::null_mut(), options) })
         }),
     });

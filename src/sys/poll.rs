@@ -102,7 +102,7 @@ impl PollSet {
         self.entries[index].revents != 0
     }
 
-    /// Whether everybody at the other end of the n-th is gone (`POLLHUP`); what they left may still be there.
+    /// Whether all other ends of the n-th are closed (`POLLHUP`). What was written before may still be there.
     pub(crate) fn hung_up(&self, index: usize) -> bool {
         self.entries[index].revents & libc::POLLHUP != 0
     }
